@@ -1,0 +1,1 @@
+-- vendors_channels

@@ -1,0 +1,26 @@
+"""Instants: aware, UTC, and always an argument. The one clock that is read stands in `engine/clock.py`."""
+
+from datetime import UTC, datetime
+
+
+def unix_ms(instant: datetime) -> int:
+    """Milliseconds since 1970-01-01 UTC, rounded down."""
+    return int(instant.timestamp() * 1000)
+
+
+def from_unix_ms(value: int) -> datetime:
+    """The aware UTC instant of a millisecond count."""
+    return datetime.fromtimestamp(value / 1000, UTC)
+
+
+def text(instant: datetime) -> str:
+    """RFC 3339 in UTC with `Z`, microseconds kept."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parse(value: str) -> datetime:
+    """An RFC 3339 instant as aware UTC. Raises ValueError where it names no offset."""
+    instant = datetime.fromisoformat(value)
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs an offset")
+    return instant.astimezone(UTC)
