@@ -34,7 +34,8 @@ CREATE TABLE order_reservations (
   sku text NOT NULL,
   location text NOT NULL,
   quantity integer NOT NULL CHECK (quantity > 0),
-  backordered integer NOT NULL DEFAULT 0 CHECK (backordered BETWEEN 0 AND quantity),
+  released integer NOT NULL DEFAULT 0 CHECK (released BETWEEN 0 AND quantity),      -- given back; the rest is what it holds
+  backordered integer NOT NULL DEFAULT 0 CHECK (backordered BETWEEN 0 AND quantity), -- promised beyond what was on hand
   status text NOT NULL CHECK (status IN ('HELD', 'COMMITTED', 'PICKED', 'CONSUMED', 'RELEASED', 'EXPIRED', 'REASSIGNED')),
   expires_at timestamptz CHECK ((status = 'HELD') = (expires_at IS NOT NULL)),
   updated_at timestamptz NOT NULL,

@@ -1,0 +1,148 @@
+"""PostgreSQL: one pool per process with limits, and lanes of one connection for those who commit in groups.
+
+A `Tx` is a connection inside a transaction that somebody above opened: verbs take it and never commit.
+`Connection` loss shows as `Lost`; whether a commit that was under way took effect is then unknown, and the caller asks.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import asyncpg
+
+from haat.kernel.errors import Unavailable
+
+Tx = asyncpg.Connection
+
+#: The connection died (server restart, network): what was under way is in doubt.
+Lost = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    ConnectionError,
+    TimeoutError,
+    OSError,
+)
+#: Two writers met; the same work done again will go through.
+Collided = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError, asyncpg.LockNotAvailableError)
+#: The statement can never succeed with this input: bad data, or a constraint that guards a promise.
+Rejected = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+
+STATEMENT_TIMEOUT_S = 30  # far above any statement on the request path; imports set their own
+CONNECT_TIMEOUT_S = 10
+_SETTINGS = {"application_name": "haat", "timezone": "UTC", "jit": "off"}
+
+
+async def connect(dsn: str, *, name: str = "haat") -> Tx:
+    """One connection outside the pool. Raises one of `Lost` when the server is not there."""
+    return await asyncpg.connect(
+        dsn,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=STATEMENT_TIMEOUT_S,
+        statement_cache_size=1000,
+        max_cached_statement_lifetime=0,
+        server_settings=_SETTINGS | {"application_name": name},
+    )
+
+
+class Database:
+    """The pool. `size` bounds the connections; who finds none within ten seconds gets `Unavailable`."""
+
+    def __init__(self, dsn: str, pool: asyncpg.Pool) -> None:
+        self.dsn = dsn
+        self._pool = pool
+
+    @classmethod
+    async def open(cls, dsn: str, *, size: int = 10) -> "Database":
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=size,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=STATEMENT_TIMEOUT_S,
+            statement_cache_size=1000,
+            max_cached_statement_lifetime=0,
+            server_settings=_SETTINGS,
+        )
+        return cls(dsn, pool)
+
+    async def close(self) -> None:
+        """Close all connections; those in use are waited for, five seconds at the most."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._pool.close(), 5)
+            return
+        self._pool.terminate()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Tx]:
+        """A connection without a transaction, each statement sees its own moment."""
+        try:
+            connection = await self._pool.acquire(timeout=CONNECT_TIMEOUT_S)
+        except Lost as error:
+            raise Unavailable("database_unavailable", "The database cannot be reached.", retry_after_s=2) from error
+        try:
+            yield connection
+        finally:
+            await self._pool.release(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """A transaction that commits when the block ends and rolls back when it raises."""
+        async with self.reading() as connection, connection.transaction():
+            yield connection
+
+    async def ping(self) -> None:
+        """Raise unless the database answers."""
+        async with self.reading() as connection:
+            await connection.fetchval("SELECT 1")
+
+
+class Lane:
+    """One connection of one's own that comes back after a loss. Used by one coroutine at a time."""
+
+    def __init__(self, dsn: str, name: str) -> None:
+        self._dsn = dsn
+        self._name = name
+        self._connection: Tx | None = None
+
+    async def connection(self) -> Tx:
+        """The living connection, made anew after a loss."""
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await connect(self._dsn, name=self._name)
+        return self._connection
+
+    async def drop(self) -> None:
+        """Forget the connection; the next use makes a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None and not connection.is_closed():
+            connection.terminate()
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None and not connection.is_closed():
+            with suppress(*Lost):
+                await connection.close(timeout=2)
+
+
+async def listen(dsn: str, channel: str, heard: Callable[[], None], stop: asyncio.Event) -> None:
+    """Call `heard` at every NOTIFY on `channel`, and after every reconnection (something may have been missed)."""
+    while not stop.is_set():
+        try:
+            connection = await connect(dsn, name=f"haat listen {channel}")
+        except Lost:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 1)
+            continue
+        ended = asyncio.Event()
+        connection.add_termination_listener(lambda _, ended=ended: ended.set())
+        await connection.add_listener(channel, lambda *_: heard())
+        heard()
+        waits = [asyncio.ensure_future(ended.wait()), asyncio.ensure_future(stop.wait())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        if not connection.is_closed():
+            with suppress(*Lost):
+                await connection.close(timeout=2)

@@ -1,0 +1,73 @@
+"""Idempotency keys, settled in the same transaction as the effect they stand for.
+
+A key belongs to a scope (who asked for what). `fingerprint` is of the whole request: the same key with another request is
+refused. A request that was refused leaves no key behind, since nothing happened: asked again, it is judged again.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from haat.engine.database import Tx
+
+KEPT_HOURS = 72  # at least 24 is what clients may rely on (docs: reference of the API)
+
+
+class Key(msgspec.Struct, frozen=True):
+    """One request's key: unique in its scope, with the fingerprint of what it asked."""
+
+    scope: str
+    key: str
+    fingerprint: bytes
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """What a key stands for: the id of what came of it."""
+
+    fingerprint: bytes
+    subject: str
+
+
+def fingerprint(body: bytes) -> bytes:
+    """Sixteen bytes that two different requests do not share."""
+    return hashlib.blake2b(body, digest_size=16).digest()
+
+
+async def find(tx: Tx, keys: Sequence[Key]) -> dict[tuple[str, str], Settled]:
+    """Those of the keys that are settled, under (scope, key)."""
+    if not keys:
+        return {}
+    rows = await tx.fetch(
+        """SELECT i.scope, i.key, i.fingerprint, i.subject::text FROM unnest($1::text[], $2::text[]) AS t (scope, key)
+           JOIN idempotency_keys AS i ON i.scope = t.scope AND i.key = t.key""",
+        [key.scope for key in keys],
+        [key.key for key in keys],
+    )
+    return {(row[0], row[1]): Settled(row[2], row[3]) for row in rows}
+
+
+async def settle(tx: Tx, keys: Sequence[Key], subjects: Sequence[str], now: datetime) -> None:
+    """Store the keys, in key order so that two committers with the same keys cannot deadlock.
+
+    A key that somebody else settled meanwhile raises UniqueViolationError: the caller starts over and finds it.
+    """
+    if not keys:
+        return
+    order = sorted(range(len(keys)), key=lambda i: (keys[i].scope, keys[i].key))
+    await tx.execute(
+        """INSERT INTO idempotency_keys (scope, key, fingerprint, subject, created_at)
+           SELECT scope, key, fingerprint, subject, $5 FROM unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[])
+           AS t (scope, key, fingerprint, subject)""",
+        [keys[i].scope for i in order],
+        [keys[i].key for i in order],
+        [keys[i].fingerprint for i in order],
+        [subjects[i] for i in order],
+        now,
+    )
+
+
+async def forget(tx: Tx, before: datetime) -> None:
+    """Drop keys older than `before`."""
+    await tx.execute("DELETE FROM idempotency_keys WHERE created_at < $1", before)
