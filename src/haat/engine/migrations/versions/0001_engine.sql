@@ -53,6 +53,8 @@ CREATE TABLE reference_changes (
   at timestamptz NOT NULL DEFAULT now()
 );
 
+CREATE SEQUENCE reference_change_places MINVALUE 0 MAXVALUE 65535 CYCLE;
+
 CREATE TABLE idempotency_keys (
   scope text NOT NULL,
   key text NOT NULL,

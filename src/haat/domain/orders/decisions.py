@@ -1,0 +1,116 @@
+"""What may be asked of an order: each decision reads its arguments only and answers with facts, or refuses. Pure.
+
+Units are cancelled from the end of a line, and each takes with it the discount and tax that were frozen to it at the sale;
+so any sequence of partial cancellations gives up exactly what one cancellation of the whole would.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from haat.domain.orders.events import Cut, OrderCancelled, OrderHeld, OrderLinesCancelled, OrderNoted, OrderReleased
+from haat.domain.orders.order import STOPPABLE, TRANSITIONS, Order, OrderLine
+from haat.kernel.errors import Refused
+from haat.kernel.facts import Fact
+
+HOLDS_MAX = 20
+NOTES_MAX = 500
+
+
+def cancel(order: Order, quantities: Mapping[int, int] | None, *, reason: str, detail: str = "") -> tuple[Fact, ...]:
+    """Stop the whole order (None) or these quantities by line number. Refused where units are beyond stopping.
+
+    What has left the house cannot be cancelled; it can come back as a return.
+    """
+    _legal(order, OrderCancelled)
+    wanted = {line.line_no: _left(line) for line in order.lines} if quantities is None else dict(quantities)
+    by_no = {line.line_no: line for line in order.lines}
+    cuts = []
+    for line_no, quantity in sorted(wanted.items()):
+        line = by_no.get(line_no)
+        if line is None:
+            raise Refused("unknown_line", f"The order has no line {line_no}.", line_no=line_no)
+        stoppable = _stoppable(line)
+        if quantity > stoppable or quantity < 0:
+            raise Refused(
+                "not_cancellable",
+                f"Of line {line_no}, {stoppable} can still be cancelled.",
+                kind="conflict",
+                line_no=line_no,
+                asked=quantity,
+                cancellable=stoppable,
+            )
+        if quantity:
+            cuts.append(cut_of(line, quantity))
+    if not cuts:
+        raise Refused("nothing_to_cancel", "Nothing of the order would be cancelled.")
+    return _cancellation(order, tuple(cuts), reason, detail)
+
+
+def _cancellation(order: Order, cuts: tuple[Cut, ...], reason: str, detail: str) -> tuple[Fact, ...]:
+    cut = {c.line_no: c.quantity for c in cuts}
+    vendors_left = {line.vendor for line in order.lines if _left(line) > cut.get(line.line_no, 0)}
+    shipping = {v.vendor: v.shipping for v in order.vendor_orders if v.vendor not in vendors_left and v.shipping}
+    if vendors_left:
+        return (OrderLinesCancelled(cuts, reason, detail, shipping),)
+    return (OrderCancelled(cuts, reason, order.totals.grand, detail, shipping, order.totals.fees),)
+
+
+def cut_of(line: OrderLine, quantity: int) -> Cut:
+    """The last `quantity` of the units that are left of a line, with their own frozen discount and tax."""
+    left = _left(line)
+    discount = sum(line.unit_discounts[left - quantity : left]) if line.unit_discounts else _last(line.discount, left, quantity)
+    tax = _last(line.tax, left, quantity)
+    items = line.unit_price * quantity
+    return Cut(line.line_no, quantity, items, discount, tax, items - discount + (tax if line.tax_added else 0))
+
+
+def hold(order: Order, *, hold_id: str, kind: str, reason: str, detail: str = "", until: datetime | None = None) -> tuple[Fact, ...]:
+    """Stop the order from going on until the hold is released. The same hold id twice changes nothing."""
+    _legal(order, OrderHeld)
+    if any(h.id == hold_id for h in order.holds):
+        return ()
+    if len(order.holds) >= HOLDS_MAX:
+        raise Refused("too_many_holds", f"An order carries {HOLDS_MAX} holds at the most.", kind="conflict")
+    return (OrderHeld(hold_id, kind, reason, detail, until=until),)
+
+
+def release(order: Order, *, hold_id: str, reason: str) -> tuple[Fact, ...]:
+    """End one hold. A hold that is not there is refused as missing."""
+    _legal(order, OrderReleased)
+    for h in order.holds:
+        if h.id == hold_id:
+            return (OrderReleased(hold_id, h.kind, reason),)
+    raise Refused("unknown_hold", "The order has no such hold.", kind="missing")
+
+
+def note(order: Order, *, text: str, audience: str) -> tuple[Fact, ...]:
+    """Write something down about the order, in any status."""
+    if len(order.notes) >= NOTES_MAX:
+        raise Refused("too_many_notes", f"An order carries {NOTES_MAX} notes at the most.", kind="conflict")
+    return (OrderNoted(text, audience),)
+
+
+def _legal(order: Order, fact: type[Fact]) -> None:
+    sources, _ = TRANSITIONS[fact]
+    if order.status not in sources:
+        raise Refused(
+            "not_in_this_status",
+            f"This cannot be done to an order that is {order.status}.",
+            kind="conflict",
+            status=order.status,
+        )
+
+
+def _left(line: OrderLine) -> int:
+    return line.quantity - line.buckets.get("cancelled", 0)
+
+
+def _stoppable(line: OrderLine) -> int:
+    return sum(line.buckets.get(bucket, 0) for bucket in STOPPABLE)
+
+
+def _last(amount: int, units: int, quantity: int) -> int:
+    """What the last `quantity` of `units` carry of an amount that is spread evenly, the first units carrying the odd ones."""
+    whole, rest = divmod(amount, units)
+    kept = units - quantity
+    return amount - (kept * whole + min(rest, kept))

@@ -1,0 +1,126 @@
+"""Fact to rows: `orders`, `order_lines`, `vendor_orders` are the fold of the stream, written in the same transaction.
+
+`rows_of` is the only place that says what a row holds; `project` writes it and `haat rebuild --check` compares it.
+"""
+
+from collections.abc import Sequence
+from operator import attrgetter
+
+import msgspec
+
+from haat.domain.orders.order import Order
+from haat.engine.database import Tx
+
+ORDER_COLUMNS = (
+    "id", "number", "status", "payment_status", "fulfilment_status", "holds", "channel", "external_id", "customer_id", "phone",
+    "basket", "currency", "items", "discount", "shipping", "tax", "fees", "grand", "version", "placed_at", "updated_at",
+)  # fmt: skip
+LINE_COLUMNS = ("order_id", "line_no", "vendor", "sku", "quantity", "unit_price", "discount", "tax", "total", "buckets")
+VENDOR_COLUMNS = ("id", "order_id", "vendor", "status", "items", "discount", "shipping", "tax", "total")
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_totals = attrgetter("items", "discount", "shipping", "tax", "fees", "grand")
+
+
+def order_row(order: Order) -> tuple[object, ...]:
+    """One row of `orders`, in the order of ORDER_COLUMNS. `holds` is PostgreSQL's text form of an array."""
+    holds = "{" + ",".join(sorted({hold.kind for hold in order.holds})) + "}" if order.holds else "{}"
+    return (
+        order.id, order.number, order.status, order.payment_status, order.fulfilment_status, holds, order.channel,
+        order.external_id or None, order.customer.id or None, order.customer.phone, order.basket, order.currency,
+        *_totals(order.totals), order.version, order.placed_at, order.updated_at,
+    )  # fmt: skip
+
+
+def line_rows(order: Order) -> list[tuple[object, ...]]:
+    """The rows of `order_lines`, in the order of LINE_COLUMNS."""
+    return [
+        (
+            order.id, line.line_no, line.vendor, line.sku, line.quantity, line.unit_price, line.discount, line.tax, line.total,
+            _encode(line.buckets).decode(),
+        )
+        for line in order.lines
+    ]  # fmt: skip
+
+
+def vendor_rows(order: Order) -> list[tuple[object, ...]]:
+    """The rows of `vendor_orders`, in the order of VENDOR_COLUMNS."""
+    return [
+        (v.id, order.id, v.vendor, v.status, v.items, v.discount, v.shipping, v.tax, v.total) for v in order.vendor_orders
+    ]
+
+
+async def insert(tx: Tx, orders: Sequence[Order], serials: Sequence[int]) -> None:
+    """Rows of orders that are new. `serials` are those their numbers were made from."""
+    if not orders:
+        return
+    columns = list(zip(*[order_row(order) for order in orders], strict=True))
+    lines = list(zip(*[row for order in orders for row in line_rows(order)], strict=True))
+    shares = list(zip(*[row for order in orders for row in vendor_rows(order)], strict=True))
+    await tx.execute(_INSERT, *columns, serials, *lines, *shares)
+
+
+async def update(tx: Tx, orders: Sequence[Order]) -> None:
+    """Rows of orders that changed, whole: what can change is written, what cannot is not looked at."""
+    if not orders:
+        return
+    columns = list(zip(*[order_row(order) for order in orders], strict=True))
+    lines = list(zip(*[row for order in orders for row in line_rows(order)], strict=True))
+    shares = list(zip(*[row for order in orders for row in vendor_rows(order)], strict=True))
+    at = ORDER_COLUMNS.index
+    await tx.execute(
+        _UPDATE,
+        *[columns[at(name)] for name in _CHANGING],
+        lines[0], lines[1], *lines[6:10],
+        shares[0], *shares[3:9],
+    )  # fmt: skip
+
+
+_CHANGING = (
+    "id", "status", "payment_status", "fulfilment_status", "holds", "items", "discount", "shipping", "tax", "fees", "grand", "version", "updated_at",
+)  # fmt: skip
+
+_INSERT = """
+WITH o AS (
+  INSERT INTO orders (id, number, status, payment_status, fulfilment_status, holds, channel, external_id, customer_id, phone, basket,
+    currency, items, discount, shipping, tax, fees, grand, version, placed_at, updated_at, serial)
+  SELECT id, number, status, payment_status, fulfilment_status, holds::text[], channel, external_id, customer_id, phone, basket,
+    currency, items, discount, shipping, tax, fees, grand, version, placed_at, updated_at, serial
+  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
+    $11::bigint[], $12::text[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::int[],
+    $20::timestamptz[], $21::timestamptz[], $22::bigint[])
+    AS t (id, number, status, payment_status, fulfilment_status, holds, channel, external_id, customer_id, phone, basket,
+      currency, items, discount, shipping, tax, fees, grand, version, placed_at, updated_at, serial)),
+l AS (
+  INSERT INTO order_lines (order_id, line_no, vendor, sku, quantity, unit_price, discount, tax, total, buckets)
+  SELECT order_id, line_no, vendor, sku, quantity, unit_price, discount, tax, total, buckets::json
+  FROM unnest($23::uuid[], $24::smallint[], $25::text[], $26::text[], $27::int[], $28::bigint[], $29::bigint[], $30::bigint[],
+    $31::bigint[], $32::text[]) AS t (order_id, line_no, vendor, sku, quantity, unit_price, discount, tax, total, buckets))
+INSERT INTO vendor_orders (id, order_id, vendor, status, items, discount, shipping, tax, total)
+SELECT id, order_id, vendor, status, items, discount, shipping, tax, total
+FROM unnest($33::uuid[], $34::uuid[], $35::text[], $36::text[], $37::bigint[], $38::bigint[], $39::bigint[], $40::bigint[], $41::bigint[])
+  AS t (id, order_id, vendor, status, items, discount, shipping, tax, total)
+"""
+
+_UPDATE = """
+WITH o AS (
+  UPDATE orders SET status = t.status, payment_status = t.payment_status, fulfilment_status = t.fulfilment_status,
+    holds = t.holds::text[], items = t.items, discount = t.discount, shipping = t.shipping, tax = t.tax, fees = t.fees,
+    grand = t.grand, version = t.version, updated_at = t.updated_at
+  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
+    $10::bigint[], $11::bigint[], $12::int[], $13::timestamptz[])
+    AS t (id, status, payment_status, fulfilment_status, holds, items, discount, shipping, tax, fees, grand, version, updated_at)
+  WHERE orders.id = t.id),
+l AS (
+  UPDATE order_lines SET discount = t.discount, tax = t.tax, total = t.total, buckets = t.buckets::json
+  FROM unnest($14::uuid[], $15::smallint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::text[])
+    AS t (order_id, line_no, discount, tax, total, buckets)
+  WHERE order_lines.order_id = t.order_id AND order_lines.line_no = t.line_no
+    AND (order_lines.discount, order_lines.tax, order_lines.total, order_lines.buckets::text)
+      IS DISTINCT FROM (t.discount, t.tax, t.total, t.buckets))
+UPDATE vendor_orders SET status = t.status, items = t.items, discount = t.discount, shipping = t.shipping, tax = t.tax, total = t.total
+FROM unnest($20::uuid[], $21::text[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[])
+  AS t (id, status, items, discount, shipping, tax, total)
+WHERE vendor_orders.id = t.id
+  AND (vendor_orders.status, vendor_orders.total, vendor_orders.tax) IS DISTINCT FROM (t.status, t.total, t.tax)
+"""
