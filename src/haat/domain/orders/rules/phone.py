@@ -1,0 +1,39 @@
+"""There is a number that the courier can call. The caller has normalised it to E.164; this rule judges the result.
+
+For cash on delivery into Bangladesh it must be a Bangladeshi mobile (`01[3-9]` and eight digits): couriers take no other,
+and the dead 011 block still passes general number libraries.
+"""
+
+from haat.domain.orders.address import Place
+from haat.domain.orders.validation import Case, Outcome, Policy, Refusal, Rule
+
+_LENGTH = len("+8801XXXXXXXXX")
+
+
+def check(case: Case, policy: Policy) -> Outcome | None:
+    phone = case.phone
+    if not phone:
+        if case.phone_problem:
+            return Refusal("phone_unusable", "The phone number cannot be called.", {"field": "phone", "problem": case.phone_problem})
+        if policy.phone_required:
+            return Refusal("phone_missing", "A phone number is needed for the delivery.", {"field": "phone"})
+        return None
+    if (
+        case.payment_method in policy.local_mobile_for
+        and type(case.place) is Place
+        and case.place.country == "BD"
+        and not _bd_mobile(phone)
+    ):
+        return Refusal(
+            "phone_not_local_mobile",
+            "This payment method needs a Bangladeshi mobile number.",
+            {"field": "phone", "payment_method": case.payment_method},
+        )
+    return None
+
+
+def _bd_mobile(phone: str) -> bool:
+    return len(phone) == _LENGTH and phone.startswith("+8801") and "3" <= phone[5] <= "9" and phone[1:].isascii() and phone[1:].isdigit()
+
+
+RULE = Rule("phone", 1, "The phone number can be called", check)

@@ -1,0 +1,25 @@
+"""The order is worth delivering, not worth a mistake of a zero, and cash on delivery stays under what a rider may carry.
+
+Limits are amounts of one currency, so the market's own bind only orders in its currency; a channel brings its own.
+"""
+
+from haat.domain.orders.validation import Case, Outcome, Policy, Refusal, Rule
+
+
+def check(case: Case, policy: Policy) -> Outcome | None:
+    limits = policy.channel_values.get(case.channel)
+    if limits is None:
+        if case.currency != policy.currency:
+            return None
+        limits = policy.values
+    total = case.total
+    if limits.least is not None and total < limits.least:
+        return Refusal("order_value_min", "The order is below the least value.", {"total": total, "min": limits.least})
+    if limits.most is not None and total > limits.most:
+        return Refusal("order_value_max", "The order is above the greatest value.", {"total": total, "max": limits.most})
+    if case.payment_method == "cod" and limits.cod_max is not None and total > limits.cod_max:
+        return Refusal("cod_ceiling", "Orders of this value are paid before delivery.", {"total": total, "max": limits.cod_max})
+    return None
+
+
+RULE = Rule("value_limits", 1, "The order's value is within its limits", check)

@@ -1,0 +1,231 @@
+"""Validation: everything that can be wrong with an order before it becomes one, as small rules with stored outcomes.
+
+A rule is one file in `rules/` declaring one `RULE`. Its check is pure: it sees a `Case` (the order and all that the caller
+found out about its buyer, products and vendors) and the `Policy` (the settings), and answers None for «passed», a refusal,
+a hold for a person to look at, or counted claims that the placing transaction must take. A verdict names every rule that ran,
+with its version, so that years later it can be said what was checked and what was not.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from haat.domain.orders.address import Address, Place, Unresolved
+
+#: A counted limit to be taken when the order commits: key, amount to take, cap that the taken sum may not pass.
+Claim = tuple[str, int, int]
+
+FINGERPRINT_BYTES = 5  # 40 bits
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class CaseLine(msgspec.Struct, frozen=True, gc=False):
+    """One line with what its product allows. Prices in minor units of the case's currency.
+
+    `quantity_min`, `quantity_max` bound one order; `purchase_limit` bounds a customer over all orders of `purchase_window`
+    (a label such as `2026-11`; empty = for ever). `status` is the product's own. `expected_unit_price` is what the client showed.
+    """
+
+    sku: str
+    vendor: str
+    quantity: int
+    unit_price: int
+    quantity_min: int = 1
+    quantity_max: int | None = None
+    purchase_limit: int | None = None
+    purchase_window: str = ""
+    status: str = "active"
+    expected_unit_price: int | None = None
+
+
+class Block(msgspec.Struct, frozen=True, gc=False):
+    """The block that matches this buyer. `on` names what matched (phone, email, customer, address), never its value."""
+
+    id: str
+    on: str
+    reason: str = ""
+    action: str = "refuse"  # or "hold"
+
+
+class Case(msgspec.Struct, frozen=True):
+    """An order on trial, with everything that the rules need; nothing is looked up later.
+
+    `buyer` is the stable key that limits count by (customer id, else E.164 phone; empty = unknown). `phone` is normalised to
+    E.164, None when absent or unusable; `phone_problem` then says why. `place` None means that nothing is delivered.
+    `goods` = lines after discounts, `total` = what is to be paid; both minor units. `vendors_closed` maps a vendor's code
+    to why it does not sell now (`unknown`, `on_leave`, `suspended`, `closed` …) and holds only the closed ones.
+    `duplicate_of` names the recent order with the same `fingerprint`, found by the caller within `Policy.duplicate_window_s`.
+    """
+
+    channel: str
+    currency: str
+    buyer: str
+    phone: str | None
+    address: Address
+    place: Place | Unresolved | None
+    lines: tuple[CaseLine, ...]
+    goods: int
+    total: int
+    payment_method: str
+    expected_total: int | None = None
+    phone_problem: str = ""
+    vendors_closed: Mapping[str, str] = msgspec.field(default_factory=dict)
+    block: Block | None = None
+    duplicate_of: str | None = None
+
+
+class ValueLimits(msgspec.Struct, frozen=True, gc=False):
+    """Bounds of an order's total in minor units, both inclusive; None = no bound. `cod_max` bounds cash on delivery."""
+
+    least: int | None = None
+    most: int | None = None
+    cod_max: int | None = None
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The settings of the rules. One for a market; a channel that needs others is handed its own.
+
+    `values` hold for orders in `currency`; `channel_values` replace them for a channel, in whatever currency it trades.
+    Amounts in minor units, tolerances too. `unresolved_address` and `postcode_disagrees`: `refuse`, `hold` or `accept`.
+    """
+
+    currency: str = "BDT"
+    countries: frozenset[str] | None = None  # None = every country
+    districts_unserved: frozenset[str] = frozenset()
+    zones_unserved: frozenset[str] = frozenset()
+    unresolved_address: str = "refuse"
+    postcode_disagrees: str = "accept"  # post codes are seldom known in Bangladesh, and often wrong
+    recipient_required: bool = True
+    address_line_required: bool = True
+    phone_required: bool = True
+    local_mobile_for: frozenset[str] = frozenset({"cod"})  # couriers call before they hand over cash parcels
+    lines_max: int = 200
+    line_quantity_max: int = 1_000
+    order_quantity_max: int = 5_000
+    values: ValueLimits = ValueLimits(least=1, most=100_000_000, cod_max=5_000_000)  # BDT 0.01, 10 lakh, 50,000
+    channel_values: Mapping[str, ValueLimits] = msgspec.field(default_factory=dict)
+    duplicate_window_s: int = 600
+    drift_up_max: int = 0
+    drift_down_max: int | None = None  # None: a quote lower than the client expected is never refused
+    vendor_closed: str = "refuse"
+
+
+class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The order must not be placed. `reason` is a stable word, `detail` one sentence for a person, `data` plain figures."""
+
+    reason: str
+    detail: str
+    data: Mapping[str, Any] = _NOTHING
+
+
+class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The order is placed but goes nowhere until a person releases this hold of `kind` (ADDRESS, DUPLICATE, COMPLIANCE …)."""
+
+    kind: str
+    reason: str
+    detail: str
+    data: Mapping[str, Any] = _NOTHING
+
+
+class Claims(msgspec.Struct, frozen=True):
+    """Passed, provided that these counted limits can be taken when the order commits."""
+
+    claims: tuple[Claim, ...]
+
+
+Outcome = Refusal | Hold | Claims
+Check = Callable[[Case, Policy], Outcome | None]
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A validation rule. Raise `version` whenever the same case could now get another outcome."""
+
+    code: str
+    version: int
+    title: str
+    check: Check
+
+
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A stored outcome that is not «passed». `kind` is the hold's, empty for a refusal."""
+
+    rule: str
+    version: int
+    reason: str
+    detail: str
+    kind: str = ""
+    data: Mapping[str, Any] = _NOTHING
+
+
+class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the rules said. `passed` maps each rule that passed to its version; shared by all clean verdicts: never write to it."""
+
+    passed: Mapping[str, int]
+    refusals: tuple[Finding, ...] = ()
+    holds: tuple[Finding, ...] = ()
+    claims: tuple[Claim, ...] = ()
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """Rules made ready to run. `passed` and `clean` are the values that nearly every order shares."""
+
+    all: tuple[Rule, ...]
+    checks: tuple[Check, ...]
+    passed: Mapping[str, int]
+    clean: Verdict
+
+
+def compile_rules(rules: Mapping[str, Rule], *, without: frozenset[str] = frozenset()) -> Rules:
+    """`rules` in the order of their codes, less those named in `without`. Done once, when the process starts."""
+    chosen = tuple(rules[code] for code in sorted(rules) if code not in without)
+    passed = {rule.code: rule.version for rule in chosen}
+    return Rules(all=chosen, checks=tuple(rule.check for rule in chosen), passed=passed, clean=Verdict(passed))
+
+
+def validate(case: Case, policy: Policy, rules: Rules) -> Verdict:
+    """Every rule over one case; all of them run, so that a refusal names everything that is wrong at once."""
+    found: list[tuple[int, Outcome]] | None = None
+    for index, check in enumerate(rules.checks):
+        outcome = check(case, policy)
+        if outcome is not None:
+            if found is None:
+                found = []
+            found.append((index, outcome))
+    if found is None:
+        return rules.clean
+    return _verdict(found, rules)
+
+
+def fingerprint(buyer: str, lines: Iterable[tuple[str, int]]) -> int:
+    """A stable 40 bit number of a buyer and a basket of (SKU, quantity), the same in whatever order or split the lines come.
+
+    Two different baskets of one buyer share it once in 10¹²; it finds duplicates, it does not prove them.
+    """
+    basket: dict[str, int] = {}
+    for sku, quantity in lines:
+        basket[sku] = basket.get(sku, 0) + quantity
+    text = "\x1f".join([buyer, *[f"{sku}\x1e{basket[sku]}" for sku in sorted(basket)]])
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=FINGERPRINT_BYTES).digest(), "big")
+
+
+def _verdict(found: list[tuple[int, Outcome]], rules: Rules) -> Verdict:
+    refusals: list[Finding] = []
+    holds: list[Finding] = []
+    claims: list[Claim] = []
+    for index, outcome in found:
+        rule = rules.all[index]
+        match outcome:
+            case Refusal():
+                refusals.append(Finding(rule.code, rule.version, outcome.reason, outcome.detail, "", outcome.data))
+            case Hold():
+                holds.append(Finding(rule.code, rule.version, outcome.reason, outcome.detail, outcome.kind, outcome.data))
+            case Claims():
+                claims.extend(outcome.claims)
+    passed = rules.passed
+    if refusals or holds:
+        failed = {finding.rule for finding in (*refusals, *holds)}
+        passed = {code: version for code, version in passed.items() if code not in failed}
+    return Verdict(passed, tuple(refusals), tuple(holds), tuple(claims))
