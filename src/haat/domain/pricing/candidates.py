@@ -1,0 +1,187 @@
+"""Which promotions a basket may have: the automatic ones that cover something in it, and those that its coupons open.
+
+Each that does not qualify leaves its reason: always for a coupon, for an automatic one where the buyer came near (a minimum
+missed, used up). Lines with a fixed price are covered by nothing.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from msgspec import Struct
+
+from haat.domain.pricing.basket import Basket
+from haat.domain.pricing.draft import DraftLine
+from haat.domain.pricing.quoted import CouponOutcome, PassedOver, Reason
+from haat.domain.pricing.rows import Coupon
+from haat.domain.pricing.rules import ActivePromotion, Rules, valid
+from haat.kernel.errors import Refused
+
+COUPONS_MAX = 20  # nobody types more; each costs a look-up and a place in the receipt
+NEAR: frozenset[Reason] = frozenset({"minimum_total", "minimum_quantity", "used_up"})
+
+
+class Offer(Struct):
+    """A promotion that qualifies, with the lines it covers. `coupon`: the code that opened it, with its row."""
+
+    promotion: ActivePromotion
+    covered: list[DraftLine]
+    coupon: str = ""
+    opened_by: Coupon | None = None
+    lost_to: str = ""
+
+
+class Found(Struct):
+    """What the search for offers brought."""
+
+    offers: list[Offer]
+    coupons: list[CouponOutcome]
+    passed: list[PassedOver]
+
+
+def coupon_code(typed: str) -> str:
+    """A coupon code as stored: without spaces around it, upper case."""
+    return typed.strip().upper()
+
+
+def find(
+    lines: list[DraftLine], basket: Basket, rules: Rules, now: datetime, without: frozenset[str], coupons: Mapping[str, Coupon]
+) -> Found:
+    """All offers of a basket, each promotion once. Raises Refused «too_many_coupons»."""
+    found = Found([], [], [])
+    open_lines = [line for line in lines if not line.fixed]
+    if len(open_lines) > 1:
+        open_lines.sort(key=_canonical)
+    for promotion in _automatic(open_lines, rules):
+        if not promotion.starts_at <= now < promotion.ends_at:
+            continue
+        covered = _covered(promotion, open_lines)
+        if not covered:
+            continue
+        reason, missing = _unfit(promotion, covered, basket, now, without)
+        if not reason:
+            found.offers.append(Offer(promotion, covered))
+        elif reason in NEAR:
+            found.passed.append(PassedOver(promotion.code, promotion.version, reason, missing))
+    if basket.coupons:
+        _coupons(found, open_lines, basket, rules, now, without, coupons)
+    return found
+
+
+def _canonical(line: DraftLine) -> tuple[str, int, int]:
+    return line.item.sku, line.unit_price, line.quantity
+
+
+def _automatic(lines: list[DraftLine], rules: Rules) -> list[ActivePromotion] | tuple[ActivePromotion, ...]:
+    by_sku, by_category, by_vendor = rules.by_sku, rules.by_category, rules.by_vendor
+    if not (by_sku or by_category or by_vendor):
+        return rules.general
+    found = {promotion.rank: promotion for promotion in rules.general}
+    for line in lines:
+        item = line.item
+        for promotion in by_sku.get(item.sku, ()):
+            found[promotion.rank] = promotion
+        for promotion in by_vendor.get(item.vendor, ()):
+            found[promotion.rank] = promotion
+        for category in item.categories:
+            for promotion in by_category.get(category, ()):
+                found[promotion.rank] = promotion
+    return list(found.values())
+
+
+def _covered(promotion: ActivePromotion, lines: list[DraftLine]) -> list[DraftLine]:
+    target = promotion.target
+    if target.everything:
+        return lines
+    return [line for line in lines if target.covers(line.item.sku, line.item.vendor, line.item.categories, line.line.tags)]
+
+
+def _unfit(
+    promotion: ActivePromotion, covered: list[DraftLine], basket: Basket, now: datetime, without: frozenset[str]
+) -> tuple[Reason | None, int]:
+    """Why a promotion that covers these lines does not qualify, and how much is missing where it is a minimum."""
+    if without and promotion.code in without:
+        return "used_up", 0
+    if promotion.conditional:
+        reason = _condition(promotion, basket, now)
+        if reason:
+            return reason, 0
+    if promotion.minimum_total:
+        total = 0
+        for line in covered:
+            total += line.amount
+        if total < promotion.minimum_total:
+            return "minimum_total", promotion.minimum_total - total
+    if promotion.minimum_quantity:
+        quantity = sum([line.quantity for line in covered])
+        if quantity < promotion.minimum_quantity:
+            return "minimum_quantity", promotion.minimum_quantity - quantity
+    return None, 0
+
+
+def _condition(promotion: ActivePromotion, basket: Basket, now: datetime) -> Reason | None:
+    row, asked = promotion.row, promotion.row.conditions
+    checks: tuple[tuple[Reason, bool], ...] = (
+        ("inactive", not row.active),
+        ("wrong_currency", bool(row.currency) and row.currency != basket.currency),
+        ("wrong_channel", bool(asked.channels) and basket.channel not in asked.channels),
+        ("wrong_group", bool(asked.customer_groups) and basket.customer_group not in asked.customer_groups),
+        ("wrong_zone", bool(asked.zones) and basket.zone not in asked.zones),
+        ("wrong_payment_method", bool(asked.payment_methods) and basket.payment_method not in asked.payment_methods),
+        ("wrong_shipping_method", bool(asked.shipping_methods) and basket.shipping_method not in asked.shipping_methods),
+        ("not_first_order", asked.first_order and not basket.first_order),
+        ("needs_customer", row.uses_per_customer is not None and basket.customer is None),
+        ("wrong_time", promotion.window is not None and not promotion.window.holds(now)),
+    )
+    return next((reason for reason, unfit in checks if unfit), None)
+
+
+def _coupons(
+    found: Found,
+    lines: list[DraftLine],
+    basket: Basket,
+    rules: Rules,
+    now: datetime,
+    without: frozenset[str],
+    coupons: Mapping[str, Coupon],
+) -> None:
+    codes = sorted({coupon_code(code) for code in basket.coupons})
+    if len(codes) > COUPONS_MAX:
+        raise Refused("too_many_coupons", f"an order takes at most {COUPONS_MAX} coupons", coupons=len(codes))
+    taken = {offer.promotion.code for offer in found.offers}
+    for code in codes:
+        coupon = rules.coupons.get(code) or coupons.get(code)
+        promotion = rules.promotions.get(coupon.promotion) if coupon else None
+        covered = _covered(promotion, lines) if promotion else []
+        missing = 0
+        reason = _closed(coupon, promotion, basket, now, without)
+        if coupon and promotion and reason is None:
+            if promotion.code in taken:
+                reason = "already_applied"
+            elif not covered:
+                reason = "no_eligible_line"
+            else:
+                reason, missing = _unfit(promotion, covered, basket, now, without)
+        if reason is None and promotion:
+            taken.add(promotion.code)
+            found.offers.append(Offer(promotion, covered, code, coupon))
+        else:
+            found.coupons.append(CouponOutcome(code, coupon.promotion if coupon else "", 0, reason or "unknown", missing))
+
+
+def _closed(
+    coupon: Coupon | None, promotion: ActivePromotion | None, basket: Basket, now: datetime, without: frozenset[str]
+) -> Reason | None:
+    """Why a coupon opens nothing at all, whatever lies in the basket."""
+    if coupon is None:
+        return "unknown"
+    if promotion is None or not coupon.active or not promotion.row.active:
+        return "inactive"
+    if now < promotion.starts_at or (coupon.starts_at is not None and now < coupon.starts_at):
+        return "not_started"
+    if now >= promotion.ends_at or not valid(coupon, now):
+        return "expired"
+    if coupon.customer is not None and coupon.customer != basket.customer:
+        return "other_customer"
+    if coupon.code in without:
+        return "used_up"
+    return None

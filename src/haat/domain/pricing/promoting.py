@@ -1,0 +1,231 @@
+"""Which offers a basket gets, and what each takes off: the best deal among the exclusive ones, stacked by priority.
+
+A plan is a set of offers carried out: item discounts in order of rank, then shipping, then shipping discounts. Plans are compared by what
+the buyer would pay, so a discount that costs the buyer free delivery is seen for what it is. Exclusive offers of one group
+compete as plans of their own; then each that stands alone competes with all others together. Ties keep the higher rank.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from msgspec import Struct
+
+from haat.domain.pricing import delivery
+from haat.domain.pricing.basket import Basket
+from haat.domain.pricing.candidates import Found, Offer, coupon_code, find
+from haat.domain.pricing.draft import DraftLine, DraftParcel
+from haat.domain.pricing.promotion import Part
+from haat.domain.pricing.quoted import Adjustment, Claim, CouponOutcome, PassedOver
+from haat.domain.pricing.rows import Coupon
+from haat.domain.pricing.rules import Rules
+from haat.kernel.money import permyriad
+
+Deal = tuple[Offer, list[tuple[int, int]]]  # an offer and what it takes: (position of line or parcel, amount above 0)
+
+
+class Promoted(Struct, frozen=True):
+    """What is left to say once the discounts stand in the draft."""
+
+    claims: tuple[Claim, ...] = ()
+    coupons: tuple[CouponOutcome, ...] = ()
+    passed: tuple[PassedOver, ...] = ()
+
+
+NOT_PROMOTED = Promoted()
+
+
+class Scene(Struct):
+    """What every plan is tried on."""
+
+    lines: list[DraftLine]
+    parcels: list[DraftParcel]
+    basket: Basket
+    rules: Rules
+    now: datetime
+
+
+def promote(
+    lines: list[DraftLine],
+    parcels: list[DraftParcel],
+    basket: Basket,
+    rules: Rules,
+    now: datetime,
+    without: frozenset[str],
+    coupons: Mapping[str, Coupon],
+    adjustments: list[Adjustment],
+) -> Promoted:
+    """Put shipping fees and discounts into the draft, their adjustments behind those of the prices."""
+    if basket.external or not (rules.promotions or basket.coupons):
+        return _unpromoted(parcels, basket, rules, now, adjustments)
+    found = find(lines, basket, rules, now, without, coupons)
+    if not found.offers:
+        _ship(parcels, basket, rules, now, adjustments)
+        return Promoted((), tuple(found.coupons), tuple(found.passed))
+    scene = Scene(lines, parcels, basket, rules, now)
+    deals = _best(found.offers, scene)
+    _write(deals, scene, adjustments)
+    return _told(deals, found, basket)
+
+
+def _unpromoted(parcels: list[DraftParcel], basket: Basket, rules: Rules, now: datetime, adjustments: list[Adjustment]) -> Promoted:
+    if basket.external:
+        for parcel in parcels:
+            parcel.amount = parcel.freight
+        codes = sorted({coupon_code(code) for code in basket.coupons})
+        return Promoted(coupons=tuple(CouponOutcome(code, reason="external_prices") for code in codes)) if codes else NOT_PROMOTED
+    _ship(parcels, basket, rules, now, adjustments)
+    return NOT_PROMOTED
+
+
+def _ship(parcels: list[DraftParcel], basket: Basket, rules: Rules, now: datetime, adjustments: list[Adjustment]) -> None:
+    delivery.charge(parcels, basket, rules, now)
+    delivery.explained(parcels, adjustments)
+
+
+def _best(offers: list[Offer], scene: Scene) -> list[Deal]:
+    """The deals of the best plan, with the draft's parcels as that plan leaves them; losers know whom they lost to."""
+    offers.sort(key=lambda offer: offer.promotion.rank)
+    together, alone = _grouped(offers, scene)
+    if not alone:
+        return _plan(together, scene)[1]
+    best, winner = _plan(together, scene)[0] if together else None, None
+    for offer in alone:
+        pays = _plan([offer], scene)[0]
+        if best is None or pays < best:
+            best, winner = pays, offer
+    chosen = together if winner is None else [winner]
+    pays, deals = _plan(chosen, scene)
+    leader = winner.promotion.code if winner else _leader(deals)
+    for offer in offers:
+        if offer not in chosen and not offer.lost_to:
+            offer.lost_to = leader
+    return deals
+
+
+def _leader(deals: list[Deal]) -> str:
+    return max(deals, key=lambda deal: sum([amount for _, amount in deal[1]]))[0].promotion.code if deals else ""
+
+
+def _grouped(offers: list[Offer], scene: Scene) -> tuple[list[Offer], list[Offer]]:
+    """(Those that may stand together, by rank: the stackable and each group's winner; those that stand alone)."""
+    groups: dict[str, list[Offer]] = {}
+    alone: list[Offer] = []
+    for offer in offers:
+        promotion = offer.promotion
+        if promotion.exclusive:
+            if promotion.group:
+                groups.setdefault(promotion.group, []).append(offer)
+            else:
+                alone.append(offer)
+    for rivals in groups.values():
+        if len(rivals) > 1:
+            winner = min(rivals, key=lambda rival: (_plan([rival], scene)[0], rival.promotion.rank))
+            for rival in rivals:
+                if rival is not winner:
+                    rival.lost_to = winner.promotion.code
+    return [offer for offer in offers if not offer.lost_to and offer not in alone], alone
+
+
+def _plan(offers: list[Offer], scene: Scene) -> tuple[int, list[Deal]]:
+    """(What the buyer pays for items and shipping, the deals). Leaves the parcels' fees and discounts as the plan makes them."""
+    left = [line.amount for line in scene.lines]
+    deals: list[Deal] = []
+    for offer in offers:
+        if not offer.promotion.shipping:
+            deals.append((offer, _take_items(offer, left)))
+    for parcel in scene.parcels:
+        parcel.discount = 0
+    for line in scene.lines:
+        line.parcel.discount += line.amount - left[line.position]
+    delivery.charge(scene.parcels, scene.basket, scene.rules, scene.now)
+    fees = [parcel.amount for parcel in scene.parcels]
+    for offer in offers:
+        if offer.promotion.shipping:
+            deals.append((offer, _take_shipping(offer, fees, scene.parcels)))
+    return sum(left) + sum(fees), deals
+
+
+def _take_items(offer: Offer, left: list[int]) -> list[tuple[int, int]]:
+    parts = [
+        Part(line.item.sku, line.item.vendor, line.item.categories, line.quantity, line.unit_price, left[line.position])
+        for line in offer.covered
+    ]
+    return _taken(offer, parts, [line.position for line in offer.covered], left)
+
+
+def _take_shipping(offer: Offer, fees: list[int], parcels: list[DraftParcel]) -> list[tuple[int, int]]:
+    """Parcels that hold a covered line, by vendor."""
+    vendors = {line.item.vendor: line.parcel.position for line in offer.covered}
+    places = [vendors[vendor] for vendor in sorted(vendors)]
+    parts = [Part("", parcels[place].vendor, (), 1, fees[place], fees[place]) for place in places]
+    return _taken(offer, parts, places, fees)
+
+
+def _taken(offer: Offer, parts: list[Part], places: list[int], left: list[int]) -> list[tuple[int, int]]:
+    """Ask the kind, and clamp what it answers to what is left of each part."""
+    taken: list[tuple[int, int]] = []
+    for place, amount in zip(places, offer.promotion.apply(offer.promotion.args, parts), strict=True):
+        if amount > 0:
+            most = left[place]
+            amount = most if amount > most else amount  # noqa: PLW2901
+            if amount:
+                left[place] = most - amount
+                taken.append((place, amount))
+    return taken
+
+
+def _write(deals: list[Deal], scene: Scene, adjustments: list[Adjustment]) -> None:
+    """The deals into lines and parcels, split between vendor and platform; the vendor's part is rounded half up per line."""
+    shipped: list[Adjustment] = []
+    for offer, taken in deals:
+        promotion = offer.promotion
+        vendor_share = promotion.vendor_share
+        amount = vendor_funded = 0
+        for place, part in taken:
+            amount += part
+            funded = permyriad(part, vendor_share) if vendor_share else 0
+            vendor_funded += funded
+            if promotion.shipping:
+                parcel = scene.parcels[place]
+                parcel.taken += part
+                parcel.funded += funded
+            else:
+                line = scene.lines[place]
+                line.taken += part
+                line.funded += funded
+                line.parcel.vendor_funded += funded
+        if amount:
+            kind, target = ("shipping_promotion", shipped) if promotion.shipping else ("promotion", adjustments)
+            target.append(Adjustment(kind, promotion.code, promotion.version, -amount, tuple(taken), offer.coupon, vendor_funded))
+    delivery.explained(scene.parcels, adjustments)
+    adjustments += shipped
+
+
+def _told(deals: list[Deal], found: Found, basket: Basket) -> Promoted:
+    """Claims of what applied; outcomes of every coupon, by code; what was passed over."""
+    amounts = {id(offer): sum([amount for _, amount in taken]) for offer, taken in deals}
+    claims: list[Claim] = []
+    coupons, passed = found.coupons, found.passed
+    for offer in found.offers:
+        promotion, amount = offer.promotion, amounts.get(id(offer), 0)
+        if amount:
+            _claim(offer, amount, basket, claims)
+        if offer.coupon:
+            reason = "" if amount else "better_deal" if offer.lost_to else "no_effect"
+            coupons.append(CouponOutcome(offer.coupon, promotion.code, amount, reason, 0, offer.lost_to))
+        elif offer.lost_to:
+            passed.append(PassedOver(promotion.code, promotion.version, "better_deal", 0, offer.lost_to))
+    coupons.sort(key=lambda outcome: outcome.code)
+    return Promoted(tuple(claims), tuple(coupons), tuple(passed))
+
+
+def _claim(offer: Offer, amount: int, basket: Basket, claims: list[Claim]) -> None:
+    row, coupon, code = offer.promotion.row, offer.coupon, offer.promotion.code
+    if row.uses is not None:
+        claims.append(Claim(f"promotion:{code}:uses", 1, row.uses, code, coupon))
+    if row.uses_per_customer is not None:
+        claims.append(Claim(f"promotion:{code}:uses:{basket.customer}", 1, row.uses_per_customer, code, coupon))
+    if row.budget is not None:
+        claims.append(Claim(f"promotion:{code}:budget", amount, row.budget, code, coupon))
+    if offer.opened_by is not None and offer.opened_by.uses is not None:
+        claims.append(Claim(f"coupon:{coupon}:uses", 1, offer.opened_by.uses, code, coupon))
