@@ -89,29 +89,39 @@ class Embedded:
                 fcntl.flock(self._users, fcntl.LOCK_SH | fcntl.LOCK_NB)
             if not home.cluster.exists():
                 _initialise(home, deadline)
-            if not self.alive():
-                self._child = _launch(home, self._port, self._options, deadline)
-            _await_ready(home, deadline)
-            _create_database(self.dsn)
-        return self.dsn
+            while True:
+                if not self.alive():
+                    self._child = _launch(home, self._port, self._options, deadline)
+                _await_ready(home, deadline)
+                try:
+                    _create_database(self.dsn)
+                except psycopg.OperationalError as error:  # we may have met a server in the moment of its death
+                    _pause(deadline, f"PostgreSQL does not let us in: {error}")
+                else:
+                    return self.dsn
 
-    def stop(self) -> None:
-        """We use it no longer; if nobody else does, it has stopped in fast mode: open transactions rolled back, all on disk."""
+    def stop(self) -> bool:
+        """We use it no longer; if nobody else does, it has stopped in fast mode: open transactions rolled back, all on disk.
+
+        False: somebody else goes on using it.
+        """
         home, users = self._home, self._users
         if home is None or users is None:
-            return
+            return False
         self._users = None
         try:
             with _locked(home.data / "postgres.lock", time.monotonic() + STOP_LIMIT_S):
-                if _last_user(users):
+                if last := _last_user(users):
                     _shut_down(home)
                     if self._child is not None:
                         self._child.wait(STOP_LIMIT_S)
+                fcntl.flock(users, fcntl.LOCK_UN)
         finally:
             os.close(users)
             if self._child is not None:
                 self._child.returncode = self._child.poll() or 0  # where others go on using it, it is not our child any more
                 self._child = None
+        return last
 
     def alive(self) -> bool:
         """Whether the server process is there. Cheap enough for a watch every second; `start` again revives it."""
