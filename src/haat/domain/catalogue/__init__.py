@@ -10,28 +10,60 @@ languages and by the beginning of a SKU. The catalogue knows no stock, no discou
 
 from haat.domain.catalogue.admission import Refusal
 from haat.domain.catalogue.category import Category, CategorySheet
-from haat.domain.catalogue.commands import KIND, Upserted, upsert, upsert_categories
+from haat.domain.catalogue.commands import KIND, ImportOrder, Upserted, end_import, import_batch, open_import, upsert, upsert_categories
+from haat.domain.catalogue.importing import Import
 from haat.domain.catalogue.product import Backorder, Detail, KitPart, Problem, Product, ProductSheet, PurchaseLimit, StoredSheet, problems
-from haat.domain.catalogue.queries import categories, product, products, sheet, sheets
+from haat.domain.catalogue.queries import (
+    Filter,
+    Page,
+    categories,
+    find,
+    product,
+    product_import,
+    product_imports,
+    products,
+    search,
+    sheet,
+    sheets,
+)
+from haat.domain.catalogue.reader import Batch, Format, Position, Reader, RowError
+from haat.domain.catalogue.spreadsheet import reader
 
 __all__ = [
     "KIND",
     "Backorder",
+    "Batch",
     "Category",
     "CategorySheet",
     "Detail",
+    "Filter",
+    "Format",
+    "Import",
+    "ImportOrder",
     "KitPart",
+    "Page",
+    "Position",
     "Problem",
     "Product",
     "ProductSheet",
     "PurchaseLimit",
+    "Reader",
     "Refusal",
+    "RowError",
     "StoredSheet",
     "Upserted",
     "categories",
+    "end_import",
+    "find",
+    "import_batch",
+    "open_import",
     "problems",
     "product",
+    "product_import",
+    "product_imports",
     "products",
+    "reader",
+    "search",
     "sheet",
     "sheets",
     "upsert",

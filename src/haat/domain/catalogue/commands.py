@@ -6,6 +6,7 @@ wait for each other and do not deadlock.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -13,7 +14,10 @@ from msgspec import Struct
 from haat.domain.catalogue import words
 from haat.domain.catalogue.admission import Known, Refusal, Surroundings, Write, admit
 from haat.domain.catalogue.category import CategorySheet, paths
+from haat.domain.catalogue.importing import Import, Outcome, due, settle
 from haat.domain.catalogue.product import ProductSheet, detail_json
+from haat.domain.catalogue.queries import import_of
+from haat.domain.catalogue.reader import Batch, Format
 from haat.engine import changes
 from haat.engine.database import Tx
 from haat.kernel.errors import Refused
@@ -212,3 +216,86 @@ async def _write_paths(tx: Tx, tree: Mapping[str, tuple[str, ...]]) -> None:
         list(tree),
         [" ".join(path) for path in tree.values()],
     )
+
+
+class ImportOrder(Struct, frozen=True, kw_only=True):
+    """The wish to import one file. `id` is the caller's (UUIDv7): the same wish again finds the import that it began."""
+
+    id: str
+    format: Format
+    started_by: str
+    source: str = ""
+    vendor: str | None = None
+    bytes_total: int | None = None
+
+
+async def open_import(tx: Tx, order: ImportOrder, *, now: datetime) -> Import:
+    """The import as it stands: new, or where an interrupted one can go on (`resume_at`)."""
+    await tx.execute(
+        """INSERT INTO product_imports (id, source, format, vendor, started_by, status, bytes_total, started_at, updated_at)
+           VALUES ($1, $2, $3, $4, $5, 'running', $6, $7, $7) ON CONFLICT (id) DO NOTHING""",
+        order.id,
+        order.source,
+        order.format,
+        order.vendor,
+        order.started_by,
+        order.bytes_total,
+        now,
+    )
+    return await _locked_import(tx, order.id)
+
+
+async def import_batch(tx: Tx, import_id: str, batch: Batch, *, now: datetime) -> Import:
+    """Store a batch and the import's progress together. Idempotent by the batch's bytes; locks the import's row.
+
+    Refuses a batch that does not follow the last one (`import_gap`) and one for an import that has ended (`import_ended`).
+    """
+    job = await _locked_import(tx, import_id)
+    if not due(job, batch):
+        return job
+    done = await upsert(tx, [sheet for _, sheet in batch.rows], now=now, vendor=job.vendor)
+    after = settle(job, batch, Outcome(len(done.created), len(done.changed), len(done.unchanged), done.refusals), now=now)
+    await tx.execute(
+        """UPDATE product_imports SET bytes_done = $2, lines_done = $3, header = $4, created = $5, changed = $6,
+             unchanged = $7, rejected = $8, errors = coalesce($9::json, errors), updated_at = $10
+           WHERE id = $1""",
+        import_id,
+        after.bytes_done,
+        after.lines_done,
+        after.header,
+        after.created,
+        after.changed,
+        after.unchanged,
+        after.rejected,
+        msgspec.json.encode(after.errors).decode() if len(after.errors) > len(job.errors) else None,
+        now,
+    )
+    return after
+
+
+async def end_import(tx: Tx, import_id: str, *, status: Literal["done", "failed", "cancelled"], now: datetime, reason: str = "") -> Import:
+    """Close the import; closing it the same way again changes nothing. Refuses «done» before the last byte is settled."""
+    job = await _locked_import(tx, import_id)
+    if job.status == status:
+        return job
+    if job.status != "running":
+        raise Refused("import_ended", f"the import is {job.status}", kind="conflict", import_id=import_id)
+    if status == "done" and job.bytes_total is not None and job.bytes_done < job.bytes_total:
+        raise Refused(
+            "import_incomplete", f"{job.bytes_total - job.bytes_done} bytes are missing", kind="conflict", bytes_done=job.bytes_done
+        )
+    await tx.execute(
+        "UPDATE product_imports SET status = $2, reason = $3, updated_at = $4, finished_at = $4 WHERE id = $1",
+        import_id,
+        status,
+        reason,
+        now,
+    )
+    return msgspec.structs.replace(job, status=status, reason=reason, updated_at=now, finished_at=now)
+
+
+async def _locked_import(tx: Tx, import_id: str) -> Import:
+    row = await tx.fetchrow("SELECT *, id::text AS id_text FROM product_imports WHERE id = $1 FOR UPDATE", import_id)
+    if row is None:
+        raise Refused("unknown_import", "there is no such import", kind="missing", import_id=import_id)
+    return import_of(row)
