@@ -332,6 +332,8 @@ def _shut_down(home: _Home) -> None:
             os.kill(pid, wanted)
             asked = wanted
         _pause(began + STOP_LIMIT_S, "PostgreSQL does not stop")
+    if home.sockets != home.cluster:
+        shutil.rmtree(home.sockets, ignore_errors=True)
 
 
 @contextmanager
