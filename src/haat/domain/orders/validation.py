@@ -8,7 +8,6 @@ with its version, so that years later it can be said what was checked and what w
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -19,7 +18,6 @@ from haat.domain.orders.address import Address, Place, Unresolved
 Claim = tuple[str, int, int]
 
 FINGERPRINT_BYTES = 5  # 40 bits
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class CaseLine(msgspec.Struct, frozen=True, gc=False):
@@ -118,7 +116,7 @@ class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
 
     reason: str
     detail: str
-    data: Mapping[str, Any] = _NOTHING
+    data: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -127,7 +125,7 @@ class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
     kind: str
     reason: str
     detail: str
-    data: Mapping[str, Any] = _NOTHING
+    data: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Claims(msgspec.Struct, frozen=True):
@@ -157,7 +155,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str
     detail: str
     kind: str = ""
-    data: Mapping[str, Any] = _NOTHING
+    data: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
