@@ -64,7 +64,8 @@ class Database:
             command_timeout=STATEMENT_TIMEOUT_S,
             statement_cache_size=1000,
             max_cached_statement_lifetime=0,
-            server_settings=_SETTINGS,
+            # Questions have optional filters: a plan made for the filters that are set beats one made for any.
+            server_settings=_SETTINGS | {"plan_cache_mode": "force_custom_plan"},
         )
         return cls(dsn, pool)
 

@@ -7,8 +7,8 @@ so any sequence of partial cancellations gives up exactly what one cancellation 
 from collections.abc import Mapping
 from datetime import datetime
 
-from haat.domain.orders.events import Cut, OrderCancelled, OrderHeld, OrderLinesCancelled, OrderNoted, OrderReleased
-from haat.domain.orders.order import STOPPABLE, TRANSITIONS, Order, OrderLine
+from haat.domain.orders.events import Cut, OrderCancelled, OrderHeld, OrderLinesCancelled, OrderNoted, OrderReleased, ShippingCut
+from haat.domain.orders.order import STOPPABLE, TRANSITIONS, Order, OrderLine, VendorOrder
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact
 
@@ -49,16 +49,23 @@ def cancel(order: Order, quantities: Mapping[int, int] | None, *, reason: str, d
 def _cancellation(order: Order, cuts: tuple[Cut, ...], reason: str, detail: str) -> tuple[Fact, ...]:
     cut = {c.line_no: c.quantity for c in cuts}
     vendors_left = {line.vendor for line in order.lines if _left(line) > cut.get(line.line_no, 0)}
-    shipping = {v.vendor: v.shipping for v in order.vendor_orders if v.vendor not in vendors_left and v.shipping}
-    if vendors_left:
-        return (OrderLinesCancelled(cuts, reason, detail, shipping),)
-    return (OrderCancelled(cuts, reason, order.totals.grand, detail, shipping, order.totals.fees),)
+    if not vendors_left:
+        return (OrderCancelled(cuts, reason, order.totals.grand, detail),)
+    shipping = tuple(_shipping_cut(order, v) for v in order.vendor_orders if v.vendor not in vendors_left and v.shipping)
+    amount = sum(c.total for c in cuts) + sum(s.total for s in shipping)
+    return (OrderLinesCancelled(cuts, reason, amount, detail, shipping),)
+
+
+def _shipping_cut(order: Order, share: VendorOrder) -> ShippingCut:
+    """What a vendor's share holds beyond its lines: the shipping charge and its tax."""
+    lines = [line for line in order.lines if line.vendor == share.vendor]
+    return ShippingCut(share.vendor, share.shipping, share.tax - sum(x.tax for x in lines), share.total - sum(x.total for x in lines))
 
 
 def cut_of(line: OrderLine, quantity: int) -> Cut:
     """The last `quantity` of the units that are left of a line, with their own frozen discount and tax."""
     left = _left(line)
-    discount = sum(line.unit_discounts[left - quantity : left]) if line.unit_discounts else _last(line.discount, left, quantity)
+    discount = _running(line.unit_discounts, left) - _running(line.unit_discounts, left - quantity)
     tax = _last(line.tax, left, quantity)
     items = line.unit_price * quantity
     return Cut(line.line_no, quantity, items, discount, tax, items - discount + (tax if line.tax_added else 0))
@@ -114,3 +121,13 @@ def _last(amount: int, units: int, quantity: int) -> int:
     whole, rest = divmod(amount, units)
     kept = units - quantity
     return amount - (kept * whole + min(rest, kept))
+
+
+def _running(runs: tuple[tuple[int, int], ...], units: int) -> int:
+    """The discount of the first `units` units."""
+    discount = 0
+    for count, each in runs:
+        taken = min(count, units)
+        discount += taken * each
+        units -= taken
+    return discount

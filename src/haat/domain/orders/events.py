@@ -26,8 +26,8 @@ class Customer(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     """A line as sold. `total` = quantity × unit_price − discount (+ tax where it is not included).
 
-    `unit_discounts`: the discount of each unit in order, empty where every unit has `discount / quantity`.
-    `tax_rate` in hundredths of a percent. `funding`: who pays for the discount (`vendor`, `platform`), amounts that sum to it.
+    `unit_discounts`: runs of (units, discount of each), first unit first. `tax_rate` in hundredths of a percent.
+    `vendor_funded`: the vendor's part of `discount`; the platform bears the rest.
     """
 
     line_no: int
@@ -44,8 +44,8 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     tax_added: bool = False
     name_bn: str = ""
     list_price: int = 0
-    unit_discounts: tuple[int, ...] = ()
-    funding: Mapping[str, int] = {}
+    unit_discounts: tuple[tuple[int, int], ...] = ()
+    vendor_funded: int = 0
     weight_g: int = 0
 
 
@@ -123,6 +123,7 @@ class OrderCreated(Fact, frozen=True):
     external_status: str = ""
     note: str = ""
     promised_at: datetime | None = None
+    placed_at: datetime | None = None  # where another system took the order earlier
     reorder_of: str = ""
 
 
@@ -193,13 +194,23 @@ class Cut(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     total: int
 
 
+class ShippingCut(msgspec.Struct, frozen=True, gc=False):
+    """The shipping charge of a vendor that has nothing left to send; `total` has the tax that stood beside it."""
+
+    vendor: str
+    shipping: int
+    tax: int
+    total: int
+
+
 class OrderLinesCancelled(Fact, frozen=True):
-    """Some units will not be delivered; the rest of the order goes on. `shipping` was given up for vendors left with nothing."""
+    """Some units will not be delivered; the rest of the order goes on. `amount` is what is no longer owed."""
 
     cuts: tuple[Cut, ...]
     reason: str
+    amount: int
     detail: str = ""
-    shipping: Mapping[str, int] = {}
+    shipping: tuple[ShippingCut, ...] = ()
 
 
 class OrderCancelled(Fact, frozen=True):
@@ -209,8 +220,6 @@ class OrderCancelled(Fact, frozen=True):
     reason: str
     amount: int
     detail: str = ""
-    shipping: Mapping[str, int] = {}
-    fees: int = 0
 
 
 class OrderNoted(Fact, frozen=True):

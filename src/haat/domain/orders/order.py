@@ -16,6 +16,7 @@ from haat.domain.orders.address import Address
 from haat.domain.orders.events import (
     Adjustment,
     Customer,
+    Cut,
     Line,
     OrderCancelled,
     OrderCreated,
@@ -26,6 +27,7 @@ from haat.domain.orders.events import (
     OrderStockReserved,
     OrderValidated,
     Payment,
+    ShippingCut,
     Totals,
 )
 from haat.kernel.facts import Fact, Recorded
@@ -80,8 +82,8 @@ class OrderLine(msgspec.Struct, frozen=True, omit_defaults=True):
     tax_class: str = ""
     tax_added: bool = False
     list_price: int = 0
-    unit_discounts: tuple[int, ...] = ()
-    funding: Mapping[str, int] = {}
+    unit_discounts: tuple[tuple[int, int], ...] = ()
+    vendor_funded: int = 0
     weight_g: int = 0
 
 
@@ -160,8 +162,10 @@ def evolve(order: Order | None, fact: Fact, *, order_id: str, version: int, at: 
             return replace(order, holds=(*order.holds, hold), version=version, updated_at=at)
         case OrderReleased():
             return replace(order, holds=tuple(h for h in order.holds if h.id != fact.hold), version=version, updated_at=at)
-        case OrderLinesCancelled() | OrderCancelled():
+        case OrderLinesCancelled():
             return _cut(order, fact, version, at)
+        case OrderCancelled():
+            return _cancelled(order, fact, version, at)
         case OrderNoted():
             return replace(order, notes=(*order.notes, Note(fact.text, fact.audience, at, by)), version=version, updated_at=at)
         case _:
@@ -173,7 +177,7 @@ def _created(fact: OrderCreated, order_id: str, version: int, at: datetime) -> O
         OrderLine(
             line.line_no, line.sku, line.vendor, line.name, line.quantity, line.unit_price, line.discount, line.tax, line.total,
             {"open": line.quantity}, line.name_bn, line.tax_rate, line.tax_class, line.tax_added, line.list_price,
-            line.unit_discounts, line.funding, line.weight_g,
+            line.unit_discounts, line.vendor_funded, line.weight_g,
         )  # fmt: skip
         for line in fact.lines
     )
@@ -186,7 +190,7 @@ def _created(fact: OrderCreated, order_id: str, version: int, at: datetime) -> O
         ship_to=fact.ship_to, lines=lines, vendor_orders=shares, adjustments=fact.adjustments, totals=fact.totals,
         payments=fact.payments, shipments=(), payment_method=fact.payment_method, shipping_method=fact.shipping_method,
         coupons=fact.coupons, services=fact.services, external_id=fact.external_id, note=fact.note, notes=(), version=version,
-        placed_at=at, updated_at=at, promised_at=fact.promised_at, basket=fact.basket,
+        placed_at=fact.placed_at or at, updated_at=at, promised_at=fact.promised_at, basket=fact.basket,
     )  # fmt: skip
 
 
@@ -219,48 +223,83 @@ def _with_buckets(line: OrderLine, buckets: dict[str, int]) -> OrderLine:
     return OrderLine(
         line.line_no, line.sku, line.vendor, line.name, line.quantity, line.unit_price, line.discount, line.tax, line.total,
         buckets, line.name_bn, line.tax_rate, line.tax_class, line.tax_added, line.list_price, line.unit_discounts,
-        line.funding, line.weight_g,
+        line.vendor_funded, line.weight_g,
     )  # fmt: skip
 
 
-def _cut(order: Order, fact: OrderLinesCancelled | OrderCancelled, version: int, at: datetime) -> Order:
+def _cut(order: Order, fact: OrderLinesCancelled, version: int, at: datetime) -> Order:
     cuts = {cut.line_no: cut for cut in fact.cuts}
-    lines = []
-    given_up: dict[str, list[int]] = {}
+    sums = {v.vendor: [0, 0, 0, 0] for v in order.vendor_orders}
     for line in order.lines:
-        cut = cuts.get(line.line_no)
-        if cut is None:
-            lines.append(line)
-            continue
-        sums = given_up.setdefault(line.vendor, [0, 0, 0, 0])
-        for i, amount in enumerate((cut.items, cut.discount, cut.tax, cut.total)):
-            sums[i] += amount
-        lines.append(
-            msgspec.structs.replace(
-                line,
-                discount=line.discount - cut.discount,
-                tax=line.tax - cut.tax,
-                total=line.total - cut.total,
-                buckets=_moved(line.buckets, cut.quantity, "cancelled"),
-            )
-        )
-    fees = fact.fees if isinstance(fact, OrderCancelled) else 0
-    whole = isinstance(fact, OrderCancelled)
-    shares = tuple(_share_after(v, given_up.get(v.vendor), fact.shipping.get(v.vendor, 0), lines, whole=whole) for v in order.vendor_orders)
-    items, discount, tax, total = (sum(s[i] for s in given_up.values()) for i in range(4))
-    shipping = sum(fact.shipping.values())
+        if cut := cuts.get(line.line_no):
+            for i, amount in enumerate((cut.items, cut.discount, cut.tax, cut.total)):
+                sums[line.vendor][i] += amount
+    lines = tuple(_line_after(line, cuts[line.line_no]) if line.line_no in cuts else line for line in order.lines)
+    shipping = {cut.vendor: cut for cut in fact.shipping}
+    shares = tuple(_share_after(v, sums[v.vendor], shipping.get(v.vendor), lines) for v in order.vendor_orders)
+    items, discount, tax = (sum(s[i] for s in sums.values()) for i in range(3))
     t = order.totals
-    grand = t.grand - total - shipping - fees
-    totals = Totals(t.items - items, t.discount - discount, t.shipping - shipping, t.tax - tax, t.fees - fees, grand)
+    totals = Totals(
+        t.items - items,
+        t.discount - discount,
+        t.shipping - sum(cut.shipping for cut in fact.shipping),
+        t.tax - tax - sum(cut.tax for cut in fact.shipping),
+        t.fees,
+        t.grand - fact.amount,
+    )
     return msgspec.structs.replace(
         order,
-        lines=tuple(lines),
+        lines=lines,
         vendor_orders=shares,
         totals=totals,
-        status="cancelled" if whole else order.status,
-        payment_status=_payment_status(grand, order.payments),
-        fulfilment_status="cancelled" if whole else order.fulfilment_status,
-        holds=() if whole else order.holds,
+        payment_status=_payment_status(totals.grand, order.payments),
+        version=version,
+        updated_at=at,
+    )
+
+
+def _line_after(line: OrderLine, cut: Cut) -> OrderLine:
+    return msgspec.structs.replace(
+        line,
+        discount=line.discount - cut.discount,
+        tax=line.tax - cut.tax,
+        total=line.total - cut.total,
+        buckets=_moved(line.buckets, cut.quantity, "cancelled"),
+    )
+
+
+def _share_after(share: VendorOrder, sums: list[int], shipping: ShippingCut | None, lines: tuple[OrderLine, ...]) -> VendorOrder:
+    nothing_left = all(line.buckets.get("cancelled", 0) == line.quantity for line in lines if line.vendor == share.vendor)
+    items, discount, tax, total = sums
+    charge, charge_tax, charge_total = (shipping.shipping, shipping.tax, shipping.total) if shipping else (0, 0, 0)
+    return VendorOrder(
+        share.id,
+        share.vendor,
+        "cancelled" if nothing_left else share.status,
+        share.items - items,
+        share.discount - discount,
+        share.shipping - charge,
+        share.tax - tax - charge_tax,
+        share.total - total - charge_total,
+    )
+
+
+def _cancelled(order: Order, fact: OrderCancelled, version: int, at: datetime) -> Order:
+    """Nothing is owed any more, so every amount is zero; no sum can be left over."""
+    cuts = {cut.line_no: cut.quantity for cut in fact.cuts}
+    lines = tuple(
+        msgspec.structs.replace(line, discount=0, tax=0, total=0, buckets=_moved(line.buckets, cuts.get(line.line_no, 0), "cancelled"))
+        for line in order.lines
+    )
+    return msgspec.structs.replace(
+        order,
+        lines=lines,
+        vendor_orders=tuple(VendorOrder(v.id, v.vendor, "cancelled", 0, 0, 0, 0, 0) for v in order.vendor_orders),
+        totals=Totals(0, 0, 0, 0, 0, 0),
+        status="cancelled",
+        payment_status=_payment_status(0, order.payments),
+        fulfilment_status="cancelled",
+        holds=(),
         version=version,
         updated_at=at,
     )
@@ -278,20 +317,3 @@ def _moved(buckets: Mapping[str, int], quantity: int, target: str) -> dict[str, 
                 del after[name]
     after[target] = after.get(target, 0) + quantity - left
     return after
-
-
-def _share_after(share: VendorOrder, sums: list[int] | None, shipping: int, lines: list[OrderLine], *, whole: bool) -> VendorOrder:
-    if sums is None and not shipping:
-        return share if not whole else msgspec.structs.replace(share, status="cancelled")
-    items, discount, tax, total = sums or (0, 0, 0, 0)
-    nothing_left = all(line.buckets.get("cancelled", 0) == line.quantity for line in lines if line.vendor == share.vendor)
-    return VendorOrder(
-        share.id,
-        share.vendor,
-        "cancelled" if nothing_left or whole else share.status,
-        share.items - items,
-        share.discount - discount,
-        share.shipping - shipping,
-        share.tax - tax,
-        share.total - total - shipping,
-    )

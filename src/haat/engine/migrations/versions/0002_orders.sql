@@ -61,5 +61,5 @@ CREATE TABLE vendor_orders (
   total bigint NOT NULL,
   UNIQUE (order_id, vendor)
 );
-CREATE INDEX vendor_orders_by_vendor ON vendor_orders (vendor, id);
-CREATE INDEX vendor_orders_by_status ON vendor_orders (vendor, status, id);
+CREATE INDEX vendor_orders_by_vendor ON vendor_orders (vendor, order_id);
+CREATE INDEX vendor_orders_by_status ON vendor_orders (vendor, status, order_id);

@@ -1,0 +1,140 @@
+"""Questions about orders: which ones (rows and their indexes), and what they are (the fold of their facts).
+
+A list is two steps: the ids from the rows, newest first and after the cursor, then the orders themselves from their streams.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from haat.domain.orders.order import Order, fold
+from haat.engine.database import Tx
+from haat.engine.journal import Journal
+from haat.kernel.facts import Recorded
+
+PAGE_MAX = 200
+BASKET_SLOT_S = 300
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """What a list of orders is narrowed to; every field that is set must hold."""
+
+    status: str | None = None
+    vendor: str | None = None
+    channel: str | None = None
+    phone: str | None = None
+    customer: str | None = None
+    serial: int | None = None
+    external_id: str | None = None
+    on_hold: bool = False
+    placed_after: datetime | None = None
+
+
+class VendorPart(msgspec.Struct, frozen=True):
+    """A vendor order's id with its order's."""
+
+    id: str
+    order_id: str
+    vendor: str
+    status: str
+
+
+async def streams(journal: Journal, tx: Tx, order_ids: Sequence[str], *, until: datetime | None = None) -> dict[str, list[Recorded]]:
+    """The facts of these orders, each in version order."""
+    return await journal.streams(tx, order_ids, until=until)
+
+
+async def read(journal: Journal, tx: Tx, order_ids: Sequence[str], *, until: datetime | None = None) -> dict[str, Order]:
+    """These orders, now or as they were at `until`; those that did not exist then are absent."""
+    found: dict[str, Order] = {}
+    for order_id, stream in (await journal.streams(tx, order_ids, until=until)).items():
+        order = fold(stream)
+        if order is not None:
+            found[order_id] = order
+    return found
+
+
+async def find(tx: Tx, wanted: Filter, *, before: str | None, placed_after_id: str | None, limit: int) -> list[str]:
+    """Ids of matching orders, newest first, older than the id `before`. `placed_after_id` is the floor of `placed_after`."""
+    if wanted.serial is not None:
+        rows = await tx.fetch(
+            "SELECT id::text FROM orders WHERE serial = $1 AND ($2::text IS NULL OR customer_id = $2)", wanted.serial, wanted.customer
+        )
+        return [row[0] for row in rows]
+    statement = _BY_VENDOR if wanted.vendor is not None else _BY_ORDER
+    rows = await tx.fetch(
+        statement,
+        wanted.status,
+        wanted.vendor if wanted.vendor is not None else wanted.channel,
+        wanted.phone,
+        wanted.customer,
+        wanted.external_id,
+        wanted.on_hold,
+        before,
+        placed_after_id,
+        min(limit, PAGE_MAX),
+    )
+    return [row[0] for row in rows]
+
+
+async def vendor_part(tx: Tx, vendor_order_id: str) -> VendorPart | None:
+    """Whose vendor order this is."""
+    row = await tx.fetchrow("SELECT id::text, order_id::text, vendor, status FROM vendor_orders WHERE id = $1", vendor_order_id)
+    return None if row is None else VendorPart(*row)
+
+
+async def vendor_parts(
+    tx: Tx, *, vendor: str | None, status: str | None, order_id: str | None, before: str | None, limit: int
+) -> list[VendorPart]:
+    """Vendor orders newest first, of orders older than the order id `before`."""
+    rows = await tx.fetch(
+        """SELECT id::text, order_id::text, vendor, status FROM vendor_orders
+           WHERE ($1::text IS NULL OR vendor = $1) AND ($2::text IS NULL OR status = $2) AND ($3::uuid IS NULL OR order_id = $3)
+             AND ($4::uuid IS NULL OR order_id < $4) ORDER BY order_id DESC, vendor LIMIT $5""",
+        vendor,
+        status,
+        order_id,
+        before,
+        min(limit, PAGE_MAX),
+    )
+    return [VendorPart(*row) for row in rows]
+
+
+def basket_key(fingerprint: int, at: datetime) -> int:
+    """What `orders.basket` holds: the five-minute slot above the 40 bit fingerprint of buyer and basket."""
+    return int(at.timestamp()) // BASKET_SLOT_S << 40 | fingerprint
+
+
+def basket_keys(fingerprint: int, at: datetime, window_s: int) -> list[int]:
+    """The keys under which the same basket could have been placed within the last `window_s` seconds."""
+    slot = int(at.timestamp()) // BASKET_SLOT_S
+    return [(slot - back) << 40 | fingerprint for back in range(window_s // BASKET_SLOT_S + 2)]
+
+
+async def recent_baskets(tx: Tx, keys: Sequence[int], *, now: datetime, window_s: int) -> dict[int, str]:
+    """Numbers of orders with these baskets that were placed within the window and stand, by the 40 bit fingerprint."""
+    rows = await tx.fetch(
+        """SELECT basket & ((1::bigint << 40) - 1), number FROM orders
+           WHERE basket = ANY ($1::bigint[]) AND placed_at > $2 AND status <> 'cancelled' ORDER BY id""",
+        keys,
+        now - timedelta(seconds=window_s),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+_BY_ORDER = """
+SELECT id::text FROM orders
+WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR channel = $2) AND ($3::text IS NULL OR phone = $3)
+  AND ($4::text IS NULL OR customer_id = $4) AND ($5::text IS NULL OR external_id = $5) AND (NOT $6 OR holds <> '{}')
+  AND ($7::uuid IS NULL OR id < $7) AND ($8::uuid IS NULL OR id >= $8)
+ORDER BY id DESC LIMIT $9
+"""
+
+_BY_VENDOR = """
+SELECT o.id::text FROM vendor_orders AS v JOIN orders AS o ON o.id = v.order_id
+WHERE ($1::text IS NULL OR o.status = $1) AND v.vendor = $2 AND ($3::text IS NULL OR o.phone = $3)
+  AND ($4::text IS NULL OR o.customer_id = $4) AND ($5::text IS NULL OR o.external_id = $5) AND (NOT $6 OR o.holds <> '{}')
+  AND ($7::uuid IS NULL OR v.order_id < $7) AND ($8::uuid IS NULL OR v.order_id >= $8)
+ORDER BY v.order_id DESC LIMIT $9
+"""
