@@ -4,13 +4,12 @@ Each that does not qualify leaves its reason: always for a coupon, for an automa
 missed, used up). Lines with a fixed price are covered by nothing.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import Struct
 
 from haat.domain.pricing.basket import Basket
-from haat.domain.pricing.draft import DraftLine
+from haat.domain.pricing.draft import Draft, DraftLine
 from haat.domain.pricing.quoted import CouponOutcome, PassedOver, Reason
 from haat.domain.pricing.rows import Coupon
 from haat.domain.pricing.rules import ActivePromotion, Rules, valid
@@ -20,7 +19,7 @@ COUPONS_MAX = 20  # nobody types more; each costs a look-up and a place in the r
 NEAR: frozenset[Reason] = frozenset({"minimum_total", "minimum_quantity", "used_up"})
 
 
-class Offer(Struct):
+class Offer(Struct, eq=False):
     """A promotion that qualifies, with the lines it covers. `coupon`: the code that opened it, with its row."""
 
     promotion: ActivePromotion
@@ -43,27 +42,26 @@ def coupon_code(typed: str) -> str:
     return typed.strip().upper()
 
 
-def find(
-    lines: list[DraftLine], basket: Basket, rules: Rules, now: datetime, without: frozenset[str], coupons: Mapping[str, Coupon]
-) -> Found:
+def find(draft: Draft) -> Found:
     """All offers of a basket, each promotion once. Raises Refused «too_many_coupons»."""
     found = Found([], [], [])
-    open_lines = [line for line in lines if not line.fixed]
+    open_lines = [line for line in draft.lines if not line.fixed]
     if len(open_lines) > 1:
         open_lines.sort(key=_canonical)
-    for promotion in _automatic(open_lines, rules):
+    now = draft.now
+    for promotion in _automatic(open_lines, draft.rules):
         if not promotion.starts_at <= now < promotion.ends_at:
             continue
         covered = _covered(promotion, open_lines)
         if not covered:
             continue
-        reason, missing = _unfit(promotion, covered, basket, now, without)
+        reason, missing = _unfit(draft, promotion, covered)
         if not reason:
             found.offers.append(Offer(promotion, covered))
         elif reason in NEAR:
             found.passed.append(PassedOver(promotion.code, promotion.version, reason, missing))
-    if basket.coupons:
-        _coupons(found, open_lines, basket, rules, now, without, coupons)
+    if draft.basket.coupons:
+        _coupons(draft, found, open_lines)
     return found
 
 
@@ -95,14 +93,12 @@ def _covered(promotion: ActivePromotion, lines: list[DraftLine]) -> list[DraftLi
     return [line for line in lines if target.covers(line.item.sku, line.item.vendor, line.item.categories, line.line.tags)]
 
 
-def _unfit(
-    promotion: ActivePromotion, covered: list[DraftLine], basket: Basket, now: datetime, without: frozenset[str]
-) -> tuple[Reason | None, int]:
+def _unfit(draft: Draft, promotion: ActivePromotion, covered: list[DraftLine]) -> tuple[Reason | None, int]:
     """Why a promotion that covers these lines does not qualify, and how much is missing where it is a minimum."""
-    if without and promotion.code in without:
+    if draft.without and promotion.code in draft.without:
         return "used_up", 0
     if promotion.conditional:
-        reason = _condition(promotion, basket, now)
+        reason = _condition(promotion, draft.basket, draft.now)
         if reason:
             return reason, 0
     if promotion.minimum_total:
@@ -135,32 +131,25 @@ def _condition(promotion: ActivePromotion, basket: Basket, now: datetime) -> Rea
     return next((reason for reason, unfit in checks if unfit), None)
 
 
-def _coupons(
-    found: Found,
-    lines: list[DraftLine],
-    basket: Basket,
-    rules: Rules,
-    now: datetime,
-    without: frozenset[str],
-    coupons: Mapping[str, Coupon],
-) -> None:
-    codes = sorted({coupon_code(code) for code in basket.coupons})
+def _coupons(draft: Draft, found: Found, lines: list[DraftLine]) -> None:
+    codes = sorted({coupon_code(code) for code in draft.basket.coupons})
     if len(codes) > COUPONS_MAX:
         raise Refused("too_many_coupons", f"an order takes at most {COUPONS_MAX} coupons", coupons=len(codes))
+    rules = draft.rules
     taken = {offer.promotion.code for offer in found.offers}
     for code in codes:
-        coupon = rules.coupons.get(code) or coupons.get(code)
+        coupon = rules.coupons.get(code) or draft.coupons.get(code)
         promotion = rules.promotions.get(coupon.promotion) if coupon else None
         covered = _covered(promotion, lines) if promotion else []
         missing = 0
-        reason = _closed(coupon, promotion, basket, now, without)
+        reason = _closed(draft, coupon, promotion)
         if coupon and promotion and reason is None:
             if promotion.code in taken:
                 reason = "already_applied"
             elif not covered:
                 reason = "no_eligible_line"
             else:
-                reason, missing = _unfit(promotion, covered, basket, now, without)
+                reason, missing = _unfit(draft, promotion, covered)
         if reason is None and promotion:
             taken.add(promotion.code)
             found.offers.append(Offer(promotion, covered, code, coupon))
@@ -168,20 +157,18 @@ def _coupons(
             found.coupons.append(CouponOutcome(code, coupon.promotion if coupon else "", 0, reason or "unknown", missing))
 
 
-def _closed(
-    coupon: Coupon | None, promotion: ActivePromotion | None, basket: Basket, now: datetime, without: frozenset[str]
-) -> Reason | None:
+def _closed(draft: Draft, coupon: Coupon | None, promotion: ActivePromotion | None) -> Reason | None:
     """Why a coupon opens nothing at all, whatever lies in the basket."""
     if coupon is None:
         return "unknown"
-    if promotion is None or not coupon.active or not promotion.row.active:
+    if promotion is None:
         return "inactive"
-    if now < promotion.starts_at or (coupon.starts_at is not None and now < coupon.starts_at):
-        return "not_started"
-    if now >= promotion.ends_at or not valid(coupon, now):
-        return "expired"
-    if coupon.customer is not None and coupon.customer != basket.customer:
-        return "other_customer"
-    if coupon.code in without:
-        return "used_up"
-    return None
+    now = draft.now
+    checks: tuple[tuple[Reason, bool], ...] = (
+        ("inactive", not (coupon.active and promotion.row.active)),
+        ("not_started", now < promotion.starts_at or (coupon.starts_at is not None and now < coupon.starts_at)),
+        ("expired", now >= promotion.ends_at or not valid(coupon, now)),
+        ("other_customer", coupon.customer is not None and coupon.customer != draft.basket.customer),
+        ("used_up", coupon.code in draft.without),
+    )
+    return next((reason for reason, closed in checks if closed), None)

@@ -9,22 +9,22 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from haat.domain.pricing.basket import Basket
-from haat.domain.pricing.draft import DraftParcel
+from haat.domain.pricing.draft import Draft
 from haat.domain.pricing.quoted import Adjustment, QuotedFee
 from haat.domain.pricing.rows import FeeRate, ShippingRate
-from haat.domain.pricing.rules import Rules, valid
+from haat.domain.pricing.rules import valid
 from haat.domain.pricing.tax import Taxes
 from haat.kernel.errors import Refused
 from haat.kernel.money import permyriad
 
 
-def charge(parcels: Iterable[DraftParcel], basket: Basket, rules: Rules, now: datetime) -> None:
+def charge(draft: Draft) -> None:
     """Set every parcel's fee from its weight and its items after discount. May be asked again after the discounts changed."""
-    for parcel in parcels:
+    for parcel in draft.parcels:
         parcel.amount = parcel.freight
-        if not parcel.rated or not rules.shipping:
+        if not parcel.rated or not draft.rules.shipping:
             continue
-        rate = parcel.rate or _rate(parcel.vendor, basket, rules, now)
+        rate = parcel.rate or _rate(draft, parcel.vendor)
         parcel.rate = rate
         if rate.free_above is not None and parcel.items - parcel.discount >= rate.free_above:
             continue
@@ -34,9 +34,10 @@ def charge(parcels: Iterable[DraftParcel], basket: Basket, rules: Rules, now: da
             parcel.amount += -(-over_g // rate.step_g) * rate.step_amount
 
 
-def explained(parcels: Iterable[DraftParcel], adjustments: list[Adjustment]) -> None:
+def explain(draft: Draft) -> None:
     """Add what each parcel costs, and by which rate, to the receipt. Freight from outside has no rule: version 0."""
-    for parcel in parcels:
+    adjustments = draft.adjustments
+    for parcel in draft.parcels:
         if parcel.rate is not None:
             amount = parcel.amount - parcel.freight
             adjustments.append(Adjustment("shipping", parcel.rate.code, parcel.rate.version, amount, ((parcel.position, amount),)))
@@ -44,8 +45,9 @@ def explained(parcels: Iterable[DraftParcel], adjustments: list[Adjustment]) -> 
             adjustments.append(Adjustment("shipping", "freight", 0, parcel.freight, ((parcel.position, parcel.freight),)))
 
 
-def fees(basket: Basket, rules: Rules, now: datetime, collected: int, taxes: Taxes, adjustments: list[Adjustment]) -> tuple[QuotedFee, ...]:
+def fees(draft: Draft, taxes: Taxes, collected: int) -> tuple[QuotedFee, ...]:
     """The fees that fall due for this way to pay and these services; `collected` is the base of percentage fees."""
+    basket, rules, now = draft.basket, draft.rules, draft.now
     due: list[FeeRate] = []
     if basket.payment_method in rules.payment_fees:
         due += _due(rules.payment_fees[basket.payment_method], basket, now)
@@ -61,7 +63,7 @@ def fees(basket: Basket, rules: Rules, now: datetime, collected: int, taxes: Tax
             amount = min(amount, rate.maximum)
         tax, tax_rate, included = taxes.of(amount, rate.tax_class)
         quoted.append(QuotedFee(rate.code, amount, tax, amount if included else amount + tax, tax_rate, included))
-        adjustments.append(Adjustment("fee", rate.code, rate.version, amount))
+        draft.adjustments.append(Adjustment("fee", rate.code, rate.version, amount))
     return tuple(quoted)
 
 
@@ -74,8 +76,9 @@ def _due(rates: Iterable[FeeRate], basket: Basket, now: datetime) -> list[FeeRat
     return list(found.values())
 
 
-def _rate(vendor: str, basket: Basket, rules: Rules, now: datetime) -> ShippingRate:
-    currency, zone, method, table = basket.currency, basket.zone, basket.shipping_method, rules.shipping
+def _rate(draft: Draft, vendor: str) -> ShippingRate:
+    basket, now, table = draft.basket, draft.now, draft.rules.shipping
+    currency, zone, method = basket.currency, basket.zone, basket.shipping_method
     for key in (
         (currency, vendor, zone, method), (currency, vendor, zone, ""), (currency, vendor, "", method), (currency, vendor, "", ""),
         (currency, "", zone, method), (currency, "", zone, ""), (currency, "", "", method), (currency, "", "", ""),

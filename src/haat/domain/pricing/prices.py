@@ -4,35 +4,36 @@ Of the price-list rows that match channel, customer group, currency, quantity an
 decides; within equal priority the lowest amount, then the list's code. A list price is a promise: dynamic rules move base prices only.
 """
 
-from datetime import datetime
-
-from haat.domain.pricing.basket import Basket, PricedItem
+from haat.domain.pricing.basket import PricedItem
+from haat.domain.pricing.draft import Draft
 from haat.domain.pricing.quoted import Adjustment
-from haat.domain.pricing.rules import DynamicPrice, OpenList, Rules
+from haat.domain.pricing.rules import DynamicPrice, OpenList
 from haat.kernel.errors import Refused
 from haat.kernel.money import half_up
 
 
-def choose(
-    item: PricedItem, quantity: int, position: int, basket: Basket, rules: Rules, now: datetime, adjustments: list[Adjustment]
-) -> int:
-    """The unit price, with the adjustment that explains it. Refused where neither list nor base price is in the basket's currency."""
-    found = _listed(item, quantity, basket, rules, now)
+def choose(draft: Draft, item: PricedItem, quantity: int) -> int:
+    """The unit price of the line that comes next in the draft; the draft gets the adjustment that explains it.
+
+    Refused «currency_mismatch» where neither a list nor the base price is in the basket's currency.
+    """
+    basket, position = draft.basket, len(draft.lines)
+    found = _listed(draft, item, quantity)
     same_currency = item.currency == basket.currency
     if found is not None:
         amount, source = found
         if amount != item.price or not same_currency:
             change = (amount - item.price) * quantity if same_currency else 0
-            adjustments.append(Adjustment("price_list", source.code, source.version, change, ((position, change),)))
+            draft.adjustments.append(Adjustment("price_list", source.code, source.version, change, ((position, change),)))
         return amount
     if not same_currency:
         raise mismatch(item, position, basket.currency)
-    for rule in rules.dynamic:
-        if _covers(rule, item, basket, now):
+    for rule in draft.rules.dynamic:
+        if _covers(draft, rule, item):
             amount = _moved(rule, item)
             if amount != item.price:
                 change = (amount - item.price) * quantity
-                adjustments.append(Adjustment("dynamic_price", rule.rule.code, rule.rule.version, change, ((position, change),)))
+                draft.adjustments.append(Adjustment("dynamic_price", rule.rule.code, rule.rule.version, change, ((position, change),)))
             return amount
     return item.price
 
@@ -43,10 +44,11 @@ def mismatch(item: PricedItem, position: int, wanted: str) -> Refused:
     return Refused("currency_mismatch", detail, line=position, sku=item.sku, currency=item.currency, wanted=wanted)
 
 
-def _listed(item: PricedItem, quantity: int, basket: Basket, rules: Rules, now: datetime) -> tuple[int, OpenList] | None:
+def _listed(draft: Draft, item: PricedItem, quantity: int) -> tuple[int, OpenList] | None:
     best: tuple[int, int, str] | None = None
     tier: dict[str, tuple[int, int]] = {}
-    lists, channel, group = rules.lists, basket.channel, basket.customer_group
+    basket, now, lists = draft.basket, draft.now, draft.rules.lists
+    channel, group = basket.channel, basket.customer_group
     for row in item.prices:
         source = lists.get(row.list)
         if (
@@ -70,12 +72,12 @@ def _listed(item: PricedItem, quantity: int, basket: Basket, rules: Rules, now: 
     return None if best is None else (best[1], lists[best[2]])
 
 
-def _covers(rule: DynamicPrice, item: PricedItem, basket: Basket, now: datetime) -> bool:
+def _covers(draft: Draft, rule: DynamicPrice, item: PricedItem) -> bool:
     signal = item.stock if rule.rule.signal == "stock" else item.demand
     return (
         signal is not None
-        and rule.starts_at <= now < rule.ends_at
-        and (not rule.channels or basket.channel in rule.channels)
+        and rule.starts_at <= draft.now < rule.ends_at
+        and (not rule.channels or draft.basket.channel in rule.channels)
         and rule.target.covers(item.sku, item.vendor, item.categories, ())
     )
 

@@ -5,19 +5,16 @@ the buyer would pay, so a discount that costs the buyer free delivery is seen fo
 compete as plans of their own; then each that stands alone competes with all others together. Ties keep the higher rank.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
+from typing import Literal
 
 from msgspec import Struct
 
 from haat.domain.pricing import delivery
 from haat.domain.pricing.basket import Basket
 from haat.domain.pricing.candidates import Found, Offer, coupon_code, find
-from haat.domain.pricing.draft import DraftLine, DraftParcel
+from haat.domain.pricing.draft import Draft, DraftParcel
 from haat.domain.pricing.promotion import Part
 from haat.domain.pricing.quoted import Adjustment, Claim, CouponOutcome, PassedOver
-from haat.domain.pricing.rows import Coupon
-from haat.domain.pricing.rules import Rules
 from haat.kernel.money import permyriad
 
 Deal = tuple[Offer, list[tuple[int, int]]]  # an offer and what it takes: (position of line or parcel, amount above 0)
@@ -34,67 +31,35 @@ class Promoted(Struct, frozen=True):
 NOT_PROMOTED = Promoted()
 
 
-class Scene(Struct):
-    """What every plan is tried on."""
-
-    lines: list[DraftLine]
-    parcels: list[DraftParcel]
-    basket: Basket
-    rules: Rules
-    now: datetime
-
-
-def promote(
-    lines: list[DraftLine],
-    parcels: list[DraftParcel],
-    basket: Basket,
-    rules: Rules,
-    now: datetime,
-    without: frozenset[str],
-    coupons: Mapping[str, Coupon],
-    adjustments: list[Adjustment],
-) -> Promoted:
+def promote(draft: Draft) -> Promoted:
     """Put shipping fees and discounts into the draft, their adjustments behind those of the prices."""
-    if basket.external or not (rules.promotions or basket.coupons):
-        return _unpromoted(parcels, basket, rules, now, adjustments)
-    found = find(lines, basket, rules, now, without, coupons)
-    if not found.offers:
-        _ship(parcels, basket, rules, now, adjustments)
-        return Promoted((), tuple(found.coupons), tuple(found.passed))
-    scene = Scene(lines, parcels, basket, rules, now)
-    deals = _best(found.offers, scene)
-    _write(deals, scene, adjustments)
+    basket = draft.basket
+    if basket.external:
+        codes = sorted({coupon_code(code) for code in basket.coupons})
+        return Promoted(coupons=tuple(CouponOutcome(code, reason="external_prices") for code in codes)) if codes else NOT_PROMOTED
+    if not (draft.rules.promotions or basket.coupons):
+        delivery.charge(draft)
+        delivery.explain(draft)
+        return NOT_PROMOTED
+    found = find(draft)
+    deals = _best(found.offers, draft)
+    _write(deals, draft)
     return _told(deals, found, basket)
 
 
-def _unpromoted(parcels: list[DraftParcel], basket: Basket, rules: Rules, now: datetime, adjustments: list[Adjustment]) -> Promoted:
-    if basket.external:
-        for parcel in parcels:
-            parcel.amount = parcel.freight
-        codes = sorted({coupon_code(code) for code in basket.coupons})
-        return Promoted(coupons=tuple(CouponOutcome(code, reason="external_prices") for code in codes)) if codes else NOT_PROMOTED
-    _ship(parcels, basket, rules, now, adjustments)
-    return NOT_PROMOTED
-
-
-def _ship(parcels: list[DraftParcel], basket: Basket, rules: Rules, now: datetime, adjustments: list[Adjustment]) -> None:
-    delivery.charge(parcels, basket, rules, now)
-    delivery.explained(parcels, adjustments)
-
-
-def _best(offers: list[Offer], scene: Scene) -> list[Deal]:
+def _best(offers: list[Offer], draft: Draft) -> list[Deal]:
     """The deals of the best plan, with the draft's parcels as that plan leaves them; losers know whom they lost to."""
     offers.sort(key=lambda offer: offer.promotion.rank)
-    together, alone = _grouped(offers, scene)
+    together, alone = _grouped(offers, draft)
     if not alone:
-        return _plan(together, scene)[1]
-    best, winner = _plan(together, scene)[0] if together else None, None
+        return _plan(together, draft)[1]
+    best, winner = _plan(together, draft)[0] if together else None, None
     for offer in alone:
-        pays = _plan([offer], scene)[0]
+        pays = _plan([offer], draft)[0]
         if best is None or pays < best:
             best, winner = pays, offer
     chosen = together if winner is None else [winner]
-    pays, deals = _plan(chosen, scene)
+    pays, deals = _plan(chosen, draft)
     leader = winner.promotion.code if winner else _leader(deals)
     for offer in offers:
         if offer not in chosen and not offer.lost_to:
@@ -106,7 +71,7 @@ def _leader(deals: list[Deal]) -> str:
     return max(deals, key=lambda deal: sum([amount for _, amount in deal[1]]))[0].promotion.code if deals else ""
 
 
-def _grouped(offers: list[Offer], scene: Scene) -> tuple[list[Offer], list[Offer]]:
+def _grouped(offers: list[Offer], draft: Draft) -> tuple[list[Offer], list[Offer]]:
     """(Those that may stand together, by rank: the stackable and each group's winner; those that stand alone)."""
     groups: dict[str, list[Offer]] = {}
     alone: list[Offer] = []
@@ -119,29 +84,29 @@ def _grouped(offers: list[Offer], scene: Scene) -> tuple[list[Offer], list[Offer
                 alone.append(offer)
     for rivals in groups.values():
         if len(rivals) > 1:
-            winner = min(rivals, key=lambda rival: (_plan([rival], scene)[0], rival.promotion.rank))
+            winner = min(rivals, key=lambda rival: (_plan([rival], draft)[0], rival.promotion.rank))
             for rival in rivals:
                 if rival is not winner:
                     rival.lost_to = winner.promotion.code
     return [offer for offer in offers if not offer.lost_to and offer not in alone], alone
 
 
-def _plan(offers: list[Offer], scene: Scene) -> tuple[int, list[Deal]]:
+def _plan(offers: list[Offer], draft: Draft) -> tuple[int, list[Deal]]:
     """(What the buyer pays for items and shipping, the deals). Leaves the parcels' fees and discounts as the plan makes them."""
-    left = [line.amount for line in scene.lines]
+    left = [line.amount for line in draft.lines]
     deals: list[Deal] = []
     for offer in offers:
         if not offer.promotion.shipping:
             deals.append((offer, _take_items(offer, left)))
-    for parcel in scene.parcels:
+    for parcel in draft.parcels:
         parcel.discount = 0
-    for line in scene.lines:
+    for line in draft.lines:
         line.parcel.discount += line.amount - left[line.position]
-    delivery.charge(scene.parcels, scene.basket, scene.rules, scene.now)
-    fees = [parcel.amount for parcel in scene.parcels]
+    delivery.charge(draft)
+    fees = [parcel.amount for parcel in draft.parcels]
     for offer in offers:
         if offer.promotion.shipping:
-            deals.append((offer, _take_shipping(offer, fees, scene.parcels)))
+            deals.append((offer, _take_shipping(offer, fees, draft.parcels)))
     return sum(left) + sum(fees), deals
 
 
@@ -174,7 +139,7 @@ def _taken(offer: Offer, parts: list[Part], places: list[int], left: list[int]) 
     return taken
 
 
-def _write(deals: list[Deal], scene: Scene, adjustments: list[Adjustment]) -> None:
+def _write(deals: list[Deal], draft: Draft) -> None:
     """The deals into lines and parcels, split between vendor and platform; the vendor's part is rounded half up per line."""
     shipped: list[Adjustment] = []
     for offer, taken in deals:
@@ -186,19 +151,20 @@ def _write(deals: list[Deal], scene: Scene, adjustments: list[Adjustment]) -> No
             funded = permyriad(part, vendor_share) if vendor_share else 0
             vendor_funded += funded
             if promotion.shipping:
-                parcel = scene.parcels[place]
+                parcel = draft.parcels[place]
                 parcel.taken += part
                 parcel.funded += funded
             else:
-                line = scene.lines[place]
+                line = draft.lines[place]
                 line.taken += part
                 line.funded += funded
                 line.parcel.vendor_funded += funded
         if amount:
-            kind, target = ("shipping_promotion", shipped) if promotion.shipping else ("promotion", adjustments)
-            target.append(Adjustment(kind, promotion.code, promotion.version, -amount, tuple(taken), offer.coupon, vendor_funded))
-    delivery.explained(scene.parcels, adjustments)
-    adjustments += shipped
+            kind: Literal["promotion", "shipping_promotion"] = "shipping_promotion" if promotion.shipping else "promotion"
+            explained = Adjustment(kind, promotion.code, promotion.version, -amount, tuple(taken), offer.coupon, vendor_funded)
+            (shipped if promotion.shipping else draft.adjustments).append(explained)
+    delivery.explain(draft)
+    draft.adjustments += shipped
 
 
 def _told(deals: list[Deal], found: Found, basket: Basket) -> Promoted:
@@ -211,7 +177,7 @@ def _told(deals: list[Deal], found: Found, basket: Basket) -> Promoted:
         if amount:
             _claim(offer, amount, basket, claims)
         if offer.coupon:
-            reason = "" if amount else "better_deal" if offer.lost_to else "no_effect"
+            reason: Literal["", "better_deal", "no_effect"] = "" if amount else "better_deal" if offer.lost_to else "no_effect"
             coupons.append(CouponOutcome(offer.coupon, promotion.code, amount, reason, 0, offer.lost_to))
         elif offer.lost_to:
             passed.append(PassedOver(promotion.code, promotion.version, "better_deal", 0, offer.lost_to))

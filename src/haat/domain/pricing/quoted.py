@@ -195,7 +195,7 @@ def share(line: QuotedLine, *, first: int, units: int) -> Share:
     if first < 0 or units < 0 or first + units > line.quantity:
         raise ValueError(f"units {first}+{units} are outside a line of {line.quantity}")
     low, high = _running(line, first), _running(line, first + units)
-    return Share(*(h - l for l, h in zip(low, high, strict=True)))
+    return Share(*(end - start for start, end in zip(low, high, strict=True)))
 
 
 def _running(line: QuotedLine, units: int) -> tuple[int, int, int, int, int]:

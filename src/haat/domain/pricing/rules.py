@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct, ValidationError, convert
 
 from haat.domain.pricing.promotion import Part, Promotion
-from haat.domain.pricing.rows import Coupon, FeeRate, PriceList, PriceRule, PromotionRow, ShippingRate, TaxRate
+from haat.domain.pricing.rows import Conditions, Coupon, FeeRate, PriceList, PriceRule, PromotionRow, ShippingRate, TaxRate
 
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
@@ -132,7 +132,7 @@ class Rules(Struct, frozen=True):
     dormant: tuple[str, ...]
 
 
-def compile_rules(
+def compile_rules(  # noqa: PLR0913 one argument per kind of row
     *,
     version: int = 0,
     price_lists: Iterable[PriceList] = (),
@@ -200,7 +200,7 @@ def _active(rank: int, row: PromotionRow, kind: Promotion, args: Any) -> ActiveP
         args=args,
         apply=kind.apply,
         shipping=kind.target == "shipping",
-        target=_target(asked.skus, asked.categories, asked.vendors, asked.tags, asked.excluded_skus, asked.excluded_categories),
+        target=_target(asked),
         starts_at=row.starts_at or EARLIEST,
         ends_at=row.ends_at or LATEST,
         conditional=bool(
@@ -216,16 +216,9 @@ def _active(rank: int, row: PromotionRow, kind: Promotion, args: Any) -> ActiveP
     )  # fmt: skip
 
 
-def _target(
-    skus: Iterable[str],
-    categories: Iterable[str],
-    vendors: Iterable[str],
-    tags: Iterable[str] = (),
-    excluded_skus: Iterable[str] = (),
-    excluded_categories: Iterable[str] = (),
-) -> Target:
-    sets = [frozenset(words) for words in (skus, categories, tags, vendors, excluded_skus, excluded_categories)]
-    return Target(not any(sets), *sets)
+def _target(row: Conditions | PriceRule) -> Target:
+    sets = {name: frozenset(getattr(row, name, ())) for name in Target.__struct_fields__[1:]}
+    return Target(everything=not any(sets.values()), **sets)
 
 
 Index = dict[str, tuple[ActivePromotion, ...]]
@@ -267,7 +260,7 @@ def _dynamic(rows: Iterable[PriceRule]) -> tuple[DynamicPrice, ...]:
     return tuple(
         DynamicPrice(
             rule=row,
-            target=_target(row.skus, row.categories, row.vendors),
+            target=_target(row),
             channels=frozenset(row.channels),
             bands=tuple(sorted(((band.at_least, band.change) for band in row.bands), reverse=True)),
             starts_at=row.starts_at or EARLIEST,

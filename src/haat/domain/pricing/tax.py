@@ -24,8 +24,8 @@ class Taxes(Struct):
     zone: str
     now: datetime
     contained: bool
-    rates: dict[str, TaxRate]
-    sums: dict[str, int]
+    rates: dict[str, TaxRate] = {}
+    sums: dict[str, int] = {}
 
     def rate(self, tax_class: str) -> TaxRate:
         """The rate of a class in this zone now."""
