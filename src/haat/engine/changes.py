@@ -33,7 +33,9 @@ async def announce(tx: Tx, kind: str, keys: Sequence[str]) -> None:
 class Keyed(Generic[Value]):
     """Values by key, loaded when first asked for, dropped when announced. `size_max` bounds the copy: a full one starts over."""
 
-    def __init__(self, kinds: Iterable[str], load: Callable[[Tx, Sequence[str]], Awaitable[Mapping[str, Value]]], *, size_max: int = 1_000_000) -> None:
+    def __init__(
+        self, kinds: Iterable[str], load: Callable[[Tx, Sequence[str]], Awaitable[Mapping[str, Value]]], *, size_max: int = 1_000_000
+    ) -> None:
         self.kinds = frozenset(kinds)
         self._load = load
         self._size_max = size_max

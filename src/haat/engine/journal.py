@@ -109,9 +109,7 @@ class Journal:
         decode = self._decode
         for row in rows:
             order_id = row[1]
-            found.setdefault(order_id, []).append(
-                Recorded(row[0], order_id, row[2], row[3], row[4], row[5], row[6], decode(row[7]))
-            )
+            found.setdefault(order_id, []).append(Recorded(row[0], order_id, row[2], row[3], row[4], row[5], row[6], decode(row[7])))
         return found
 
     async def after(self, tx: Tx, position: int, limit: int) -> list[RawFact]:

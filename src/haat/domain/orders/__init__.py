@@ -1,0 +1,50 @@
+"""Orders: an order is its facts, and this module is their words, their fold and what may be asked of them.
+
+A customer's order holds one vendor order per vendor. Its stream begins with OrderCreated, OrderValidated and
+OrderStockReserved, written together when it is placed; holds, cancellations and notes follow, and every later life of it.
+`order.py` folds facts into the state that the API shows, `decisions.py` answers what is asked with facts or a refusal,
+`projection.py` keeps the rows that lists search, `validation.py` and `rules/` are the checks (one file each), `geography.py`
+knows where Bangladesh is, `timeline.py` tells the story in two languages. Quantities live in buckets that always sum to what
+was ordered; amounts were frozen to units at the sale, so any sequence of partial steps gives back exactly what was charged.
+"""
+
+from haat.domain.orders import events, geography
+from haat.domain.orders.address import Address, Place, Unresolved
+from haat.domain.orders.commands import Change, Changed, NewOrder, begin, cancelled_units, change, record
+from haat.domain.orders.decisions import cancel, hold, note, release
+from haat.domain.orders.order import BUCKETS, TRANSITIONS, Hold, Note, Order, OrderLine, VendorOrder, evolve, fold
+from haat.domain.orders.projection import LINE_COLUMNS, ORDER_COLUMNS, VENDOR_COLUMNS, line_rows, order_row, vendor_rows
+from haat.domain.orders.queries import (
+    PAGE_MAX,
+    Filter,
+    VendorPart,
+    basket_key,
+    basket_keys,
+    find,
+    read,
+    recent_baskets,
+    streams,
+    vendor_part,
+    vendor_parts,
+)
+from haat.domain.orders.timeline import Entry, timeline
+from haat.domain.orders.validation import (
+    Block,
+    Case,
+    CaseLine,
+    Policy,
+    Rule,
+    Rules,
+    Verdict,
+    compile_rules,
+    fingerprint,
+    validate,
+)
+
+__all__ = [
+    "BUCKETS", "LINE_COLUMNS", "ORDER_COLUMNS", "PAGE_MAX", "TRANSITIONS", "VENDOR_COLUMNS", "Address", "Block", "Case", "CaseLine",
+    "Change", "Changed", "Entry", "Filter", "Hold", "NewOrder", "Note", "Order", "OrderLine", "Place", "Policy", "Rule", "Rules",
+    "Unresolved", "VendorOrder", "VendorPart", "Verdict", "basket_key", "basket_keys", "begin", "cancel", "cancelled_units", "change",
+    "compile_rules", "events", "evolve", "find", "fingerprint", "fold", "geography", "hold", "line_rows", "note", "order_row", "read",
+    "recent_baskets", "record", "release", "streams", "timeline", "validate", "vendor_part", "vendor_parts", "vendor_rows",
+]  # fmt: skip
