@@ -1,0 +1,76 @@
+"""Followers: readers of the journal that remember how far they came, and deal with each fact at least once, in order.
+
+A follower's work and its checkpoint are written in one transaction, so that for what lives in this database "at least once"
+is exactly once; other effects must be idempotent by position. NOTIFY wakes it; a poll each second covers a lost wake-up.
+One process at a time follows under a name (an advisory lock); the others stand by and take over when it dies.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+from haat.engine import metrics
+from haat.engine.database import Database, Lost, Tx, listen
+from haat.engine.journal import WAKE_CHANNEL, Journal, RawFact
+
+log = logging.getLogger("haat.followers")
+POLL_S = 1.0
+PAGE = 2000
+LOCK_SPACE = 0x48414154  # "HAAT": the first key of advisory locks that followers take
+
+Deal = Callable[[Tx, Sequence[RawFact]], Awaitable[None]]
+
+
+class Follower:
+    """Follows under `name`, dealing with pages of facts through `deal` (in the checkpoint's transaction)."""
+
+    def __init__(self, name: str, database: Database, journal: Journal, deal: Deal, *, page: int = PAGE) -> None:
+        self.name = name
+        self._database = database
+        self._journal = journal
+        self._deal = deal
+        self._page = page
+        self._stop = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._meter = metrics.follower(name)
+
+    async def run(self) -> None:
+        """Follow until `stop`. A page that fails is tried again after a pause; nothing is skipped."""
+        listening = asyncio.get_running_loop().create_task(listen(self._database.dsn, WAKE_CHANNEL, self._wake.set, self._stop))
+        while not self._stop.is_set():
+            try:
+                while not self._stop.is_set() and await self.step() >= self._page:
+                    pass
+            except Lost:
+                log.warning("follower lost the database", extra={"follower": self.name})
+            except Exception:
+                log.exception("a follower failed on a page; it will try again", extra={"follower": self.name})
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), POLL_S)
+            self._wake.clear()
+        await listening
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._wake.set()
+
+    async def step(self) -> int:
+        """Deal with the next page; returns how many facts it had. 0 also where another process follows under this name."""
+        async with self._database.transaction() as tx:
+            if not await tx.fetchval("SELECT pg_try_advisory_xact_lock($1, hashtext($2))", LOCK_SPACE, self.name):
+                return 0
+            position = await tx.fetchval("SELECT position FROM order_event_streams WHERE name = $1", self.name) or 0
+            facts = await self._journal.after(tx, position, self._page)
+            if not facts:
+                return 0
+            await self._deal(tx, facts)
+            await tx.execute(
+                """INSERT INTO order_event_streams (name, position) VALUES ($1, $2)
+                   ON CONFLICT (name) DO UPDATE SET position = excluded.position, updated_at = now()""",
+                self.name,
+                facts[-1].position,
+            )
+        self._meter.dealt_with(len(facts), facts[-1].position, max(time.time() - facts[-1].at.timestamp(), 0))
+        return len(facts)

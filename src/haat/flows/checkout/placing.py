@@ -1,0 +1,241 @@
+"""Placing orders: many at once, decided together, committed in one transaction.
+
+    arrival ─ prepare ─► queue ─► [ keys · duplicates · limits · levels ] ─ decide ─► [ facts, rows, stock, keys ] ─ commit ─► answers
+                                    one transaction, rows locked in one order everywhere: limits, then stock, then keys
+
+Every order of a batch is admitted in arrival order or refused alone. A request whose key is settled gets the order of the
+first time; two requests with one key in one batch likewise. After a lost connection the batch is run again and asks first
+whether its commit took effect.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from haat.domain import inventory, orders, pricing
+from haat.domain.orders import events
+from haat.engine import idempotency, quotas
+from haat.engine.clock import Clock
+from haat.engine.database import Lane, Tx
+from haat.engine.journal import Journal
+from haat.flows.checkout import prepare
+from haat.flows.checkout.market import Market
+from haat.flows.checkout.prepare import Prepared
+from haat.kernel.errors import Broken, Refused
+
+Answer = "Placed | Refused"
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """An order that stands. `replayed`: it stood before, and this request had asked for it already."""
+
+    order: orders.Order
+    replayed: bool = False
+
+
+class _Known(msgspec.Struct):
+    """What the transaction found out, and what it has decided so far."""
+
+    settled: Mapping[tuple[str, str], idempotency.Settled]
+    standing: Mapping[str, orders.Order]
+    baskets: dict[int, str]
+    used: dict[str, int]
+    levels: inventory.Levels
+    holds: Mapping[str, Sequence[inventory.Reservation]]
+
+
+class _Written(msgspec.Struct):
+    """What the transaction will write."""
+
+    prepared: list[Prepared] = []
+    news: list[orders.NewOrder] = []
+    orders: list[orders.Order] = []
+    takes: list[tuple[str, Sequence[inventory.Take]]] = []
+    used: dict[str, int] = {}
+    freed: list[inventory.Release] = []
+
+
+class Desk:
+    """The order desk of one process: one lane, one committer. `place` is what the committer runs."""
+
+    def __init__(self, lane: Lane, journal: Journal, market: Market, clock: Clock) -> None:
+        self._lane = lane
+        self._journal = journal
+        self._market = market
+        self._clock = clock
+
+    async def place(self, asks: Sequence[Prepared]) -> Sequence[Placed | Exception]:
+        """Answer each ask, in order. Repeatable: asked again after a lost commit it finds what it had done."""
+        tx = await self._lane.connection()
+        transaction = tx.transaction()
+        await transaction.start()
+        try:
+            answers = await self._decide_and_write(tx, asks)
+        except BaseException:
+            await _roll_back(self._lane, transaction)
+            raise
+        for ask in asks:
+            ask.attempted = True
+        try:
+            await transaction.commit()
+        except BaseException:
+            await self._lane.drop()
+            raise
+        return answers
+
+    async def _decide_and_write(self, tx: Tx, asks: Sequence[Prepared]) -> list[Placed | Exception]:
+        now = self._clock.now()
+        known = await self._find_out(tx, asks, now)
+        written = _Written()
+        answers: list[Placed | Exception] = []
+        by_key: dict[tuple[str, str], tuple[bytes, Placed]] = {}
+        for ask in asks:
+            try:
+                answer = self._replay(ask, known, by_key) or self._admit(ask, known, written, now)
+            except Refused as refused:
+                answers.append(refused)
+                continue
+            if ask.key is not None and not answer.replayed:
+                by_key[ask.key.scope, ask.key.key] = (ask.key.fingerprint, answer)
+            answers.append(answer)
+        if written.news:
+            await self._write(tx, written, known, now)
+        return answers
+
+    async def _find_out(self, tx: Tx, asks: Sequence[Prepared], now: datetime) -> _Known:
+        settled = await idempotency.find(tx, [ask.key for ask in asks if ask.key is not None])
+        subjects = {s.subject for s in settled.values()} | {ask.ids.order_id for ask in asks if ask.attempted}
+        standing = {}
+        if subjects:
+            for order_id, stream in (await orders.streams(self._journal, tx, sorted(subjects))).items():
+                first = stream[0].position >> 16
+                order = orders.fold(fact for fact in stream if fact.position >> 16 == first)
+                assert order is not None
+                standing[order_id] = order
+        window_s = self._market.policy.duplicate_window_s
+        keys = [k for ask in asks if ask.request.external is None for k in orders.basket_keys(ask.fingerprint, now, window_s)]
+        baskets = await orders.recent_baskets(tx, keys, now=now, window_s=window_s) if keys else {}
+        claims = [claim for ask in asks for claim in ask.claims]
+        used = await quotas.lock(tx, claims) if claims else {}
+        carts = [ask.cart for ask in asks if ask.cart is not None]
+        holds: dict[str, list[inventory.Reservation]] = {}
+        if carts:
+            for reservation in await inventory.holding(tx, carts):
+                holds.setdefault(reservation.owner, []).append(reservation)
+        skus = sorted({sku for ask in asks for _, sku, _ in ask.demands} | {r.sku for rs in holds.values() for r in rs})
+        levels = inventory.Levels(await inventory.lock_levels(tx, skus), self._market.parties.places)
+        return _Known(settled, standing, baskets, used, levels, holds)
+
+    def _replay(self, ask: Prepared, known: _Known, by_key: Mapping[tuple[str, str], tuple[bytes, Placed]]) -> Placed | None:
+        if ask.attempted and ask.ids.order_id in known.standing:
+            return Placed(known.standing[ask.ids.order_id])
+        if ask.key is None:
+            return None
+        name = (ask.key.scope, ask.key.key)
+        settled = known.settled.get(name)
+        if settled is not None:
+            _same_request(ask.key.fingerprint, settled.fingerprint)
+            return Placed(known.standing[settled.subject], replayed=True)
+        if name in by_key:
+            fingerprint, placed = by_key[name]
+            _same_request(ask.key.fingerprint, fingerprint)
+            return Placed(placed.order, replayed=True)
+        return None
+
+    def _admit(self, ask: Prepared, known: _Known, written: _Written, now: datetime) -> Placed:
+        verdict = ask.verdict
+        duplicate_of = known.baskets.get(ask.fingerprint) if ask.request.external is None else None
+        if duplicate_of is not None:
+            verdict = prepare.judged_again(ask, self._market, duplicate_of)
+            if verdict.refusals:
+                raise prepare.refusal(verdict)
+        if ask.claims:
+            ask = self._claim(ask, known, now)
+        if ask.cart is not None:
+            for r in known.holds.get(ask.cart, ()):
+                known.levels.give_back(r.sku, r.location, r.held)
+        admitted = known.levels.admit(ask.demands, ask.request.channel)
+        if isinstance(admitted, tuple):
+            self._undo(ask, known)
+            raise out_of_stock(ask, admitted)
+        reserved = events.OrderStockReserved(
+            tuple([events.Reservation(t.line_no, t.sku, t.location, t.quantity, t.backordered) for t in admitted.takes]), admitted.expected_at
+        )
+        new = orders.NewOrder(ask.ids.order_id, ask.ids.serial, prepare.facts(ask, verdict, reserved), ask.at, ask.origin)
+        order = orders.begin(new)
+        written.prepared.append(ask)
+        written.news.append(new)
+        written.orders.append(order)
+        written.takes.append((ask.ids.order_id, admitted.takes))
+        for claim in ask.claims:
+            written.used[claim.key] = written.used.get(claim.key, 0) + claim.amount
+        if ask.cart is not None:
+            written.freed.extend(
+                inventory.Release(r.owner, r.line_no, r.sku, r.location, r.held, r.backordered) for r in known.holds.get(ask.cart, ())
+            )
+        if ask.request.external is None:
+            known.baskets[ask.fingerprint] = order.number
+        return Placed(order)
+
+    def _claim(self, ask: Prepared, known: _Known, now: datetime) -> Prepared:
+        """Take the counted limits; where an automatic promotion is used up, go on without it, at the price that is then due."""
+        without: frozenset[str] = frozenset()
+        while (refused := quotas.admit(known.used, ask.claims)) is not None:
+            quoted = next((c for c in ask.basket.quote.claims if c.key == refused.key), None)
+            if quoted is None:
+                raise Refused(
+                    "purchase_limit", "This would be more than one customer may buy.", kind="conflict", limit=refused.key.split(":")[1], cap=refused.cap
+                )
+            if quoted.coupon:
+                raise Refused("coupon_used_up", f"The coupon {quoted.coupon} is used up.", kind="conflict", coupon=quoted.coupon)
+            without |= {quoted.promotion}
+            ask = prepare.again_without(ask, self._market, without, now)
+        return ask
+
+    def _undo(self, ask: Prepared, known: _Known) -> None:
+        for claim in ask.claims:
+            known.used[claim.key] -= claim.amount
+        if ask.cart is not None:
+            for r in known.holds.get(ask.cart, ()):
+                known.levels.give_back(r.sku, r.location, -r.held)
+
+    async def _write(self, tx: Tx, written: _Written, known: _Known, now: datetime) -> None:
+        await orders.record(self._journal, tx, written.news, written.orders)
+        if written.freed:
+            await inventory.release(tx, written.freed, status="REASSIGNED", now=now)
+        await inventory.reserve(tx, written.takes, known.levels.deltas, now=now)
+        await pricing.record_calculations(
+            tx, [p.ids.order_id for p in written.prepared], self._market.rules.version, [prepare.receipt_json(p) for p in written.prepared], now
+        )
+        if written.used:
+            await quotas.record(tx, written.used)
+        keyed = [(p.key, p.ids.order_id) for p in written.prepared if p.key is not None]
+        await idempotency.settle(tx, [key for key, _ in keyed], [subject for _, subject in keyed], now)
+
+
+def out_of_stock(ask: Prepared, shorts: Sequence[inventory.Short]) -> Refused:
+    """The refusal that names each line that cannot be served, and how many could."""
+    lines = []
+    for short in shorts:
+        asked = ask.request.lines[short.line_no - 1]
+        units = next((u for sku, u in ask.basket.items[asked.sku].demand if sku == short.sku), 1)
+        lines.append(
+            {"line_no": short.line_no, "sku": asked.sku, "component": short.sku, "wanted": asked.quantity, "available": short.available // units}
+        )
+    return Refused("out_of_stock", "Not enough of this is left.", kind="conflict", lines=lines)
+
+
+def _same_request(fingerprint: bytes, first: bytes) -> None:
+    if fingerprint != first:
+        raise Refused("idempotency_key_reused", "This Idempotency-Key was used for another request.")
+
+
+async def _roll_back(lane: Lane, transaction: object) -> None:
+    try:
+        await transaction.rollback()  # type: ignore[attr-defined]
+    except Exception:  # the connection is gone or unusable: a new one begins clean, and the server rolls back by itself
+        await lane.drop()
+
+
+__all__ = ["Broken", "Desk", "Placed", "out_of_stock"]

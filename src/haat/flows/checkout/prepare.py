@@ -1,0 +1,299 @@
+"""From a request to an order that is ready to be admitted: priced, validated, its facts written. Pure but for the ids given in.
+
+    request ─ items ─ place ─ quote ─ verdict ─► Prepared      (at arrival, outside any transaction)
+
+What only the database knows (the last units, counted limits, the same basket minutes ago) is settled in `placing`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from operator import attrgetter
+
+import msgspec
+
+from haat.domain import orders, people, pricing
+from haat.domain.orders import events
+from haat.engine import idempotency, quotas
+from haat.flows.checkout.market import Item, Market, Parties
+from haat.flows.checkout.request import PlaceOrder, QuoteRequest
+from haat.kernel.errors import Refused
+from haat.kernel.facts import Origin
+
+SHIPPED_NOWHERE = ""  # the shipping method of what is picked up or delivered over the wire
+
+_encode = msgspec.json.Encoder().encode
+_vendor = attrgetter("vendor")
+
+
+class Ids(msgspec.Struct, frozen=True):
+    """Ids drawn for one order: its own, its serial and number, one per vendor it may turn out to have."""
+
+    order_id: str
+    serial: int
+    number: str
+    vendor_order_ids: tuple[str, ...]
+
+
+class Basket(msgspec.Struct, frozen=True):
+    """A priced basket with what was found out on the way."""
+
+    quote: pricing.Quote
+    items: Mapping[str, Item]
+    place: orders.Place | orders.Unresolved | None
+    phone: str | None
+    buyer: str
+
+
+class Prepared(msgspec.Struct):
+    """An order ready to be admitted. `attempted` is set just before a commit, so that a lost answer can be asked about."""
+
+    request: PlaceOrder
+    basket: Basket
+    case: orders.Case
+    verdict: orders.Verdict
+    ids: Ids
+    fingerprint: int
+    claims: tuple[quotas.Claim, ...]
+    coupon_of: Mapping[str, str]
+    demands: tuple[tuple[int, str, int], ...]
+    at: datetime
+    origin: Origin
+    key: idempotency.Key | None
+    cart: str | None = None
+    attempted: bool = False
+    created: events.OrderCreated | None = None
+
+
+def price(request: QuoteRequest | PlaceOrder, market: Market, now: datetime, *, without: frozenset[str] = frozenset()) -> Basket:
+    """Price the basket as it would be sold at `now`. The items must be known (`market.know`)."""
+    lines = request.lines
+    external = isinstance(request, PlaceOrder) and request.external is not None
+    items: dict[str, Item] = {}
+    for n, line in enumerate(lines):
+        item = market.item(line.sku)
+        if item is None:
+            raise Refused("unknown_sku", f"There is no product {line.sku}.", sku=line.sku, line=n)
+        items[line.sku] = item
+    address = request.ship_to
+    place = orders.geography.resolve(address) if address is not None and request.shipping_method else None
+    country = address.country if address is not None else "BD"
+    typed = request.customer.phone or (address.phone if address is not None else "")
+    phone = people.e164(typed, country) if typed else None
+    buyer = request.customer.id or phone or request.customer.email
+    zone = place.zone if isinstance(place, orders.Place) else ("outside" if place is not None else "")
+    quote = pricing.quote(
+        pricing.Basket(
+            channel=request.channel,
+            currency=request.currency,
+            lines=tuple([pricing.BasketLine(line.sku, line.quantity, line.unit_price, line.freight) for line in lines]),
+            customer=buyer or None,
+            zone=zone,
+            coupons=request.coupons,
+            payment_method=request.payment_method,
+            shipping_method=request.shipping_method if address is not None else "",
+            services=request.services,
+            external=external,
+        ),
+        {sku: item.priced for sku, item in items.items()},
+        market.rules,
+        now,
+        without=without,
+    )
+    return Basket(quote, items, place, phone, buyer)
+
+
+def prepare(
+    request: PlaceOrder, market: Market, ids: Ids, origin: Origin, now: datetime, *, key: idempotency.Key | None, cart: str | None = None
+) -> Prepared:
+    """Price and validate. Raises Refused (`order_refused`, with every reason) when a rule says no."""
+    _admissible(request, market.parties)
+    basket = price(request, market, now)
+    return _prepared(request, market, basket, ids, origin, now, key, cart)
+
+
+def again_without(prepared: Prepared, market: Market, promotions: frozenset[str], now: datetime) -> Prepared:
+    """The same order without automatic promotions that turned out to be used up; dearer, so price drift is judged again."""
+    basket = price(prepared.request, market, now, without=promotions)
+    return _prepared(prepared.request, market, basket, prepared.ids, prepared.origin, now, prepared.key, prepared.cart)
+
+
+def _prepared(
+    request: PlaceOrder,
+    market: Market,
+    basket: Basket,
+    ids: Ids,
+    origin: Origin,
+    now: datetime,
+    key: idempotency.Key | None,
+    cart: str | None,
+) -> Prepared:
+    case = _case(request, basket, market.parties, now)
+    verdict = orders.validate(case, market.policy, market.checks)
+    if verdict.refusals:
+        raise refusal(verdict)
+    lines = request.lines
+    quote_claims = basket.quote.claims
+    claims: tuple[quotas.Claim, ...] = ()
+    if quote_claims or verdict.claims:
+        claims = (
+            *[quotas.Claim(c.key, c.amount, c.cap) for c in quote_claims],
+            *[quotas.Claim(k, amount, cap) for k, amount, cap in verdict.claims],
+        )
+    items = basket.items
+    demands = tuple([(n, sku, line.quantity * units) for n, line in enumerate(lines, 1) for sku, units in items[line.sku].demand])
+    fingerprint = orders.fingerprint(basket.buyer, [(line.sku, line.quantity) for line in lines])
+    prepared = Prepared(
+        request, basket, case, verdict, ids, fingerprint, claims, {c.key: c.coupon or c.promotion for c in quote_claims} if quote_claims else {},
+        demands, now, origin, key, cart,
+    )  # fmt: skip
+    prepared.created = _created(prepared)
+    return prepared
+
+
+def refusal(verdict: orders.Verdict) -> Refused:
+    """Every rule that refused, in one answer."""
+    first = verdict.refusals[0]
+    errors = [{"rule": f.rule, "version": f.version, "code": f.reason, "detail": f.detail, "data": dict(f.data)} for f in verdict.refusals]
+    kind = "conflict" if first.reason in ("total_changed", "price_changed") else "invalid"
+    return Refused(first.reason, first.detail, kind=kind, errors=errors)
+
+
+def judged_again(prepared: Prepared, market: Market, duplicate_of: str) -> orders.Verdict:
+    """The verdict when it turns out that the same buyer placed the same basket minutes ago."""
+    return orders.validate(msgspec.structs.replace(prepared.case, duplicate_of=duplicate_of), market.policy, market.checks)
+
+
+def facts(prepared: Prepared, verdict: orders.Verdict, reserved: events.OrderStockReserved) -> tuple[events.Fact, ...]:
+    """The first facts of the order: created, validated, stock reserved, and a hold for each rule that wants a person to look."""
+    assert prepared.created is not None
+    if not verdict.holds:
+        return (prepared.created, events.OrderValidated(verdict.passed), reserved)
+    remarks = tuple(events.Remark(f.rule, f.version, f.reason, f.detail, f.kind, f.data) for f in verdict.holds)
+    held = [
+        events.OrderHeld(f"{f.rule}-{n}", f.kind, f.reason, f.detail, f.rule, f.version, f.data) for n, f in enumerate(verdict.holds, 1)
+    ]
+    return (prepared.created, events.OrderValidated(verdict.passed, remarks), reserved, *held)
+
+
+def receipt_json(prepared: Prepared) -> str:
+    """The quote's receipt as it is kept in `order_calculations`."""
+    return _encode(prepared.basket.quote.receipt).decode()
+
+
+def _admissible(request: PlaceOrder, parties: Parties) -> None:
+    channel = parties.channels.get(request.channel)
+    if channel is None or not channel.active:
+        raise Refused("unknown_channel", f"There is no open channel {request.channel}.", channel=request.channel)
+    if request.external is None:
+        if any(line.unit_price is not None or line.freight is not None for line in request.lines):
+            raise Refused("external_prices", "Lines bring their own prices only in an external order.")
+    elif not channel.external_pricing:
+        raise Refused("external_prices", f"Channel {request.channel} does not sell at its own prices.", kind="forbidden")
+
+
+def _case(request: PlaceOrder, basket: Basket, parties: Parties, now: datetime) -> orders.Case:
+    items = basket.items
+    quote = basket.quote
+    lines = []
+    closed: dict[str, str] = {}
+    for asked, quoted in zip(request.lines, quote.lines, strict=True):
+        product = items[asked.sku].product
+        limit = product.purchase_limit
+        vendor = parties.vendors.get(product.vendor)
+        state = "unknown" if vendor is None else vendor.closed_because(now)
+        if state:
+            closed[product.vendor] = state
+        lines.append(
+            orders.CaseLine(
+                asked.sku, product.vendor, asked.quantity, quoted.unit_price, product.quantity_min, product.quantity_max,
+                None if limit is None else limit.quantity,
+                "" if limit is None or limit.days is None else _window(now, limit.days),
+                product.status, asked.expected_unit_price,
+            )
+        )  # fmt: skip
+    totals = quote.totals
+    address = request.ship_to or NOWHERE
+    typed = request.customer.phone or address.phone
+    blocks = parties.blocks
+    return orders.Case(
+        channel=request.channel,
+        currency=request.currency,
+        buyer=basket.buyer,
+        phone=basket.phone,
+        address=address,
+        place=basket.place,
+        lines=tuple(lines),
+        goods=totals.items - totals.discount,
+        total=totals.grand,
+        payment_method=request.payment_method,
+        expected_total=request.expected_total,
+        phone_problem="" if basket.phone is not None or not typed else "unusable",
+        vendors_closed=closed,
+        block=_block(blocks, basket, request, now) if blocks else None,
+    )
+
+
+NOWHERE = orders.Address()
+
+
+def _window(now: datetime, days: int) -> str:
+    """The label of the window of `days` days that `now` falls in, counted from a fixed Monday."""
+    return f"{days}d{now.toordinal() // days}"
+
+
+def _block(blocks: people.Blocks, basket: Basket, request: PlaceOrder, now: datetime) -> orders.Block | None:
+    found = people.matching_block(blocks, phone=basket.phone, email=request.customer.email, customer=request.customer.id, now=now)
+    return None if found is None else orders.Block(found.id, found.kind, found.reason)
+
+
+def _created(prepared: Prepared) -> events.OrderCreated:
+    request, basket, ids = prepared.request, prepared.basket, prepared.ids
+    quote, items = basket.quote, basket.items
+    lines = []
+    for n, q in enumerate(quote.lines, 1):
+        item = items[q.sku]
+        product = item.product
+        lines.append(
+            events.Line(
+                n, q.sku, q.vendor, item.name, q.quantity, q.unit_price, q.total, q.discount, q.tax, q.tax_rate, q.tax_class,
+                not q.tax_included, product.name_bn, q.list_price, q.unit_discounts, q.vendor_funded, product.weight_g,
+            )
+        )  # fmt: skip
+    shares = [
+        events.Share(ids.vendor_order_ids[n], v.vendor, v.items, v.discount, v.shipping, v.tax, v.total) for n, v in enumerate(quote.vendors)
+    ]
+    t = quote.totals
+    customer = request.customer
+    address = request.ship_to
+    external = request.external
+    name = customer.name or (address.recipient if address is not None else "")
+    return events.OrderCreated(
+        number=ids.number,
+        channel=request.channel,
+        currency=request.currency,
+        customer=events.Customer(name, basket.phone or "", customer.email, customer.id),
+        ship_to=address or NOWHERE,
+        lines=tuple(lines),
+        vendor_orders=tuple(shares),
+        totals=events.Totals(t.items, t.discount, t.shipping, t.tax, t.fees, t.grand),
+        payment_method=request.payment_method,
+        basket=orders.basket_key(prepared.fingerprint, prepared.at),
+        place=basket.place if isinstance(basket.place, orders.Place) else None,
+        adjustments=tuple([events.Adjustment(a.kind, a.code, a.amount, "", a.version) for a in quote.adjustments]),
+        shipping_method=request.shipping_method,
+        coupons=request.coupons,
+        services=request.services,
+        claims=tuple([events.Claim(c.key, c.amount) for c in prepared.claims]),
+        payments=() if external is None else tuple(
+            [events.Payment(p.method, p.amount, p.reference, p.installments) for p in external.payments]
+        ),
+        external_id="" if external is None else external.id,
+        external_status="" if external is None else external.status,
+        placed_at=None if external is None else external.placed_at,
+        note=request.note,
+    )
+
+
+def deadline(now: datetime, minutes: int) -> datetime:
+    """When a hold of stock that begins now ends."""
+    return now + timedelta(minutes=minutes)

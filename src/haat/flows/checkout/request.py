@@ -1,0 +1,90 @@
+"""What may be asked: a basket to be priced, an order to be placed. Bounded in every direction before anything looks at it."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from haat.domain.orders import Address
+from haat.kernel.money import AMOUNT_MAX
+
+Code = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]
+Amount = Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]
+Quantity = Annotated[int, Meta(ge=1, le=1_000_000)]
+Text = Annotated[str, Meta(max_length=2000)]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+LINES_MAX = 500
+
+
+class LineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """So many units of a SKU. `expected_unit_price` is what the buyer was shown; `unit_price` and `freight` (of the whole line)
+    are the channel's own and allowed only in an external order."""
+
+    sku: Code
+    quantity: Quantity
+    expected_unit_price: Amount | None = None
+    unit_price: Amount | None = None
+    freight: Amount | None = None
+
+
+class CustomerRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who buys: a phone number as typed, or an id of a registered customer."""
+
+    name: Annotated[str, Meta(max_length=120)] = ""
+    phone: Annotated[str, Meta(max_length=40)] = ""
+    email: Annotated[str, Meta(max_length=254)] = ""
+    id: Annotated[str, Meta(max_length=64)] = ""
+
+
+class PaymentRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Money that the channel took already."""
+
+    method: Code
+    amount: Amount
+    reference: Annotated[str, Meta(max_length=128)] = ""
+    installments: Annotated[int, Meta(ge=0, le=1000)] = 0
+
+
+class External(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An order that a channel sold at its own prices. `id` is the channel's; the same id again is the same order."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=128)]
+    status: Annotated[str, Meta(max_length=64)] = ""
+    placed_at: datetime | None = None
+    payments: Annotated[tuple[PaymentRecord, ...], Meta(max_length=100)] = ()
+
+
+class QuoteRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A basket to be priced. Nothing is stored and nothing is reserved."""
+
+    lines: Annotated[tuple[LineRequest, ...], Meta(min_length=1, max_length=LINES_MAX)]
+    channel: Code = "web"
+    currency: Currency = "BDT"
+    customer: CustomerRequest = CustomerRequest()
+    ship_to: Address | None = None
+    coupons: Annotated[tuple[Code, ...], Meta(max_length=20)] = ()
+    payment_method: Code = "cod"
+    shipping_method: Annotated[str, Meta(max_length=64)] = "standard"
+    services: Annotated[tuple[Code, ...], Meta(max_length=10)] = ()
+
+
+class PlaceOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An order to be placed, whole or not at all.
+
+    `expected_total` is what the buyer was shown: a dearer quote is refused with both figures. `cart` names a cart whose held
+    stock becomes this order's. A kit is ordered by its own SKU.
+    """
+
+    lines: Annotated[tuple[LineRequest, ...], Meta(min_length=1, max_length=LINES_MAX)]
+    customer: CustomerRequest
+    ship_to: Address | None = None
+    channel: Code = "web"
+    currency: Currency = "BDT"
+    coupons: Annotated[tuple[Code, ...], Meta(max_length=20)] = ()
+    payment_method: Code = "cod"
+    shipping_method: Annotated[str, Meta(max_length=64)] = "standard"
+    services: Annotated[tuple[Code, ...], Meta(max_length=10)] = ()
+    expected_total: Amount | None = None
+    external: External | None = None
+    note: Text = ""
