@@ -5,17 +5,13 @@ a category must exist; a kit is made of the same vendor's plain products, and no
 Where one call names a SKU twice, the last sheet holds, as if they had come one after another.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import UTC
 
-import msgspec
 from msgspec import Struct
 
-from haat.domain.catalogue.product import ProductSheet, problems
-
-_encode = msgspec.json.Encoder().encode
+from haat.domain.catalogue.entry import Entry
+from haat.domain.catalogue.product import ProductSheet
 
 
 class Known(Struct, frozen=True, gc=False):
@@ -45,10 +41,9 @@ class Refusal(Struct, frozen=True):
 
 
 class Write(Struct, frozen=True, gc=False):
-    """A sheet to be stored as `version`: only on top of the version before, else somebody was faster."""
+    """An entry to be stored as `version`: only on top of the version before, else somebody was faster."""
 
-    sheet: ProductSheet
-    digest: bytes
+    entry: Entry
     version: int
 
 
@@ -58,66 +53,49 @@ class Admission(Struct, frozen=True):
     refusals: tuple[Refusal, ...]
 
 
-def settled(sheet: ProductSheet) -> ProductSheet:
-    """The one spelling of a sheet, so that what is read back and written again changes nothing."""
-    if sheet.product and not sheet.kit and sheet.backorder is None:
-        return sheet
-    backorder = sheet.backorder
-    if backorder is not None and backorder.expected_at is not None:
-        backorder = msgspec.structs.replace(backorder, expected_at=backorder.expected_at.astimezone(UTC))
-    kit = tuple(sorted(sheet.kit, key=lambda part: part.sku))
-    return msgspec.structs.replace(sheet, product=sheet.product or sheet.sku, kit=kit, backorder=backorder)
-
-
-def digest_of(sheet: ProductSheet) -> bytes:
-    """Twelve bytes that differ when a settled sheet differs, and not with the way its defaults were spelled."""
-    return hashlib.blake2b(_encode(msgspec.structs.astuple(sheet)), digest_size=12).digest()
-
-
 def admit(
-    sheets: Sequence[ProductSheet], around: Surroundings, *, vendor: str | None = None, expected: Mapping[str, int] | None = None
+    entries: Sequence[Entry], around: Surroundings, *, vendor: str | None = None, expected: Mapping[str, int] | None = None
 ) -> Admission:
-    """Decide every sheet. `vendor`: the only one whose sheets are taken. `expected`: versions by SKU, 0 for «not there yet»."""
-    last = {sheet.sku: sheet for sheet in sheets}
+    """Decide every entry. `vendor`: the only one whose sheets are taken. `expected`: versions by SKU, 0 for «not there yet»."""
+    last = {entry.sheet.sku: entry for entry in entries}
     writes: list[Write] = []
     unchanged: dict[str, int] = {}
     refusals: list[Refusal] = []
-    kits: dict[str, ProductSheet] = {}
+    kits: dict[str, Entry] = {}
     plain: dict[str, str] = {}
     for sku in sorted(last):
-        sheet = last[sku]
+        entry = last[sku]
         known = around.products.get(sku)
-        refused = _refusal(sheet, known, around, vendor=vendor, expected=expected)
+        refused = _refusal(entry, known, around, vendor=vendor, expected=expected)
         if refused is not None:
             refusals.append(refused)
-        elif sheet.kit:
-            kits[sku] = sheet
+        elif entry.sheet.kit:
+            kits[sku] = entry
         else:
-            plain[sku] = sheet.vendor
-            _take(sheet, known, writes, unchanged)
-    for sku, sheet in kits.items():
-        refused = _kit_refusal(sheet, around, plain, kits)
+            plain[sku] = entry.sheet.vendor
+            _take(entry, known, writes, unchanged)
+    for sku, entry in kits.items():
+        refused = _kit_refusal(entry.sheet, around, plain, kits)
         if refused is not None:
             refusals.append(refused)
         else:
-            _take(sheet, around.products.get(sku), writes, unchanged)
+            _take(entry, around.products.get(sku), writes, unchanged)
     return Admission(tuple(writes), unchanged, tuple(refusals))
 
 
-def _take(sheet: ProductSheet, known: Known | None, writes: list[Write], unchanged: dict[str, int]) -> None:
-    sheet = settled(sheet)
-    digest = digest_of(sheet)
-    if known is not None and known.digest == digest:
-        unchanged[sheet.sku] = known.version
+def _take(entry: Entry, known: Known | None, writes: list[Write], unchanged: dict[str, int]) -> None:
+    if known is not None and known.digest == entry.digest:
+        unchanged[entry.sheet.sku] = known.version
     else:
-        writes.append(Write(sheet, digest, known.version + 1 if known else 1))
+        writes.append(Write(entry, known.version + 1 if known else 1))
 
 
 def _refusal(
-    sheet: ProductSheet, known: Known | None, around: Surroundings, *, vendor: str | None, expected: Mapping[str, int] | None
+    entry: Entry, known: Known | None, around: Surroundings, *, vendor: str | None, expected: Mapping[str, int] | None
 ) -> Refusal | None:
-    for problem in problems(sheet):
-        return Refusal(sheet.sku, problem.field, problem.code, problem.detail)
+    sheet = entry.sheet
+    if entry.problem is not None:
+        return Refusal(sheet.sku, entry.problem.field, entry.problem.code, entry.problem.detail)
     if vendor is not None and sheet.vendor != vendor:
         return Refusal(sheet.sku, "vendor", "not_your_vendor", f"only products of {vendor} may be written here")
     if known is not None and known.vendor != sheet.vendor:
@@ -131,7 +109,7 @@ def _refusal(
     return None
 
 
-def _kit_refusal(sheet: ProductSheet, around: Surroundings, plain: Mapping[str, str], kits: Mapping[str, ProductSheet]) -> Refusal | None:
+def _kit_refusal(sheet: ProductSheet, around: Surroundings, plain: Mapping[str, str], kits: Mapping[str, Entry]) -> Refusal | None:
     if sheet.sku in around.used_as_parts:
         return Refusal(sheet.sku, "kit", "part_of_a_kit", "it is a component of another kit; there are no kits of kits")
     for part in sheet.kit:

@@ -11,11 +11,11 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from haat.domain.catalogue import words
 from haat.domain.catalogue.admission import Known, Refusal, Surroundings, Write, admit
 from haat.domain.catalogue.category import CategorySheet, paths
+from haat.domain.catalogue.entry import Entry, entry
 from haat.domain.catalogue.importing import Import, Outcome, due, settle
-from haat.domain.catalogue.product import ProductSheet, detail_json
+from haat.domain.catalogue.product import ProductSheet
 from haat.domain.catalogue.queries import import_of
 from haat.domain.catalogue.reader import Batch, Format
 from haat.engine import changes
@@ -46,20 +46,25 @@ async def upsert(
     `vendor` limits the call to one vendor's products. `expected` gives versions by SKU that must still stand (`If-Match`;
     0 means «must not exist»): a sheet that finds another one is refused as `stale`. Thousands at a time are meant.
     """
+    return await _upsert(tx, [entry(sheet) for sheet in sheets], now=now, vendor=vendor, expected=expected)
+
+
+async def _upsert(
+    tx: Tx, entries: Sequence[Entry], *, now: datetime, vendor: str | None, expected: Mapping[str, int] | None = None
+) -> Upserted:
     created: list[str] = []
     changed: list[str] = []
     versions: dict[str, int] = {}
     refusals: dict[str, Refusal] = {}
-    open_sheets = sheets
     for _ in range(RACES_MAX):
-        admission = admit(open_sheets, await _surroundings(tx, open_sheets), vendor=vendor, expected=expected)
+        admission = admit(entries, await _surroundings(tx, entries), vendor=vendor, expected=expected)
         refusals.update((refusal.sku, refusal) for refusal in admission.refusals)
         versions.update(admission.unchanged)
         for sku, version in await _write(tx, admission.writes, now):
             versions[sku] = version
             (created if version == 1 else changed).append(sku)
-        open_sheets = [write.sheet for write in admission.writes if write.sheet.sku not in versions]
-        if not open_sheets:
+        entries = [write.entry for write in admission.writes if write.entry.sheet.sku not in versions]
+        if not entries:
             break
     else:
         raise Refused("catalogue_contended", "the same products are being written by somebody else all the time", kind="conflict")
@@ -70,7 +75,8 @@ async def upsert(
     return Upserted(tuple(created), tuple(changed), unchanged, tuple(refusals.values()), versions)
 
 
-async def _surroundings(tx: Tx, sheets: Sequence[ProductSheet]) -> Surroundings:
+async def _surroundings(tx: Tx, entries: Sequence[Entry]) -> Surroundings:
+    sheets = [entry.sheet for entry in entries]
     kits = [sheet for sheet in sheets if sheet.kit]
     skus = {sheet.sku for sheet in sheets}
     used: set[str] = set()
@@ -91,15 +97,18 @@ async def _write(tx: Tx, writes: Sequence[Write], now: datetime) -> list[tuple[s
     """Store the writes; returns SKU and version of those that found what they had read, so the rest lost a race."""
     if not writes:
         return []
-    stored: dict[str, int] = dict(await tx.fetch(_UPSERT, now, *zip(*map(_columns, writes), strict=True)))
-    await _write_kits(tx, [write for write in writes if write.sheet.sku in stored])
+    columns = zip(*((*write.entry.row, write.version) for write in writes), strict=True)
+    # `unnest` fills up with nulls: a column that says nothing (and half of them do) need not be encoded.
+    said = [() if column.count(None) == len(column) else column for column in columns]
+    stored: dict[str, int] = dict(await tx.fetch(_UPSERT, now, *said))
+    await _write_kits(tx, [write for write in writes if write.entry.sheet.sku in stored])
     return list(stored.items())
 
 
 async def _write_kits(tx: Tx, writes: Sequence[Write]) -> None:
     """Replace the components of the kits among them, and drop those of products that are kits no longer."""
-    parts = [(write.sheet.sku, part.sku, part.quantity) for write in writes for part in write.sheet.kit]
-    formerly = [write.sheet.sku for write in writes if write.version > 1]
+    parts = [(write.entry.sheet.sku, part.sku, part.quantity) for write in writes for part in write.entry.sheet.kit]
+    formerly = [write.entry.sheet.sku for write in writes if write.version > 1]
     if formerly:
         await tx.execute("DELETE FROM kit_parts WHERE kit = ANY($1::text[])", formerly)
     if parts:
@@ -138,43 +147,6 @@ ON CONFLICT (sku) DO UPDATE SET
 WHERE products.version = excluded.version - 1 AND products.vendor = excluded.vendor
 RETURNING sku, version
 """
-
-
-def _columns(write: Write) -> tuple[object, ...]:
-    """The values of one row in the order of `_UPSERT`, after `now`."""
-    sheet = write.sheet
-    limit, backorder = sheet.purchase_limit, sheet.backorder
-    said = [
-        text for value in sheet.attributes.values() for text in (value if isinstance(value, list) else (value,)) if isinstance(text, str)
-    ]
-    return (
-        sheet.sku,
-        sheet.product,
-        sheet.vendor,
-        sheet.category,
-        sheet.status,
-        sheet.name_en,
-        sheet.name_bn,
-        sheet.tax_class,
-        sheet.price,
-        sheet.currency,
-        sheet.weight_g,
-        None if sheet.size_mm is None else f"{{{sheet.size_mm[0]},{sheet.size_mm[1]},{sheet.size_mm[2]}}}",
-        msgspec.json.encode(list(sheet.options.items())).decode() if sheet.options else None,
-        bool(sheet.kit),
-        sheet.quantity_min,
-        sheet.quantity_max,
-        limit and limit.quantity,
-        limit and limit.days,
-        backorder and backorder.kind,
-        backorder and backorder.limit,
-        backorder and backorder.expected_at,
-        sheet.images[0] if sheet.images else "",
-        detail_json(sheet),
-        words.index_text((sheet.name_en, sheet.name_bn, *sheet.options.values(), *said)),
-        write.digest,
-        write.version,
-    )
 
 
 async def upsert_categories(tx: Tx, sheets: Sequence[CategorySheet]) -> None:
@@ -253,7 +225,7 @@ async def import_batch(tx: Tx, import_id: str, batch: Batch, *, now: datetime) -
     job = await _locked_import(tx, import_id)
     if not due(job, batch):
         return job
-    done = await upsert(tx, [sheet for _, sheet in batch.rows], now=now, vendor=job.vendor)
+    done = await _upsert(tx, [entry for _, entry in batch.rows], now=now, vendor=job.vendor)
     after = settle(job, batch, Outcome(len(done.created), len(done.changed), len(done.unchanged), done.refusals), now=now)
     await tx.execute(
         """UPDATE product_imports SET bytes_done = $2, lines_done = $3, header = $4, created = $5, changed = $6,

@@ -73,7 +73,7 @@ def due(job: Import, batch: Batch) -> bool:
 
 def settle(job: Import, batch: Batch, outcome: Outcome, *, now: datetime) -> Import:
     """The import after a batch. A record that a later one of the same batch replaced counts as a change."""
-    line_of = {sheet.sku: number for number, sheet in batch.rows}
+    line_of = {entry.sheet.sku: number for number, entry in batch.rows}
     refused = [RowError(line_of[r.sku], r.field, r.code, r.detail, r.sku) for r in outcome.refusals]
     replaced = len(batch.rows) - outcome.created - outcome.changed - outcome.unchanged - len(refused)
     room = ERRORS_KEPT - len(job.errors)

@@ -149,8 +149,6 @@ def problems(sheet: ProductSheet) -> Iterator[Problem]:
         yield from _backorder_problems(sheet.backorder)
     if sheet.kit:
         yield from _kit_problems(sheet)
-    if any("\0" in text for text in _texts(sheet)):
-        yield Problem("", "nul_character", "texts must not hold the character U+0000")
 
 
 def _backorder_problems(backorder: Backorder) -> Iterator[Problem]:
@@ -168,18 +166,6 @@ def _kit_problems(sheet: ProductSheet) -> Iterator[Problem]:
         yield Problem("kit", "contains_itself", "a kit cannot contain itself")
     if sheet.backorder is not None:
         yield Problem("backorder", "on_a_kit", "a kit has no stock of its own: give the permission to its components")
-
-
-def _texts(sheet: ProductSheet) -> Iterator[str]:
-    yield from (sheet.name_en, sheet.name_bn, sheet.description_en, sheet.description_bn)
-    yield from sheet.options
-    yield from sheet.options.values()
-    for name, value in sheet.attributes.items():
-        yield name
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, list):
-            yield from value
 
 
 class Detail(Struct, frozen=True, omit_defaults=True):

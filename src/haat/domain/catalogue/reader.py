@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import msgspec
 from msgspec import Struct
 
+from haat.domain.catalogue.entry import Entry, entry
 from haat.domain.catalogue.product import ProductSheet
 from haat.kernel.errors import Refused
 
@@ -43,11 +44,11 @@ class RowError(Struct, frozen=True):
 
 
 class Batch(Struct, frozen=True):
-    """Records that follow one another in the file: bytes `start` up to `end.offset`. `rows` are sheets with their lines."""
+    """Records that follow one another in the file: bytes `start` up to `end.offset`. `rows` are entries with their lines."""
 
     start: int
     end: Position
-    rows: tuple[tuple[int, ProductSheet], ...]
+    rows: tuple[tuple[int, Entry], ...]
     errors: tuple[RowError, ...]
 
 
@@ -117,7 +118,7 @@ class Reader:
         self._start = at.offset
         self._reached = at.offset
         self._line = at.line
-        self._rows: list[tuple[int, ProductSheet]] = []
+        self._rows: list[tuple[int, Entry]] = []
         self._errors: list[RowError] = []
 
     def feed(self, chunk: bytes) -> Iterator[Batch]:
@@ -141,7 +142,7 @@ class Reader:
             if isinstance(result, RowError):
                 self._errors.append(result)
             else:
-                self._rows.append((number, result))
+                self._rows.append((number, entry(result)))
 
     def _full(self) -> bool:
         return len(self._rows) + len(self._errors) >= BATCH_ROWS or self._reached - self._start >= BATCH_BYTES

@@ -21,14 +21,16 @@ QUERY_WORDS_MAX = 8
 _WORD = re.compile(r"[\w\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u09f1\u09f4-\u0dff\u0e31-\u0e4e]+")
 _ASCII_WORD = re.compile(r"[a-z0-9_]+")
 _JOINERS = {0x200B: None, 0x200C: None, 0x200D: None, 0xFEFF: None}
+_ODD = re.compile("[\u200b-\u200d\ufeff০-৯]").search  # translating costs more than looking whether there is anything to translate
 
 
 def cut(value: str) -> list[str]:
     """The words of `value` in their order, repeated ones kept."""
     if value.isascii():
         return [word[:WORD_MAX] for word in _ASCII_WORD.findall(value.lower())]
-    plain = text.ascii_digits(unicodedata.normalize("NFC", value).translate(_JOINERS)).casefold()
-    return [word[:WORD_MAX] for word in _WORD.findall(unicodedata.normalize("NFC", plain))]
+    if _ODD(value):
+        value = text.ascii_digits(value.translate(_JOINERS))
+    return [word[:WORD_MAX] for word in _WORD.findall(unicodedata.normalize("NFC", value.casefold()))]
 
 
 def index_text(values: Iterable[str]) -> str:
