@@ -15,6 +15,7 @@ import msgspec
 from haat.domain.orders.address import Address
 from haat.domain.orders.events import (
     Adjustment,
+    Claim,
     Customer,
     Cut,
     Line,
@@ -138,6 +139,7 @@ class Order(msgspec.Struct, frozen=True):
     updated_at: datetime
     promised_at: datetime | None
     basket: int
+    claims: tuple[Claim, ...] = ()
 
 
 def fold(stream: Iterable[Recorded]) -> Order | None:
@@ -191,6 +193,7 @@ def _created(fact: OrderCreated, order_id: str, version: int, at: datetime) -> O
         payments=fact.payments, shipments=(), payment_method=fact.payment_method, shipping_method=fact.shipping_method,
         coupons=fact.coupons, services=fact.services, external_id=fact.external_id, note=fact.note, notes=(), version=version,
         placed_at=fact.placed_at or at, updated_at=at, promised_at=fact.promised_at, basket=fact.basket,
+        claims=fact.claims,
     )  # fmt: skip
 
 

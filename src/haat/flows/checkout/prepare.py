@@ -1,4 +1,4 @@
-"""From a request to an order that is ready to be admitted: priced, validated, its facts written. Pure but for the ids given in.
+"""From a request to an order that is ready to be admitted: priced, validated, its facts written. Pure but for the ids it draws.
 
     request ─ items ─ place ─ quote ─ verdict ─► Prepared      (at arrival, outside any transaction)
 
@@ -14,10 +14,12 @@ import msgspec
 from haat.domain import orders, people, pricing
 from haat.domain.orders import events
 from haat.engine import idempotency, quotas
+from haat.engine.draw import Draw
 from haat.flows.checkout.market import Item, Market, Parties
 from haat.flows.checkout.request import PlaceOrder, QuoteRequest
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Origin
+from haat.kernel.time import unix_ms
 
 SHIPPED_NOWHERE = ""  # the shipping method of what is picked up or delivered over the wire
 
@@ -26,7 +28,7 @@ _vendor = attrgetter("vendor")
 
 
 class Ids(msgspec.Struct, frozen=True):
-    """Ids drawn for one order: its own, its serial and number, one per vendor it may turn out to have."""
+    """Ids of one order: its own, its serial and number, one per vendor."""
 
     order_id: str
     serial: int
@@ -103,11 +105,22 @@ def price(request: QuoteRequest | PlaceOrder, market: Market, now: datetime, *, 
 
 
 def prepare(
-    request: PlaceOrder, market: Market, ids: Ids, origin: Origin, now: datetime, *, key: idempotency.Key | None, cart: str | None = None
+    request: PlaceOrder,
+    market: Market,
+    draw: Draw,
+    serial: int,
+    origin: Origin,
+    now: datetime,
+    *,
+    key: idempotency.Key | None,
+    cart: str | None = None,
 ) -> Prepared:
-    """Price and validate. Raises Refused (`order_refused`, with every reason) when a rule says no."""
+    """Price and validate. Raises Refused, with every rule that says no in `errors`."""
     _admissible(request, market.parties)
     basket = price(request, market, now)
+    external = request.external
+    ms = unix_ms(external.placed_at if external is not None and external.placed_at is not None else now)
+    ids = Ids(draw.uuid(ms), serial, draw.number(serial), tuple([draw.uuid(ms) for _ in basket.quote.vendors]))
     return _prepared(request, market, basket, ids, origin, now, key, cart)
 
 
