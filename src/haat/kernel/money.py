@@ -40,6 +40,8 @@ def apportion(total: int, weights: Sequence[int]) -> list[int]:
 
     Weights are not negative; where all are zero the parts are as equal as can be. O(n log n).
     """
+    if len(weights) == 1:
+        return [total]
     if not weights:
         if total:
             raise ValueError("nothing to apportion an amount to")
@@ -47,6 +49,9 @@ def apportion(total: int, weights: Sequence[int]) -> list[int]:
     weight_sum = sum(weights)
     if weight_sum == 0:
         weights, weight_sum = [1] * len(weights), len(weights)
+    if len(weights) == 2:  # the usual basket: of two remainders the larger is at least half, the earlier wins the tie
+        first = half_up(total * weights[0], weight_sum)
+        return [first, total - first]
     sign = -1 if total < 0 else 1
     whole = abs(total)
     parts = [whole * w // weight_sum for w in weights]

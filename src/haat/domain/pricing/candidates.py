@@ -4,6 +4,7 @@ Each that does not qualify leaves its reason: always for a coupon, for an automa
 missed, used up). Lines with a fixed price are covered by nothing.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -19,17 +20,21 @@ COUPONS_MAX = 20  # nobody types more; each costs a look-up and a place in the r
 NEAR: frozenset[Reason] = frozenset({"minimum_total", "minimum_quantity", "used_up"})
 
 
-class Offer(Struct, eq=False):
-    """A promotion that qualifies, with the lines it covers. `coupon`: the code that opened it, with its row."""
+class Offer(Struct, eq=False, gc=False):
+    """A promotion that qualifies, with the lines it covers. `coupon`: the code that opened it, with its row.
+
+    `amount` is what it finally took off, `lost_to` the promotion that kept it from applying.
+    """
 
     promotion: ActivePromotion
     covered: list[DraftLine]
     coupon: str = ""
     opened_by: Coupon | None = None
+    amount: int = 0
     lost_to: str = ""
 
 
-class Found(Struct):
+class Found(Struct, gc=False):
     """What the search for offers brought."""
 
     offers: list[Offer]
@@ -43,7 +48,7 @@ def coupon_code(typed: str) -> str:
 
 
 def find(draft: Draft) -> Found:
-    """All offers of a basket, each promotion once. Raises Refused «too_many_coupons»."""
+    """All offers of a basket by rank, each promotion once. Raises Refused «too_many_coupons»."""
     found = Found([], [], [])
     open_lines = [line for line in draft.lines if not line.fixed]
     if len(open_lines) > 1:
@@ -62,6 +67,7 @@ def find(draft: Draft) -> Found:
             found.passed.append(PassedOver(promotion.code, promotion.version, reason, missing))
     if draft.basket.coupons:
         _coupons(draft, found, open_lines)
+        found.offers.sort(key=lambda offer: offer.promotion.rank)
     return found
 
 
@@ -69,7 +75,7 @@ def _canonical(line: DraftLine) -> tuple[str, int, int]:
     return line.item.sku, line.unit_price, line.quantity
 
 
-def _automatic(lines: list[DraftLine], rules: Rules) -> list[ActivePromotion] | tuple[ActivePromotion, ...]:
+def _automatic(lines: list[DraftLine], rules: Rules) -> Sequence[ActivePromotion]:
     by_sku, by_category, by_vendor = rules.by_sku, rules.by_category, rules.by_vendor
     if not (by_sku or by_category or by_vendor):
         return rules.general
@@ -83,7 +89,7 @@ def _automatic(lines: list[DraftLine], rules: Rules) -> list[ActivePromotion] | 
         for category in item.categories:
             for promotion in by_category.get(category, ()):
                 found[promotion.rank] = promotion
-    return list(found.values())
+    return [found[rank] for rank in sorted(found)]
 
 
 def _covered(promotion: ActivePromotion, lines: list[DraftLine]) -> list[DraftLine]:
@@ -115,20 +121,16 @@ def _unfit(draft: Draft, promotion: ActivePromotion, covered: list[DraftLine]) -
 
 
 def _condition(promotion: ActivePromotion, basket: Basket, now: datetime) -> Reason | None:
-    row, asked = promotion.row, promotion.row.conditions
-    checks: tuple[tuple[Reason, bool], ...] = (
-        ("inactive", not row.active),
-        ("wrong_currency", bool(row.currency) and row.currency != basket.currency),
-        ("wrong_channel", bool(asked.channels) and basket.channel not in asked.channels),
-        ("wrong_group", bool(asked.customer_groups) and basket.customer_group not in asked.customer_groups),
-        ("wrong_zone", bool(asked.zones) and basket.zone not in asked.zones),
-        ("wrong_payment_method", bool(asked.payment_methods) and basket.payment_method not in asked.payment_methods),
-        ("wrong_shipping_method", bool(asked.shipping_methods) and basket.shipping_method not in asked.shipping_methods),
-        ("not_first_order", asked.first_order and not basket.first_order),
-        ("needs_customer", row.uses_per_customer is not None and basket.customer is None),
-        ("wrong_time", promotion.window is not None and not promotion.window.holds(now)),
-    )
-    return next((reason for reason, unfit in checks if unfit), None)
+    for reason, answer, allowed in promotion.asked:
+        if getattr(basket, answer) not in allowed:
+            return reason
+    if not promotion.row.active:
+        return "inactive"
+    if promotion.row.uses_per_customer is not None and basket.customer is None:
+        return "needs_customer"
+    if promotion.window is not None and not promotion.window.holds(now):
+        return "wrong_time"
+    return None
 
 
 def _coupons(draft: Draft, found: Found, lines: list[DraftLine]) -> None:

@@ -15,11 +15,11 @@ from haat.domain.pricing.rows import Coupon, ShippingRate
 from haat.domain.pricing.rules import Rules
 
 
-class DraftParcel(Struct):
+class DraftParcel(Struct, gc=False):
     """What one vendor sends.
 
     `rated`: some line of it needs a shipping rate; `freight` is what the others brought along. `amount` is the fee, of which
-    `taken` is given away and `funded` of that by the vendor.
+    `taken` is given away and `funded` of that by the vendor. `left` is what a plan that is being tried has not yet taken off.
     """
 
     vendor: str
@@ -31,13 +31,14 @@ class DraftParcel(Struct):
     rated: bool = False
     freight: int = 0
     amount: int = 0
+    left: int = 0
     taken: int = 0
     funded: int = 0
     rate: ShippingRate | None = None
 
 
-class DraftLine(Struct):
-    """A line with its price. `fixed`: the price came from outside and is not discounted. `taken`, `funded`: as of a parcel."""
+class DraftLine(Struct, gc=False):
+    """A line with its price. `fixed`: the price came from outside and is not discounted. `left`, `taken`, `funded`: as of a parcel."""
 
     position: int
     line: BasketLine
@@ -48,11 +49,12 @@ class DraftLine(Struct):
     amount: int
     parcel: DraftParcel
     fixed: bool
+    left: int = 0
     taken: int = 0
     funded: int = 0
 
 
-class Draft(Struct):
+class Draft(Struct, gc=False):
     """The question and the work. `without` and `coupons` as in `quote`."""
 
     basket: Basket

@@ -5,6 +5,7 @@ the buyer would pay, so a discount that costs the buyer free delivery is seen fo
 compete as plans of their own; then each that stands alone competes with all others together. Ties keep the higher rank.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -12,15 +13,16 @@ from msgspec import Struct
 from haat.domain.pricing import delivery
 from haat.domain.pricing.basket import Basket
 from haat.domain.pricing.candidates import Found, Offer, coupon_code, find
-from haat.domain.pricing.draft import Draft, DraftParcel
+from haat.domain.pricing.draft import Draft, DraftLine, DraftParcel
 from haat.domain.pricing.promotion import Part
 from haat.domain.pricing.quoted import Adjustment, Claim, CouponOutcome, PassedOver
+from haat.domain.pricing.rules import ActivePromotion
 from haat.kernel.money import permyriad
 
 Deal = tuple[Offer, list[tuple[int, int]]]  # an offer and what it takes: (position of line or parcel, amount above 0)
 
 
-class Promoted(Struct, frozen=True):
+class Promoted(Struct, frozen=True, gc=False):
     """What is left to say once the discounts stand in the draft."""
 
     claims: tuple[Claim, ...] = ()
@@ -44,12 +46,11 @@ def promote(draft: Draft) -> Promoted:
     found = find(draft)
     deals = _best(found.offers, draft)
     _write(deals, draft)
-    return _told(deals, found, basket)
+    return _tell(found, draft)
 
 
 def _best(offers: list[Offer], draft: Draft) -> list[Deal]:
     """The deals of the best plan, with the draft's parcels as that plan leaves them; losers know whom they lost to."""
-    offers.sort(key=lambda offer: offer.promotion.rank)
     together, alone = _grouped(offers, draft)
     if not alone:
         return _plan(together, draft)[1]
@@ -59,7 +60,7 @@ def _best(offers: list[Offer], draft: Draft) -> list[Deal]:
         if best is None or pays < best:
             best, winner = pays, offer
     chosen = together if winner is None else [winner]
-    pays, deals = _plan(chosen, draft)
+    deals = _plan(chosen, draft)[1]
     leader = winner.promotion.code if winner else _leader(deals)
     for offer in offers:
         if offer not in chosen and not offer.lost_to:
@@ -72,16 +73,14 @@ def _leader(deals: list[Deal]) -> str:
 
 
 def _grouped(offers: list[Offer], draft: Draft) -> tuple[list[Offer], list[Offer]]:
-    """(Those that may stand together, by rank: the stackable and each group's winner; those that stand alone)."""
+    """(Those that may stand together: the stackable and each group's winner; those that stand alone). Both by rank."""
+    exclusive = [offer for offer in offers if offer.promotion.exclusive]
+    if not exclusive:
+        return offers, exclusive
     groups: dict[str, list[Offer]] = {}
-    alone: list[Offer] = []
-    for offer in offers:
-        promotion = offer.promotion
-        if promotion.exclusive:
-            if promotion.group:
-                groups.setdefault(promotion.group, []).append(offer)
-            else:
-                alone.append(offer)
+    for offer in exclusive:
+        groups.setdefault(offer.promotion.group, []).append(offer)
+    alone = groups.pop("", [])
     for rivals in groups.values():
         if len(rivals) > 1:
             winner = min(rivals, key=lambda rival: (_plan([rival], draft)[0], rival.promotion.rank))
@@ -93,49 +92,54 @@ def _grouped(offers: list[Offer], draft: Draft) -> tuple[list[Offer], list[Offer
 
 def _plan(offers: list[Offer], draft: Draft) -> tuple[int, list[Deal]]:
     """(What the buyer pays for items and shipping, the deals). Leaves the parcels' fees and discounts as the plan makes them."""
-    left = [line.amount for line in draft.lines]
     deals: list[Deal] = []
-    for offer in offers:
-        if not offer.promotion.shipping:
-            deals.append((offer, _take_items(offer, left)))
+    shipped: list[Offer] = []
     for parcel in draft.parcels:
         parcel.discount = 0
     for line in draft.lines:
-        line.parcel.discount += line.amount - left[line.position]
-    delivery.charge(draft)
-    fees = [parcel.amount for parcel in draft.parcels]
+        line.left = line.amount
     for offer in offers:
         if offer.promotion.shipping:
-            deals.append((offer, _take_shipping(offer, fees, draft.parcels)))
-    return sum(left) + sum(fees), deals
+            shipped.append(offer)
+        else:
+            deals.append((offer, _take_items(offer)))
+    pays = 0
+    for line in draft.lines:
+        line.parcel.discount += line.amount - line.left
+        pays += line.left
+    delivery.charge(draft)
+    for parcel in draft.parcels:
+        parcel.left = parcel.amount
+    for offer in shipped:
+        deals.append((offer, _take_shipping(offer)))
+    for parcel in draft.parcels:
+        pays += parcel.left
+    return pays, deals
 
 
-def _take_items(offer: Offer, left: list[int]) -> list[tuple[int, int]]:
+def _take_items(offer: Offer) -> list[tuple[int, int]]:
     parts = [
-        Part(line.item.sku, line.item.vendor, line.item.categories, line.quantity, line.unit_price, left[line.position])
-        for line in offer.covered
+        Part((item := line.item).sku, item.vendor, item.categories, line.quantity, line.unit_price, line.left) for line in offer.covered
     ]
-    return _taken(offer, parts, [line.position for line in offer.covered], left)
+    return _taken(offer.promotion, parts, offer.covered)
 
 
-def _take_shipping(offer: Offer, fees: list[int], parcels: list[DraftParcel]) -> list[tuple[int, int]]:
-    """Parcels that hold a covered line, by vendor."""
-    vendors = {line.item.vendor: line.parcel.position for line in offer.covered}
-    places = [vendors[vendor] for vendor in sorted(vendors)]
-    parts = [Part("", parcels[place].vendor, (), 1, fees[place], fees[place]) for place in places]
-    return _taken(offer, parts, places, fees)
+def _take_shipping(offer: Offer) -> list[tuple[int, int]]:
+    """From the parcels that hold a covered line, by vendor."""
+    by_vendor = {line.item.vendor: line.parcel for line in offer.covered}
+    parcels = [by_vendor[vendor] for vendor in sorted(by_vendor)]
+    parts = [Part("", parcel.vendor, (), 1, parcel.left, parcel.left) for parcel in parcels]
+    return _taken(offer.promotion, parts, parcels)
 
 
-def _taken(offer: Offer, parts: list[Part], places: list[int], left: list[int]) -> list[tuple[int, int]]:
-    """Ask the kind, and clamp what it answers to what is left of each part."""
+def _taken(promotion: ActivePromotion, parts: list[Part], targets: Sequence[DraftLine | DraftParcel]) -> list[tuple[int, int]]:
+    """Ask the kind, and clamp what it answers to what is left of each target."""
     taken: list[tuple[int, int]] = []
-    for place, amount in zip(places, offer.promotion.apply(offer.promotion.args, parts), strict=True):
+    for target, answer in zip(targets, promotion.apply(promotion.args, parts), strict=True):
+        amount = min(answer, target.left)
         if amount > 0:
-            most = left[place]
-            amount = most if amount > most else amount  # noqa: PLW2901
-            if amount:
-                left[place] = most - amount
-                taken.append((place, amount))
+            target.left -= amount
+            taken.append((target.position, amount))
     return taken
 
 
@@ -147,51 +151,48 @@ def _write(deals: list[Deal], draft: Draft) -> None:
         vendor_share = promotion.vendor_share
         amount = vendor_funded = 0
         for place, part in taken:
+            target = draft.parcels[place] if promotion.shipping else draft.lines[place]
             amount += part
-            funded = permyriad(part, vendor_share) if vendor_share else 0
-            vendor_funded += funded
-            if promotion.shipping:
-                parcel = draft.parcels[place]
-                parcel.taken += part
-                parcel.funded += funded
-            else:
-                line = draft.lines[place]
-                line.taken += part
-                line.funded += funded
-                line.parcel.vendor_funded += funded
+            target.taken += part
+            if vendor_share:
+                funded = permyriad(part, vendor_share)
+                vendor_funded += funded
+                target.funded += funded
         if amount:
+            offer.amount = amount
             kind: Literal["promotion", "shipping_promotion"] = "shipping_promotion" if promotion.shipping else "promotion"
             explained = Adjustment(kind, promotion.code, promotion.version, -amount, tuple(taken), offer.coupon, vendor_funded)
             (shipped if promotion.shipping else draft.adjustments).append(explained)
+    for line in draft.lines:
+        line.parcel.vendor_funded += line.funded
     delivery.explain(draft)
     draft.adjustments += shipped
 
 
-def _told(deals: list[Deal], found: Found, basket: Basket) -> Promoted:
+def _tell(found: Found, draft: Draft) -> Promoted:
     """Claims of what applied; outcomes of every coupon, by code; what was passed over."""
-    amounts = {id(offer): sum([amount for _, amount in taken]) for offer, taken in deals}
     claims: list[Claim] = []
     coupons, passed = found.coupons, found.passed
     for offer in found.offers:
-        promotion, amount = offer.promotion, amounts.get(id(offer), 0)
-        if amount:
-            _claim(offer, amount, basket, claims)
+        promotion = offer.promotion
+        if offer.amount and (promotion.limited or offer.coupon):
+            _claim(offer, draft.basket, claims)
         if offer.coupon:
-            reason: Literal["", "better_deal", "no_effect"] = "" if amount else "better_deal" if offer.lost_to else "no_effect"
-            coupons.append(CouponOutcome(offer.coupon, promotion.code, amount, reason, 0, offer.lost_to))
+            reason: Literal["", "better_deal", "no_effect"] = "" if offer.amount else "better_deal" if offer.lost_to else "no_effect"
+            coupons.append(CouponOutcome(offer.coupon, promotion.code, offer.amount, reason, 0, offer.lost_to))
         elif offer.lost_to:
             passed.append(PassedOver(promotion.code, promotion.version, "better_deal", 0, offer.lost_to))
     coupons.sort(key=lambda outcome: outcome.code)
     return Promoted(tuple(claims), tuple(coupons), tuple(passed))
 
 
-def _claim(offer: Offer, amount: int, basket: Basket, claims: list[Claim]) -> None:
+def _claim(offer: Offer, basket: Basket, claims: list[Claim]) -> None:
     row, coupon, code = offer.promotion.row, offer.coupon, offer.promotion.code
     if row.uses is not None:
         claims.append(Claim(f"promotion:{code}:uses", 1, row.uses, code, coupon))
     if row.uses_per_customer is not None:
         claims.append(Claim(f"promotion:{code}:uses:{basket.customer}", 1, row.uses_per_customer, code, coupon))
     if row.budget is not None:
-        claims.append(Claim(f"promotion:{code}:budget", amount, row.budget, code, coupon))
+        claims.append(Claim(f"promotion:{code}:budget", offer.amount, row.budget, code, coupon))
     if offer.opened_by is not None and offer.opened_by.uses is not None:
         claims.append(Claim(f"coupon:{coupon}:uses", 1, offer.opened_by.uses, code, coupon))

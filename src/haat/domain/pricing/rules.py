@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct, ValidationError, convert
 
 from haat.domain.pricing.promotion import Part, Promotion
+from haat.domain.pricing.quoted import Reason
 from haat.domain.pricing.rows import Conditions, Coupon, FeeRate, PriceList, PriceRule, PromotionRow, ShippingRate, TaxRate
 
 EARLIEST = datetime.min.replace(tzinfo=UTC)
@@ -81,7 +82,8 @@ class Window(Struct, frozen=True):
 
 
 class ActivePromotion(Struct, frozen=True):
-    """A promotion, ready to ask. `rank` orders by priority (highest first), then code. `conditional`: the basket must pass conditions."""
+    """A promotion, ready to ask. `rank` orders by priority (highest first), then code. `conditional`: the basket must pass
+    conditions; those on plain fields are `asked`: (reason, field of the basket, answers that pass)."""
 
     rank: int
     code: str
@@ -94,10 +96,12 @@ class ActivePromotion(Struct, frozen=True):
     starts_at: datetime
     ends_at: datetime
     conditional: bool
+    asked: tuple[tuple[Reason, str, frozenset[str | bool | None]], ...]
     window: Window | None
     minimum_total: int
     minimum_quantity: int
     vendor_share: int
+    limited: bool
     exclusive: bool
     group: str
 
@@ -190,8 +194,8 @@ def _promotions(rows: Iterable[PromotionRow], kinds: Mapping[str, Promotion]) ->
 
 
 def _active(rank: int, row: PromotionRow, kind: Promotion, args: Any) -> ActivePromotion:
-    asked = row.conditions
-    hours = asked.hours
+    asked, hours = row.conditions, row.conditions.hours
+    checks = tuple((reason, answer, frozenset(allowed)) for reason, answer, allowed in _asked(row, asked) if allowed)
     return ActivePromotion(
         rank=rank,
         code=row.code,
@@ -203,17 +207,29 @@ def _active(rank: int, row: PromotionRow, kind: Promotion, args: Any) -> ActiveP
         target=_target(asked),
         starts_at=row.starts_at or EARLIEST,
         ends_at=row.ends_at or LATEST,
-        conditional=bool(
-            asked.channels or asked.customer_groups or asked.zones or asked.payment_methods or asked.shipping_methods
-            or asked.first_order or hours or row.currency or row.uses_per_customer or not row.active
-        ),
+        conditional=bool(checks or hours or row.uses_per_customer or not row.active),
+        asked=checks,
         window=Window(frozenset(hours.weekdays), hours.from_minute, hours.until_minute, ZoneInfo(hours.timezone)) if hours else None,
         minimum_total=asked.minimum_total,
         minimum_quantity=asked.minimum_quantity,
         vendor_share={"platform": 0, "vendor": 10_000, "shared": row.vendor_share}[row.funded_by],
+        limited=row.uses is not None or row.uses_per_customer is not None or row.budget is not None,
         exclusive=row.stacking == "exclusive",
         group=row.group,
     )  # fmt: skip
+
+
+def _asked(row: PromotionRow, asked: Conditions) -> tuple[tuple[Reason, str, Iterable[str | bool | None]], ...]:
+    """(Reason, what the basket is asked, the answers that pass), in the order in which reasons are told."""
+    return (
+        ("wrong_currency", "currency", (row.currency,) if row.currency else ()),
+        ("wrong_channel", "channel", asked.channels),
+        ("wrong_group", "customer_group", asked.customer_groups),
+        ("wrong_zone", "zone", asked.zones),
+        ("wrong_payment_method", "payment_method", asked.payment_methods),
+        ("wrong_shipping_method", "shipping_method", asked.shipping_methods),
+        ("not_first_order", "first_order", (True,) if asked.first_order else ()),
+    )
 
 
 def _target(row: Conditions | PriceRule) -> Target:

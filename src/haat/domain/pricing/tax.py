@@ -17,7 +17,7 @@ from haat.kernel.errors import Refused
 UNTAXED = TaxRate("none", 0)
 
 
-class Taxes(Struct):
+class Taxes(Struct, gc=False):
     """The rates that one quote met and what came of each, by class. `contained`: prices are given, tax is never added."""
 
     rules: Rules
