@@ -110,7 +110,7 @@ WHERE customers.reference = sheet.reference AND customers.phone IS NULL
 _UPSERT_BY_PHONE = """
 INSERT INTO customers (id, name, phone, reference, email, customer_group, created_at, updated_at)
 SELECT id, name, phone, CASE WHEN NOT EXISTS (
-    SELECT FROM customers AS other WHERE other.reference = sheet.reference AND other.phone <> sheet.phone) THEN reference END,
+    SELECT FROM customers AS other WHERE other.reference = sheet.reference AND other.phone IS DISTINCT FROM sheet.phone) THEN reference END,
   email, customer_group, $1, $1
 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
   AS sheet (id, name, phone, reference, email, customer_group)
