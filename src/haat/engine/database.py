@@ -7,12 +7,14 @@ A `Tx` is a connection inside a transaction that somebody above opened: verbs ta
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import TypeAlias
 
 import asyncpg
 
 from haat.kernel.errors import Unavailable
 
-Tx = asyncpg.Connection
+Tx: TypeAlias = asyncpg.Connection
+Row: TypeAlias = asyncpg.Record
 
 #: The connection died (server restart, network): what was under way is in doubt.
 Lost = (

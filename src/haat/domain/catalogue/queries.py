@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 
-import asyncpg
 import msgspec
 from msgspec import Struct
 
@@ -12,7 +11,7 @@ from haat.domain.catalogue.category import Category
 from haat.domain.catalogue.importing import Import
 from haat.domain.catalogue.product import Backorder, Detail, KitPart, Product, ProductSheet, PurchaseLimit, Status, StoredSheet
 from haat.domain.catalogue.reader import RowError
-from haat.engine.database import Tx
+from haat.engine.database import Row, Tx
 from haat.kernel.errors import Refused
 
 CANDIDATES_MAX = 2_000  # forty pages of fifty: further than anybody turns
@@ -46,7 +45,7 @@ async def product(tx: Tx, sku: str) -> Product | None:
     return (await products(tx, [sku])).get(sku)
 
 
-def product_of(row: asyncpg.Record) -> Product:
+def product_of(row: Row) -> Product:
     """A `Product` of a row with the columns of `products`, its category's `path`, and `kit` as JSON or null."""
     return Product(
         sku=row["sku"],
@@ -256,7 +255,7 @@ async def product_imports(tx: Tx, *, vendor: str | None = None, limit: int = 50)
     return [import_of(row) for row in rows]
 
 
-def import_of(row: asyncpg.Record) -> Import:
+def import_of(row: Row) -> Import:
     """An `Import` of a row with the columns of `product_imports`, its id also as `id_text`."""
     return Import(
         id=row["id_text"],

@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-import asyncpg
-
 from haat.domain.people.access import Key
 from haat.domain.people.block import Block, Blocks, blocks_of
 from haat.domain.people.customer import Customer
-from haat.engine.database import Tx
+from haat.engine.database import Row, Tx
 
 
 async def keys_by_hash(tx: Tx, hashes: Sequence[bytes]) -> dict[bytes, Key]:
@@ -48,7 +46,7 @@ async def keys(tx: Tx, *, role: str | None = None, subject: str | None = None, a
     return [key_of_row(row) for row in rows]
 
 
-def key_of_row(row: asyncpg.Record) -> Key:
+def key_of_row(row: Row) -> Key:
     return Key(
         id=row["id"],
         prefix=row["prefix"],
@@ -98,7 +96,7 @@ async def customers_by_reference(tx: Tx, references: Sequence[str]) -> dict[str,
     return {row["reference"]: customer_of(row) for row in rows}
 
 
-def customer_of(row: asyncpg.Record) -> Customer:
+def customer_of(row: Row) -> Customer:
     return Customer(
         id=row["id"],
         name=row["name"],
@@ -129,7 +127,7 @@ async def load_blocks(tx: Tx) -> Blocks:
     return blocks_of(map(block_of, rows))
 
 
-def block_of(row: asyncpg.Record) -> Block:
+def block_of(row: Row) -> Block:
     return Block(
         id=row["id"],
         kind=row["kind"],
