@@ -12,6 +12,7 @@ from haat.domain.catalogue.admission import Refusal
 from haat.domain.catalogue.category import Category, CategorySheet
 from haat.domain.catalogue.commands import KIND, ImportOrder, Upserted, end_import, import_batch, open_import, upsert, upsert_categories
 from haat.domain.catalogue.importing import Import
+from haat.domain.catalogue.offer import Offer, RankedOffer, ranked
 from haat.domain.catalogue.product import Backorder, Detail, KitPart, Problem, Product, ProductSheet, PurchaseLimit, StoredSheet, problems
 from haat.domain.catalogue.queries import (
     Filter,
@@ -41,12 +42,14 @@ __all__ = [
     "Import",
     "ImportOrder",
     "KitPart",
+    "Offer",
     "Page",
     "Position",
     "Problem",
     "Product",
     "ProductSheet",
     "PurchaseLimit",
+    "RankedOffer",
     "Reader",
     "Refusal",
     "RowError",
@@ -62,6 +65,7 @@ __all__ = [
     "product_import",
     "product_imports",
     "products",
+    "ranked",
     "reader",
     "search",
     "sheet",

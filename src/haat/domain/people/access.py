@@ -21,6 +21,15 @@ Scope = Annotated[str, Meta(pattern=r"^(\*|[a-z_]+:(\*|[a-z_]+))$", description=
 ENTROPY_BYTES = 32
 ALL_SCOPES = ("*",)
 
+#: What the people of one shop may do: a key for each of them, with no more than the job needs.
+STAFF_SCOPES: dict[str, tuple[str, ...]] = {
+    "owner": ALL_SCOPES,
+    "desk": ("orders:*", "vendor_orders:*", "shipments:*", "stock:*", "products:read"),
+    "shop": ("products:*", "stock:*", "orders:read"),
+    "packer": ("vendor_orders:read", "shipments:*"),
+    "books": ("orders:read", "vendor_orders:read", "payouts:read", "ledger:read"),
+}
+
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DIGITS = 43  # ceil(256 / log2(62))
 _KEY = re.compile(r"haat_(?:admin|vendor|channel|customer)_[0-9A-Za-z]{43}").fullmatch

@@ -123,7 +123,7 @@ class Vendor(Struct, frozen=True, kw_only=True):
             return False
         if not self.hours:
             return True
-        weekday = today.weekday()
+        weekday, yesterday = today.weekday(), today - timedelta(days=1)
         for hours in self.hours:
             overnight = hours.closes <= hours.opens
             if hours.weekday == weekday and hours.opens <= minute and (overnight or minute < hours.closes):
