@@ -66,6 +66,10 @@ class Committer(Generic[Ask, Answer]):
             await self._pump
 
     @property
+    def stopping(self) -> bool:
+        return self._stopping
+
+    @property
     def waiting(self) -> int:
         return len(self._queue)
 

@@ -41,7 +41,7 @@ class Market:
         self._promotions = promotions
         self._items: Keyed[Item] = Keyed({"catalogue", "prices"}, _load_items)
         self._rules: Whole[pricing.Rules] = Whole({"pricing"}, self._load_rules)
-        self._parties: Whole[Parties] = Whole({"channels", "vendors", "locations", "blocks"}, _load_parties)
+        self._parties: Whole[Parties] = Whole({"channels", "vendors", "locations", "people"}, _load_parties)
         for copy in (self._items, self._rules, self._parties):
             memory.keep(copy)
 

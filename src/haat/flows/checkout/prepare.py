@@ -213,9 +213,8 @@ def _case(request: PlaceOrder, basket: Basket, parties: Parties, now: datetime) 
         product = items[asked.sku].product
         limit = product.purchase_limit
         vendor = parties.vendors.get(product.vendor)
-        state = "unknown" if vendor is None else vendor.closed_because(now)
-        if state:
-            closed[product.vendor] = state
+        if vendor is None or not vendor.open_at(now):
+            closed[product.vendor] = "unknown" if vendor is None else "closed" if vendor.sells else vendor.status
         lines.append(
             orders.CaseLine(
                 asked.sku, product.vendor, asked.quantity, quoted.unit_price, product.quantity_min, product.quantity_max,
@@ -227,7 +226,6 @@ def _case(request: PlaceOrder, basket: Basket, parties: Parties, now: datetime) 
     totals = quote.totals
     address = request.ship_to or NOWHERE
     typed = request.customer.phone or address.phone
-    blocks = parties.blocks
     return orders.Case(
         channel=request.channel,
         currency=request.currency,
@@ -242,7 +240,7 @@ def _case(request: PlaceOrder, basket: Basket, parties: Parties, now: datetime) 
         expected_total=request.expected_total,
         phone_problem="" if basket.phone is not None or not typed else "unusable",
         vendors_closed=closed,
-        block=_block(blocks, basket, request, now) if blocks else None,
+        block=_block(parties.blocks, basket, request, now),
     )
 
 
@@ -255,7 +253,11 @@ def _window(now: datetime, days: int) -> str:
 
 
 def _block(blocks: people.Blocks, basket: Basket, request: PlaceOrder, now: datetime) -> orders.Block | None:
-    found = people.matching_block(blocks, phone=basket.phone, email=request.customer.email, customer=request.customer.id, now=now)
+    if not blocks.standing:
+        return None
+    a = request.ship_to or NOWHERE
+    address = people.address_fingerprint(a.country, a.district, a.upazila, a.area, a.line) if a.line else ""
+    found = blocks.match(people.Buyer(basket.phone or "", request.customer.email.lower(), request.customer.id, address), now=now)
     return None if found is None else orders.Block(found.id, found.kind, found.reason)
 
 

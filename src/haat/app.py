@@ -1,0 +1,159 @@
+"""Puts everything together: settings, engine, modules, plug-ins, flows, faces. The only file that knows every concrete thing.
+
+    open_parts(settings, dsn) ─► Parts      what a process needs, opened and closed as one
+    asgi()                    ─► the HTTP application (uvicorn's factory)
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+from starlette.routing import Router
+
+from haat.domain import orders, pricing
+from haat.domain.orders import events
+from haat.domain.orders import rules as validation_rules
+from haat.domain.pricing import promotions
+from haat.engine import journal, logs, plugins, settings, web
+from haat.engine.changes import Memory
+from haat.engine.clock import Clock
+from haat.engine.committer import Committer
+from haat.engine.database import Database, Lane
+from haat.engine.draw import Draw
+from haat.engine.followers import Follower
+from haat.engine.front import Front
+from haat.engine.journal import Journal
+from haat.engine.live import Live
+from haat.engine.settings import Settings
+from haat.faces.api import orders as orders_api
+from haat.faces.api import placing as placing_api
+from haat.faces.api import system as system_api
+from haat.faces.api.gate import Gate, guest_secrets
+from haat.faces.api.shop import Shop
+from haat.flows.changing import Changes
+from haat.flows.checkout import Desk, Market
+from haat.insight import search
+
+
+class Parts(msgspec.Struct):
+    """The running parts of one process."""
+
+    settings: Settings
+    database: Database
+    memory: Memory
+    clock: Clock
+    draw: Draw
+    journal: Journal
+    market: Market
+    shop: Shop
+    secrets: list[bytes]
+    lanes: list[Lane]
+
+
+def validation() -> orders.Rules:
+    """Every validation rule found."""
+    return orders.compile_rules(plugins.load(validation_rules, "RULE", orders.Rule))
+
+
+def promotion_kinds() -> pricing.Kinds:
+    """Every promotion kind found."""
+    return plugins.load(promotions, "PROMOTION", pricing.Promotion)
+
+
+@asynccontextmanager
+async def open_parts(chosen: Settings, dsn: str, *, clock: Clock | None = None) -> AsyncIterator[Parts]:
+    """Open what a process needs; on leaving, finish what was accepted and close it all."""
+    clock = clock or Clock()
+    database = await Database.open(dsn, size=chosen.pool_size)
+    memory = Memory(database)
+    market = Market(database, memory, policy=orders.Policy(), checks=validation(), promotions=promotion_kinds())
+    async with database.reading() as tx:
+        base = await journal.position_base(tx)
+    ledger = Journal(events.decode, position_base=base)
+    draw = await Draw.open(clock, database)
+    lanes = [Lane(dsn, "haat placing"), Lane(dsn, "haat changing")]
+    desk, changes = Desk(lanes[0], ledger, market, clock), Changes(lanes[1], ledger, clock)
+    secrets = guest_secrets(secret_of(chosen))
+    shop = Shop(
+        chosen, database, clock, draw, ledger, market,
+        Committer("placing", desk.place, batch_max=chosen.batch_max, queue_max=chosen.queue_max),
+        Committer("changing", changes.apply, batch_max=chosen.batch_max, queue_max=chosen.queue_max),
+        Live(database, ledger), secrets[0], search.find,
+    )  # fmt: skip
+    parts = Parts(chosen, database, memory, clock, draw, ledger, market, shop, secrets, lanes)
+    shop.placing.start()
+    shop.changing.start()
+    try:
+        yield parts
+    finally:
+        await shop.placing.stop()
+        await shop.changing.stop()
+        for lane in lanes:
+            await lane.close()
+        await database.close()
+
+
+def endpoints(shop: Shop) -> list[web.Endpoint]:
+    """Every operation of the API, the busiest first."""
+    return [*placing_api.endpoints(shop), *orders_api.endpoints(shop), *system_api.endpoints(shop)]
+
+
+def followers(parts: Parts) -> Sequence[Follower]:
+    """Everyone who follows the journal in a worker."""
+    return [Follower(search.FOLLOWER, parts.database, parts.journal, search.deal)]
+
+
+def asgi() -> Front:
+    """The HTTP application of one server process; its settings come from the environment (uvicorn calls this in each process)."""
+    chosen = settings.load(os.environ, working_dir=Path.cwd())
+    logs.configure(chosen.log_level, chosen.log_format)
+    if chosen.database_url is None:
+        raise SystemExit("A server process needs DATABASE_URL; `haat up` starts a PostgreSQL of its own and sets it.")
+    dsn = chosen.database_url.reveal()
+    router = Router(routes=[], default=web.not_found)
+
+    @asynccontextmanager
+    async def life(front: Front) -> AsyncIterator[None]:
+        async with open_parts(chosen, dsn) as parts:
+            gate = Gate(parts.database, parts.memory, parts.clock, parts.secrets)
+            await parts.memory.start()
+            parts.shop.live.start()
+            router.routes.extend(web.routes(endpoints(parts.shop), gate))
+            front.ready = parts.database.ping
+            try:
+                yield
+            finally:
+                await parts.shop.live.stop()
+                await parts.memory.stop()
+
+    return Front(router, life, requests_max=chosen.requests_max)
+
+
+def secret_of(chosen: Settings) -> str:
+    """The secret of this installation: set by the operator, or made once and kept in the data directory (mode 600)."""
+    if chosen.secret is not None:
+        return chosen.secret.reveal()
+    kept = chosen.data_dir / "secret"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return kept.read_text(encoding="ascii")
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        made = os.urandom(32).hex()
+        file.write(made)
+    return made
+
+
+async def run_followers(parts: Parts, stop: asyncio.Event) -> None:
+    """Run every follower until `stop`."""
+    running = list(followers(parts))
+    tasks = [asyncio.get_running_loop().create_task(f.run(), name=f"follower {f.name}") for f in running]
+    await stop.wait()
+    for follower in running:
+        follower.stop()
+    for task in tasks:
+        await task

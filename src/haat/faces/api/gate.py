@@ -1,0 +1,88 @@
+"""The gate: who asks, and how often they may.
+
+A bearer is an API key (`Authorization: Bearer haat_…`) or a guest's order token (`hgt_…`, in the header or, for a page that
+cannot set one, as `access_token` in the query). Keys are remembered by their hash until a change is announced. A key with a
+rate limit is counted per minute in this process; the answer carries RateLimit headers (draft-ietf-httpapi-ratelimit-headers-10).
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import limits
+import msgspec
+
+from haat.domain import people
+from haat.engine.changes import Keyed, Memory
+from haat.engine.clock import Clock
+from haat.engine.database import Database
+from haat.kernel.errors import Refused
+
+BEARERS_MAX = 100_000
+NO_HEADERS: Sequence[tuple[bytes, bytes]] = ()
+
+
+class Guest(msgspec.Struct, frozen=True):
+    """Somebody who holds the link of one order: `subject` is that order's id."""
+
+    subject: str
+    role: str = "guest"
+    actor: str = "guest"
+    key_id: str = ""
+
+
+class Gate:
+    """The gate of one process."""
+
+    def __init__(self, database: Database, memory: Memory, clock: Clock, secrets: Sequence[bytes]) -> None:
+        self._database = database
+        self._clock = clock
+        self._secrets = secrets
+        self._keys: Keyed[people.Key] = Keyed({people.KIND}, people.cached_keys, size_max=BEARERS_MAX)
+        memory.keep(self._keys)
+        self._limiter = limits.strategies.FixedWindowRateLimiter(limits.storage.MemoryStorage())
+
+    async def enter(self, headers: Mapping[bytes, bytes], query: Mapping[str, str]) -> tuple[people.Principal | Guest, Sequence[tuple[bytes, bytes]]]:
+        """The principal behind the bearer, and headers for the answer. Raises Refused (unauthenticated, too_many)."""
+        given = headers.get(b"authorization")
+        if given is not None and given[:7].lower() == b"bearer ":
+            token = given[7:]
+        else:
+            token = query.get("access_token", "").encode()
+        if token.startswith(b"haat_"):
+            return await self._key(token)
+        if token.startswith(b"hgt_"):
+            order_id = people.order_of_token(token.decode("latin-1"), secrets=self._secrets, now=self._clock.now())
+            if order_id is not None:
+                return Guest(order_id), NO_HEADERS
+        raise Refused("unauthenticated", "Send a valid key as «Authorization: Bearer …».", kind="unauthenticated")
+
+    async def _key(self, token: bytes) -> tuple[people.Principal, Sequence[tuple[bytes, bytes]]]:
+        name = "key:" + hashlib.sha256(token).hexdigest()
+        values = self._keys.values
+        if name not in values:
+            await self._keys.ensure(self._database, [name])
+        key = values.get(name)
+        if key is None:
+            raise Refused("unauthenticated", "This key is not known.", kind="unauthenticated")
+        principal = people.check_usable(key, now=self._clock.now())
+        if key.rate_per_minute is None:
+            return principal, NO_HEADERS
+        return principal, self._count(key)
+
+    def _count(self, key: people.Key) -> Sequence[tuple[bytes, bytes]]:
+        assert key.rate_per_minute is not None
+        limit = limits.RateLimitItemPerMinute(key.rate_per_minute)
+        taken = self._limiter.hit(limit, key.id)
+        window = self._limiter.get_window_stats(limit, key.id)
+        seconds = max(int(window.reset_time - self._clock.now().timestamp()), 0)
+        if not taken:
+            raise Refused("rate_limited", "This key has used up its requests for this minute.", kind="too_many", retry_after_s=seconds + 1)
+        return (
+            (b"ratelimit-policy", b'"minute";q=%d;w=60' % key.rate_per_minute),
+            (b"ratelimit", b'"minute";r=%d;t=%d' % (window.remaining, seconds)),
+        )
+
+
+def guest_secrets(secret: str) -> list[bytes]:
+    """The signing secrets of guest tokens: derived, so that the main secret itself signs nothing."""
+    return [hashlib.blake2b(secret.encode(), digest_size=32, person=b"haat-guest-token").digest()]

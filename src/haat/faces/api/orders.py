@@ -1,0 +1,288 @@
+"""Orders: reading them (now, then, as a story, live), and what may be created beneath them: cancellations, holds, notes."""
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from haat.domain import orders, people
+from haat.engine.web import Answer, Call, Endpoint
+from haat.faces.api import access, examples
+from haat.faces.api.paging import CURSOR, Page, page_headers
+from haat.faces.api.shop import Shop
+from haat.kernel import ids
+from haat.kernel.errors import Refused
+from haat.kernel.facts import Fact, Origin
+from haat.kernel.time import unix_ms
+
+Instant = datetime
+
+
+class OrdersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Filters of the list; every one given must hold. `phone` as it may be typed, `number` as it may be typed."""
+
+    status: Annotated[str, Meta(max_length=32)] | None = None
+    channel: Annotated[str, Meta(max_length=64)] | None = None
+    vendor: Annotated[str, Meta(max_length=64)] | None = None
+    phone: Annotated[str, Meta(max_length=40)] | None = None
+    customer: Annotated[str, Meta(max_length=64)] | None = None
+    number: Annotated[str, Meta(max_length=40)] | None = None
+    external_id: Annotated[str, Meta(max_length=128)] | None = None
+    q: Annotated[str, Meta(min_length=2, max_length=200)] | None = None
+    on_hold: bool = False
+    placed_after: Instant | None = None
+    cursor: CURSOR = None
+    limit: Annotated[int, Meta(ge=1, le=orders.PAGE_MAX)] = 50
+
+
+class AtQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`at`: the order as it was at that instant (RFC 3339)."""
+
+    at: Instant | None = None
+
+
+class LanguageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    language: Literal["en", "bn"] = "en"
+
+
+class StreamQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`after`: the last version seen, where Last-Event-ID cannot be sent."""
+
+    after: Annotated[int, Meta(ge=0)] = 0
+
+
+class CancelLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    line_no: Annotated[int, Meta(ge=1, le=1000)]
+    quantity: Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
+class CancellationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to cancel; without `lines`, everything that can still be stopped must be stoppable."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=64, pattern="^[a-z0-9_]+$")]
+    lines: Annotated[list[CancelLine], Meta(min_length=1, max_length=500)] | None = None
+    detail: Annotated[str, Meta(max_length=500)] = ""
+
+
+class HoldRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`kind` names the queue that works on it."""
+
+    kind: Literal["FRAUD_REVIEW", "PAYMENT_PENDING", "ADDRESS", "STOCK", "VENDOR_ACK", "CUSTOMER_REQUEST", "COMPLIANCE", "MANUAL", "DUPLICATE"]
+    reason: Annotated[str, Meta(min_length=1, max_length=64)]
+    detail: Annotated[str, Meta(max_length=500)] = ""
+    until: Instant | None = None
+
+
+class NoteRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    text: Annotated[str, Meta(min_length=1, max_length=2000)]
+    audience: Literal["staff", "vendor", "customer"] = "staff"
+
+
+class RecordedView(msgspec.Struct, frozen=True):
+    """A fact of an order, as it was recorded."""
+
+    position: int
+    version: int
+    type: str
+    at: datetime
+    actor: str
+    cause: str
+    trace: str
+    data: Fact
+
+
+class Events(msgspec.Struct, frozen=True):
+    data: list[RecordedView]
+
+
+class TimelineEntry(msgspec.Struct, frozen=True):
+    """One sentence of an order's story."""
+
+    at: datetime
+    type: str
+    by: str
+    text: str
+
+
+class Timeline(msgspec.Struct, frozen=True):
+    data: list[TimelineEntry]
+
+
+class OrderPage(msgspec.Struct, frozen=True):
+    data: list[orders.Order]
+    page: Page
+
+
+def endpoints(shop: Shop) -> list[Endpoint]:
+    desk = _Desk(shop)
+    read, write = access.ALL, frozenset({"admin", "channel", "customer", "guest"})
+    one = "/v1/orders/{id}"
+    return [
+        Endpoint("GET", one, "getOrder", "An order, now or at any past instant", desk.one, "Orders", read, query=AtQuery,
+                 answers={200: orders.Order, 304: None}, problems=(400, 404)),
+        Endpoint("GET", "/v1/orders", "listOrders", "Orders, newest first", desk.many, "Orders", access.BUYERS, query=OrdersQuery,
+                 answers={200: OrderPage}, problems=(400,)),
+        Endpoint("GET", one + "/events", "getOrderEvents", "An order's facts", desk.events, "Orders", access.STAFF,
+                 answers={200: Events}, problems=(404,)),
+        Endpoint("GET", one + "/timeline", "getOrderTimeline", "An order's story in words", desk.timeline, "Orders", read,
+                 query=LanguageQuery, answers={200: Timeline}, problems=(400, 404)),
+        Endpoint("GET", one + "/stream", "streamOrder", "An order's facts as they happen (server-sent events)", desk.stream, "Orders",
+                 access.STAFF, query=StreamQuery, answers={200: "text/event-stream"}, problems=(400, 404, 503)),
+        Endpoint("POST", one + "/cancellations", "cancelOrder", "Cancel an order, or lines and quantities of it", desk.cancel, "Orders", write,
+                 CancellationRequest, answers={201: orders.Order}, problems=(404, 409, 412, 413, 415, 422, 503), example=examples.CANCELLATION),
+        Endpoint("POST", one + "/holds", "holdOrder", "Hold an order", desk.hold, "Orders", access.STAFF, HoldRequest,
+                 answers={201: orders.Order}, problems=(404, 409, 412, 413, 415, 422, 503), example=examples.HOLD),
+        Endpoint("DELETE", one + "/holds/{hold}", "releaseOrder", "Release a hold", desk.release, "Orders", access.STAFF,
+                 answers={200: orders.Order}, problems=(404, 409, 412, 503)),
+        Endpoint("POST", one + "/notes", "noteOrder", "Write a note on an order", desk.note, "Orders", frozenset({"admin", "channel"}),
+                 NoteRequest, answers={201: orders.Order}, problems=(404, 409, 412, 413, 415, 422, 503), example=examples.NOTE),
+    ]  # fmt: skip
+
+
+class _Desk:
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+
+    async def one(self, call: Call) -> Answer:
+        order = await self._order(call, until=call.query.at)
+        etag = b'"%d"' % order.version
+        if call.headers.get(b"if-none-match") == etag:
+            return Answer(304, headers=[(b"etag", etag)])
+        return Answer(200, order, [(b"etag", etag)])
+
+    async def many(self, call: Call) -> Answer:
+        asked: OrdersQuery = call.query
+        shop = self._shop
+        principal = call.principal
+        if asked.vendor is not None and principal.role != "admin":
+            raise Refused("forbidden", "Only an admin may filter by vendor.", kind="forbidden")
+        wanted = orders.Filter(
+            status=asked.status,
+            vendor=asked.vendor,
+            channel=principal.subject if principal.role == "channel" else asked.channel,
+            phone=_phone(asked.phone),
+            customer=principal.subject if principal.role == "customer" else asked.customer,
+            serial=_serial(shop, asked.number),
+            external_id=asked.external_id,
+            on_hold=asked.on_hold,
+        )
+        if principal.role == "channel" and asked.channel not in (None, principal.subject):
+            raise Refused("other_channel", "A channel sees its own orders only.", kind="forbidden")
+        floor = None if asked.placed_after is None else ids.uuid7_floor(unix_ms(_aware(asked.placed_after)))
+        async with shop.database.reading() as tx:
+            if asked.q is not None:
+                found = await shop.search(tx, asked.q, wanted, asked.cursor, floor, asked.limit + 1)
+            else:
+                found = await orders.find(tx, wanted, before=asked.cursor, placed_after_id=floor, limit=asked.limit + 1)
+            known = await orders.read(shop.journal, tx, found[: asked.limit])
+        data = [access.seen_by(principal, known[i]) for i in found[: asked.limit] if i in known and access.may_see(principal, known[i])]
+        page = Page.of(found, asked.limit)
+        return Answer(200, OrderPage(data, page), page_headers(page))
+
+    async def events(self, call: Call) -> Answer:
+        stream = await self._stream(call)
+        return Answer(
+            200, Events([RecordedView(f.position, f.version, type(f.fact).__name__, f.at, f.actor, f.cause, f.trace, f.fact) for f in stream])
+        )
+
+    async def timeline(self, call: Call) -> Answer:
+        stream = await self._stream(call)
+        staff = call.principal.role == "admin"
+        bangla = call.query.language == "bn"
+        said = [e for e in orders.timeline(stream) if staff or e.audience == "customer"]
+        return Answer(200, Timeline([TimelineEntry(e.at, e.type, e.by if staff else "", e.text_bn if bangla else e.text) for e in said]))
+
+    async def stream(self, call: Call) -> Answer:
+        order = await self._order(call)
+        last = call.header(b"last-event-id")
+        after = int(last) if last is not None and last.isdigit() and len(last) < 10 else call.query.after
+        headers = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+        return Answer(200, headers=headers, content_type=b"text/event-stream; charset=utf-8", stream=self._shop.live.watch(order.id, after))
+
+    async def cancel(self, call: Call) -> Answer:
+        asked: CancellationRequest = call.data
+        quantities: dict[int, int] | None = None
+        if asked.lines is not None:
+            quantities = {}
+            for line in asked.lines:
+                quantities[line.line_no] = quantities.get(line.line_no, 0) + line.quantity
+        return await self._change(call, lambda o: orders.cancel(o, quantities, reason=asked.reason, detail=asked.detail), 201)
+
+    async def hold(self, call: Call) -> Answer:
+        asked: HoldRequest = call.data
+        hold_id = self._shop.draw.uuid()
+        return await self._change(
+            call,
+            lambda o: orders.hold(o, hold_id=hold_id, kind=asked.kind, reason=asked.reason, detail=asked.detail, until=_aware(asked.until)),
+            201,
+        )
+
+    async def release(self, call: Call) -> Answer:
+        hold_id = call.path["hold"]
+        return await self._change(call, lambda o: orders.release(o, hold_id=hold_id, reason="released by hand"), 200)
+
+    async def note(self, call: Call) -> Answer:
+        asked: NoteRequest = call.data
+        return await self._change(call, lambda o: orders.note(o, text=asked.text, audience=asked.audience), 201)
+
+    async def _change(self, call: Call, decide: Callable[[orders.Order], tuple[Fact, ...]], status: int) -> Answer:
+        order = await self._order(call)
+        origin = Origin(call.principal.actor, "api", call.trace)
+        changed = await self._shop.changing.submit(orders.Change(order.id, decide, self._shop.clock.now(), origin, _if_match(call)))
+        after = access.seen_by(call.principal, changed.after)
+        return Answer(status, after, [(b"etag", b'"%d"' % after.version), (b"location", b"/v1/orders/" + after.id.encode())])
+
+    async def _order(self, call: Call, *, until: datetime | None = None) -> orders.Order:
+        order_id = order_id_in(call)
+        async with self._shop.database.reading() as tx:
+            found = await orders.read(self._shop.journal, tx, [order_id], until=_aware(until))
+        if order_id not in found:
+            raise access.unknown()
+        return access.seen_by(call.principal, found[order_id])
+
+    async def _stream(self, call: Call) -> list[orders.Recorded]:
+        order_id = order_id_in(call)
+        async with self._shop.database.reading() as tx:
+            stream = (await orders.streams(self._shop.journal, tx, [order_id])).get(order_id, [])
+        order = orders.fold(stream)
+        if order is None or not access.may_see(call.principal, order):
+            raise access.unknown()
+        return stream
+
+
+def order_id_in(call: Call, name: str = "id") -> str:
+    """The id in the path; what is no UUID names nothing."""
+    try:
+        return str(uuid.UUID(call.path[name]))
+    except ValueError:
+        raise access.unknown() from None
+
+
+def _if_match(call: Call) -> int | None:
+    given = call.header(b"if-match")
+    if given is None or given == "*":
+        return None
+    bare = given.strip().removeprefix("W/").strip('"')
+    if not bare.isdigit() or len(bare) > 9:
+        raise Refused("stale", "If-Match names no version of this order.", kind="stale")
+    return int(bare)
+
+
+def _phone(typed: str | None) -> str | None:
+    return None if typed is None else people.e164(typed) or "unknown"
+
+
+def _serial(shop: Shop, number: str | None) -> int | None:
+    if number is None:
+        return None
+    serial = shop.serial_of(number)
+    return -1 if serial is None else serial
+
+
+def _aware(instant: Instant | None) -> datetime | None:
+    if instant is not None and instant.tzinfo is None:
+        raise Refused("invalid_parameter", "An instant needs an offset.", kind="malformed")
+    return instant

@@ -1,0 +1,44 @@
+"""What the API's handlers share: the running parts of one process, handed to each resource by `app.py`."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import msgspec
+
+from haat.domain import orders
+from haat.engine.clock import Clock
+from haat.engine.committer import Committer
+from haat.engine.database import Database, Tx
+from haat.engine.draw import Draw
+from haat.engine.journal import Journal
+from haat.engine.live import Live
+from haat.engine.settings import Settings
+from haat.flows.checkout import Market, Placed, Prepared
+from haat.kernel import ids
+
+GUEST_TOKEN_DAYS = 30
+#: (tx, text, filter, before, placed_after_id, limit) -> ids of orders that have all these words, newest first
+Search = Callable[[Tx, str, orders.Filter, str | None, str | None, int], Awaitable[list[str]]]
+
+
+class Shop(msgspec.Struct):
+    """The parts that a handler may need. One per process."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    draw: Draw
+    journal: Journal
+    market: Market
+    placing: Committer[Prepared, Placed]
+    changing: Committer[orders.Change, orders.Changed]
+    live: Live
+    guest_secret: bytes
+    search: Search
+
+    def serial_of(self, number: str) -> int | None:
+        """The serial behind an order number as somebody typed it; None where it is mistyped."""
+        return ids.serial_of(number, self.draw.number_key)
+
+    def guest_until(self) -> timedelta:
+        return timedelta(days=GUEST_TOKEN_DAYS)
