@@ -70,7 +70,10 @@ PROMOTIONS: tuple[tuple[tuple[int, int], dict[str, Any]], ...] = (
     }),
     ((70, 365), {
         "code": "ADDA-BUNDLE", "kind": "bundle", "title": "চা আর মধু একসঙ্গে ৭৯৯ টাকা", "currency": "BDT", "priority": 60,
-        "args": {"components": ({"sku": "CHA-TEA-BLACK-500G", "quantity": 1}, {"sku": "SUN-HONEY-KHALISHA-500G", "quantity": 1}), "price": 799 * TAKA},
+        "args": {
+            "components": ({"sku": "CHA-TEA-BLACK-500G", "quantity": 1}, {"sku": "SUN-HONEY-KHALISHA-500G", "quantity": 1}),
+            "price": 799 * TAKA,
+        },
         "conditions": {"skus": ("CHA-TEA-BLACK-500G", "SUN-HONEY-KHALISHA-500G")}, "funded_by": "shared", "vendor_share": 5_000,
     }),
     ((70, 365), {
@@ -86,8 +89,10 @@ PROMOTIONS: tuple[tuple[tuple[int, int], dict[str, Any]], ...] = (
         "conditions": {"payment_methods": ("bkash",), "hours": {"weekdays": (5,)}}, "priority": 10,
     }),
     ((-1, 2), {
-        "code": "FLASH-EARBUDS", "kind": "fixed_amount", "args": {"amount": 500 * TAKA, "per": "unit"}, "title": "ফ্ল্যাশ সেল: ইয়ারবাডে ৫০০ টাকা ছাড়",
-        "conditions": {"skus": ("GAD-EARBUDS-BLACK", "GAD-EARBUDS-WHITE")}, "currency": "BDT", "uses": 1_000, "uses_per_customer": 1, "priority": 90,
+        "code": "FLASH-EARBUDS", "kind": "fixed_amount", "args": {"amount": 500 * TAKA, "per": "unit"},
+        "title": "ফ্ল্যাশ সেল: ইয়ারবাডে ৫০০ টাকা ছাড়",
+        "conditions": {"skus": ("GAD-EARBUDS-BLACK", "GAD-EARBUDS-WHITE")}, "currency": "BDT",
+        "uses": 1_000, "uses_per_customer": 1, "priority": 90,
     }),
 )  # fmt: skip
 

@@ -35,7 +35,12 @@ def orders(now: datetime, products: Sequence[dict[str, Any]], customers: Sequenc
         customer = _who(customers, last, placed_at, random)
         count = ordered[customer["phone"]] = ordered.get(customer["phone"], 0) + 1
         lines = _basket(popular, weights, wholesale=customer["group"] == "wholesale", random=random)
-        made.append(_request(number, placed_at, customer, lines, count, now, random))
+        fresh = now - placed_at < timedelta(days=FRESH_DAYS)
+        made.append(
+            {"key": f"demo-order-{number:04d}", "placed_at": placed_at}
+            | _request(customer, lines, count, random)
+            | {"outcome": "open" if fresh else _weighted(OUTCOMES, random)}
+        )
         last[customer["phone"]] = placed_at
     return made
 
@@ -58,7 +63,7 @@ def _instants(now: datetime, random: Random) -> list[datetime]:
 def _who(customers: Sequence[dict[str, Any]], last: dict[str, datetime], at: datetime, random: Random) -> dict[str, Any]:
     """Some buy often, most seldom; nobody twice within the hour."""
     while True:
-        customer = customers[min(int(random.expovariate(1 / 90)), len(customers) - 1)]
+        customer = customers[int(random.expovariate(1 / 90)) % len(customers)]
         before = last.get(customer["phone"])
         if before is None or at - before > timedelta(hours=1):
             return customer
@@ -78,14 +83,11 @@ def _basket(popular: list[dict[str, Any]], weights: list[float], *, wholesale: b
     return lines
 
 
-def _request(
-    number: int, at: datetime, customer: dict[str, Any], lines: list[dict[str, Any]], count: int, now: datetime, random: Random
-) -> dict[str, Any]:
+def _request(customer: dict[str, Any], lines: list[dict[str, Any]], count: int, random: Random) -> dict[str, Any]:
+    """What the client sends, of a customer's order number `count`."""
     goods = sum(line["price"] * line["quantity"] for line in lines)
     method = _weighted(PAYMENTS, random)
     return {
-        "key": f"demo-order-{number:04d}",
-        "placed_at": at,
         "channel": _weighted(CHANNELS, random),
         "customer": {"name": customer["name"], "phone": customer["phone"], "reference": customer["reference"], "group": customer["group"]},
         "ship_to": customer["address"],
@@ -94,7 +96,6 @@ def _request(
         "coupons": _coupon(goods, count, customer, random),
         "services": ["gift_wrap"] if random.random() < 0.04 else [],
         "note": random.choice(NOTES) if random.random() < 0.08 else "",
-        "outcome": "open" if now - at < timedelta(days=FRESH_DAYS) else _weighted(OUTCOMES, random),
     }
 
 
