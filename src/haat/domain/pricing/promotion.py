@@ -5,7 +5,7 @@ for each, and answers how much to take off each of them, in their order. Parts c
 basket was filled never changes a discount; whatever a kind answers is clamped to 0 … amount.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -37,3 +37,7 @@ class Promotion(Struct, frozen=True):
     apply: Callable[[Any, Sequence[Part]], Sequence[int]]
     target: Literal["items", "shipping"] = "items"
     skus_of: Callable[[Any], tuple[str, ...]] = no_skus
+
+
+#: Promotion kinds by code, as the plug-in finder brings them.
+Kinds = Mapping[str, Promotion]

@@ -4,14 +4,14 @@
 quote looks at the few rules that can matter and not at all there are. `Rules` is immutable and shared by every quote.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, ValidationError, convert
 
-from haat.domain.pricing.promotion import Part, Promotion
+from haat.domain.pricing.promotion import Kinds, Part, Promotion
 from haat.domain.pricing.quoted import Reason
 from haat.domain.pricing.rows import Conditions, Coupon, FeeRate, PriceList, PriceRule, PromotionRow, ShippingRate, TaxRate
 
@@ -146,7 +146,7 @@ def compile_rules(  # noqa: PLR0913 one argument per kind of row
     shipping_rates: Iterable[ShippingRate] = (),
     fee_rates: Iterable[FeeRate] = (),
     price_rules: Iterable[PriceRule] = (),
-    kinds: Mapping[str, Promotion] | None = None,
+    kinds: Kinds | None = None,
 ) -> Rules:
     """Rules from rows; `kinds` are the promotion plug-ins found. A promotion that cannot be understood sleeps and blocks no sale."""
     active, dormant = _promotions(promotions, kinds or {})
@@ -175,14 +175,14 @@ def valid(row: TaxRate | ShippingRate | FeeRate | Coupon, now: datetime) -> bool
     return (row.starts_at is None or row.starts_at <= now) and (row.ends_at is None or now < row.ends_at)
 
 
-def understood(row: PromotionRow, kinds: Mapping[str, Promotion]) -> Any:
+def understood(row: PromotionRow, kinds: Kinds) -> Any:
     """The typed arguments of a stored promotion. Raises KeyError (no such kind), ValidationError, or ZoneInfoNotFoundError (a KeyError)."""
     if row.conditions.hours:
         ZoneInfo(row.conditions.hours.timezone)
     return convert(row.args, kinds[row.kind].args)
 
 
-def _promotions(rows: Iterable[PromotionRow], kinds: Mapping[str, Promotion]) -> tuple[list[ActivePromotion], tuple[str, ...]]:
+def _promotions(rows: Iterable[PromotionRow], kinds: Kinds) -> tuple[list[ActivePromotion], tuple[str, ...]]:
     active: list[ActivePromotion] = []
     dormant: list[str] = []
     for rank, row in enumerate(sorted(rows, key=lambda row: (-row.priority, row.code))):
@@ -240,7 +240,7 @@ def _target(row: Conditions | PriceRule) -> Target:
 Index = dict[str, tuple[ActivePromotion, ...]]
 
 
-def _indexed(automatic: list[ActivePromotion], kinds: Mapping[str, Promotion]) -> tuple[tuple[ActivePromotion, ...], Index, Index, Index]:
+def _indexed(automatic: list[ActivePromotion], kinds: Kinds) -> tuple[tuple[ActivePromotion, ...], Index, Index, Index]:
     """Each promotion under the most telling words it names; a basket without any of these words cannot be covered by it."""
     general: list[ActivePromotion] = []
     by_sku: dict[str, list[ActivePromotion]] = {}
