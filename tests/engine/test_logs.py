@@ -66,6 +66,7 @@ def test_a_traceback_does_not_tell_either(written: io.StringIO) -> None:
         "Bearer sk_live_abcdefgh12345678",
         "postgresql://haat:hunter22@db/haat",
         "password=hunter22",
+        "haat_abcdefgh12345678XYZ",
         '"token": "hunter22"',
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc",
     ],

@@ -17,7 +17,22 @@ from structlog.typing import Processor
 #: A field is private when its name, or a part of it between underscores, is one of these.
 PRIVATE = frozenset(
     {"address", "addresses", "authorization", "card", "cookie", "email", "house", "key", "line1", "line2", "mail", "mobile", "nid", "otp"}
-    | {"password", "phone", "phones", "postcode", "recipient", "road", "secret", "signature", "street", "token", "tokens", "village"}
+    | {
+        "bearer",
+        "landmark",
+        "password",
+        "phone",
+        "phones",
+        "postcode",
+        "recipient",
+        "road",
+        "secret",
+        "signature",
+        "street",
+        "token",
+        "tokens",
+        "village",
+    }
 )
 #: These look private by one of their parts and are not.
 PUBLIC = frozenset({"address_served", "key_id"})
@@ -28,6 +43,7 @@ PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)\b(bearer|basic|token|digest)\s+[\w.~+/=-]{6,}"), r"\1 [hidden]"),
     (re.compile(r"(?i)(://[^\s:/@]+):[^\s@]+@"), r"\1:[hidden]@"),
     (re.compile(r"(?i)\b(password|passwd|secret|token|api_?key|signature)(\"?\s*[=:]\s*\"?)[^\s\"&,;]+"), r"\1\2[hidden]"),
+    (re.compile(r"\b(?:haat|hgt)_(?=[\w-]*\d)[\w-]{16,}"), "[token]"),  # keys and guests' tokens of our own
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"), "[token]"),
     (re.compile(r"[\w.%+-]+@[\w-]+(?:\.[\w-]+)+"), "[e-mail]"),
     (re.compile(rf"\+{_DIGIT}(?:[ -]?{_DIGIT}){{7,14}}(?!{_DIGIT})"), "[phone]"),
