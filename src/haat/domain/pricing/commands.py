@@ -36,7 +36,8 @@ _TAX_RATES = """
   ON CONFLICT (code) DO UPDATE SET rule = excluded.rule, version = t.version + 1, updated_at = $3 WHERE t.rule <> excluded.rule
   RETURNING code, version"""
 _SHIPPING_RATES = """
-  INSERT INTO shipping_rates AS t (code, rule, updated_at) SELECT code, rule::jsonb, $3 FROM unnest($1::text[], $2::text[]) AS n (code, rule)
+  INSERT INTO shipping_rates AS t (code, rule, updated_at)
+  SELECT code, rule::jsonb, $3 FROM unnest($1::text[], $2::text[]) AS n (code, rule)
   ON CONFLICT (code) DO UPDATE SET rule = excluded.rule, version = t.version + 1, updated_at = $3 WHERE t.rule <> excluded.rule
   RETURNING code, version"""
 _FEE_RATES = """
@@ -198,7 +199,7 @@ async def record_calculations(tx: Tx, order_ids: Sequence[str], rules_version: i
 async def _put(tx: Tx, kind: str, upsert: str, documents: Sequence[tuple[str, str]], now: datetime) -> dict[str, int]:
     await _turn(tx)
     rows = await tx.fetch(upsert, [code for code, _ in documents], [document for _, document in documents], now)
-    versions: dict[str, int] = {code: version for code, version in rows}
+    versions: dict[str, int] = dict(rows)
     changed = [document for code, document in documents if code in versions]
     ordered = sorted(versions)
     await tx.execute(_HISTORY, kind, ordered, [versions[code] for code in ordered], changed, now)

@@ -2,7 +2,7 @@
 -- held stays in pricing_history, so that a receipt from years ago can still be explained.
 
 CREATE TABLE pricing_state (
-  only boolean PRIMARY KEY DEFAULT true CHECK (only),
+  id smallint PRIMARY KEY DEFAULT 1 CHECK (id = 1),
   version bigint NOT NULL DEFAULT 0    -- of all rules together; whoever changes rules holds this row, so versions never overlap
 );
 
