@@ -6,7 +6,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def validation() -> orders.Rules:
     return orders.compile_rules(plugins.load(validation_rules, "RULE", orders.Rule))
 
 
-def promotion_kinds() -> pricing.Kinds:
+def promotion_kinds() -> Mapping[str, pricing.Promotion]:
     """Every promotion kind found."""
     return plugins.load(promotions, "PROMOTION", pricing.Promotion)
 
@@ -109,7 +109,7 @@ def followers(parts: Parts) -> Sequence[Follower]:
 def asgi() -> Front:
     """The HTTP application of one server process; its settings come from the environment (uvicorn calls this in each process)."""
     chosen = settings.load(os.environ, working_dir=Path.cwd())
-    logs.configure(chosen.log_level, chosen.log_format)
+    logs.configure(level=chosen.log_level, form=chosen.log_format)
     if chosen.database_url is None:
         raise SystemExit("A server process needs DATABASE_URL; `haat up` starts a PostgreSQL of its own and sets it.")
     dsn = chosen.database_url.reveal()

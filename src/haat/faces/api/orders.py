@@ -272,7 +272,7 @@ def _if_match(call: Call) -> int | None:
 
 
 def _phone(typed: str | None) -> str | None:
-    return None if typed is None else people.e164(typed) or "unknown"
+    return None if typed is None else people.phone.e164(typed) or "unknown"
 
 
 def _serial(shop: Shop, number: str | None) -> int | None:

@@ -128,7 +128,8 @@ class _Desk:
         request: QuoteRequest = call.data
         _own_channel(request.channel, call.principal)
         await self._shop.market.know([line.sku for line in request.lines])
-        basket = checkout.price(request, self._shop.market, self._shop.clock.now())
+        coupons = await self._shop.market.coupons(request.coupons)
+        basket = checkout.price(request, self._shop.market, self._shop.clock.now(), coupons=coupons)
         return Answer(200, QuoteView(basket.quote, getattr(basket.place, "zone", "")))
 
     async def _submit(self, request: PlaceOrder, principal: Any, trace: str, key: idempotency.Key | None) -> Placed:
@@ -137,9 +138,10 @@ class _Desk:
         if request.external is not None and key is None:
             key = idempotency.Key(f"channel:{request.channel}", request.external.id, idempotency.fingerprint(_encode(request)))
         await shop.market.know([line.sku for line in request.lines])
+        coupons = await shop.market.coupons(request.coupons)
         serial = await shop.draw.serial()
         origin = Origin(principal.actor, "api", trace)
-        prepared = checkout.prepare(request, shop.market, shop.draw, serial, origin, shop.clock.now(), key=key)
+        prepared = checkout.prepare(request, shop.market, shop.draw, serial, origin, shop.clock.now(), key=key, coupons=coupons)
         return await shop.placing.submit(prepared)
 
     def _token(self, order_id: str, now: datetime) -> str:

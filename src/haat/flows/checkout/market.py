@@ -13,6 +13,9 @@ from haat.engine.changes import Keyed, Memory, Whole
 from haat.engine.database import Database, Tx
 
 
+NO_COUPONS: Mapping[str, pricing.Coupon] = {}
+
+
 class Item(msgspec.Struct, frozen=True):
     """A SKU as the catalogue sells it and as pricing knows it. `demand`: (component SKU, units) of one unit sold."""
 
@@ -34,7 +37,15 @@ class Parties(msgspec.Struct, frozen=True):
 class Market:
     """The copies of one process. `policy` and `checks` are settings of the market and fixed while it runs."""
 
-    def __init__(self, database: Database, memory: Memory, *, policy: orders.Policy, checks: orders.Rules, promotions: pricing.Kinds) -> None:
+    def __init__(
+        self,
+        database: Database,
+        memory: Memory,
+        *,
+        policy: orders.Policy,
+        checks: orders.Rules,
+        promotions: Mapping[str, pricing.Promotion],
+    ) -> None:
         self.database = database
         self.policy = policy
         self.checks = checks
@@ -50,6 +61,13 @@ class Market:
         values = self._items.values
         if not all(sku in values for sku in skus):
             await self._items.ensure(self.database, set(skus))
+
+    async def coupons(self, codes: Sequence[str]) -> Mapping[str, pricing.Coupon]:
+        """Those of generated batches among `codes`: there may be millions, so they are looked up when somebody types one."""
+        if not codes:
+            return NO_COUPONS
+        async with self.database.reading() as tx:
+            return await pricing.load_coupons(tx, codes)
 
     def item(self, sku: str) -> Item | None:
         return self._items.values.get(sku)

@@ -50,7 +50,7 @@ class _Written(msgspec.Struct):
 
     prepared: list[Prepared] = []
     news: list[orders.NewOrder] = []
-    orders: list[orders.Order] = []
+    placed: list[orders.Order] = []
     takes: list[tuple[str, Sequence[inventory.Take]]] = []
     used: dict[str, int] = {}
     freed: list[inventory.Release] = []
@@ -166,7 +166,7 @@ class Desk:
         order = orders.begin(new)
         written.prepared.append(ask)
         written.news.append(new)
-        written.orders.append(order)
+        written.placed.append(order)
         written.takes.append((ask.ids.order_id, admitted.takes))
         for claim in ask.claims:
             written.used[claim.key] = written.used.get(claim.key, 0) + claim.amount
@@ -201,7 +201,7 @@ class Desk:
                 known.levels.give_back(r.sku, r.location, -r.held)
 
     async def _write(self, tx: Tx, written: _Written, known: _Known, now: datetime) -> None:
-        await orders.record(self._journal, tx, written.news, written.orders)
+        await orders.record(self._journal, tx, written.news, written.placed)
         if written.freed:
             await inventory.release(tx, written.freed, status="REASSIGNED", now=now)
         await inventory.reserve(tx, written.takes, known.levels.deltas, now=now)

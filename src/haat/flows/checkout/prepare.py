@@ -15,7 +15,7 @@ from haat.domain import orders, people, pricing
 from haat.domain.orders import events
 from haat.engine import idempotency, quotas
 from haat.engine.draw import Draw
-from haat.flows.checkout.market import Item, Market, Parties
+from haat.flows.checkout.market import NO_COUPONS, Item, Market, Parties
 from haat.flows.checkout.request import PlaceOrder, QuoteRequest
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Origin
@@ -44,6 +44,7 @@ class Basket(msgspec.Struct, frozen=True):
     place: orders.Place | orders.Unresolved | None
     phone: str | None
     buyer: str
+    coupons: Mapping[str, pricing.Coupon] = NO_COUPONS
 
 
 class Prepared(msgspec.Struct):
@@ -66,8 +67,15 @@ class Prepared(msgspec.Struct):
     created: events.OrderCreated | None = None
 
 
-def price(request: QuoteRequest | PlaceOrder, market: Market, now: datetime, *, without: frozenset[str] = frozenset()) -> Basket:
-    """Price the basket as it would be sold at `now`. The items must be known (`market.know`)."""
+def price(
+    request: QuoteRequest | PlaceOrder,
+    market: Market,
+    now: datetime,
+    *,
+    coupons: Mapping[str, pricing.Coupon] = NO_COUPONS,
+    without: frozenset[str] = frozenset(),
+) -> Basket:
+    """Price the basket as it would be sold at `now`. The items must be known (`market.know`), and `coupons` looked up."""
     lines = request.lines
     external = isinstance(request, PlaceOrder) and request.external is not None
     items: dict[str, Item] = {}
@@ -80,7 +88,7 @@ def price(request: QuoteRequest | PlaceOrder, market: Market, now: datetime, *, 
     place = orders.geography.resolve(address) if address is not None and request.shipping_method else None
     country = address.country if address is not None else "BD"
     typed = request.customer.phone or (address.phone if address is not None else "")
-    phone = people.e164(typed, country) if typed else None
+    phone = people.phone.e164(typed, country) if typed else None
     buyer = request.customer.id or phone or request.customer.email
     zone = place.zone if isinstance(place, orders.Place) else ("outside" if place is not None else "")
     quote = pricing.quote(
@@ -100,8 +108,9 @@ def price(request: QuoteRequest | PlaceOrder, market: Market, now: datetime, *, 
         market.rules,
         now,
         without=without,
+        coupons=coupons,
     )
-    return Basket(quote, items, place, phone, buyer)
+    return Basket(quote, items, place, phone, buyer, coupons)
 
 
 def prepare(
@@ -113,11 +122,12 @@ def prepare(
     now: datetime,
     *,
     key: idempotency.Key | None,
+    coupons: Mapping[str, pricing.Coupon] = NO_COUPONS,
     cart: str | None = None,
 ) -> Prepared:
     """Price and validate. Raises Refused, with every rule that says no in `errors`."""
     _admissible(request, market.parties)
-    basket = price(request, market, now)
+    basket = price(request, market, now, coupons=coupons)
     external = request.external
     ms = unix_ms(external.placed_at if external is not None and external.placed_at is not None else now)
     ids = Ids(draw.uuid(ms), serial, draw.number(serial), tuple([draw.uuid(ms) for _ in basket.quote.vendors]))
@@ -126,7 +136,7 @@ def prepare(
 
 def again_without(prepared: Prepared, market: Market, promotions: frozenset[str], now: datetime) -> Prepared:
     """The same order without automatic promotions that turned out to be used up; dearer, so price drift is judged again."""
-    basket = price(prepared.request, market, now, without=promotions)
+    basket = price(prepared.request, market, now, coupons=prepared.basket.coupons, without=promotions)
     return _prepared(prepared.request, market, basket, prepared.ids, prepared.origin, now, prepared.key, prepared.cart)
 
 

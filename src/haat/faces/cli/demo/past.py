@@ -18,6 +18,8 @@ CHANNELS = (("web", 45), ("app", 40), ("facebook", 15))
 PAYMENTS = (("cod", 78), ("bkash", 14), ("nagad", 4), ("card", 4))
 OUTCOMES = (("delivered", 80), ("cancelled", 7), ("refused", 6), ("returned", 3), ("shipped", 4))
 NOTES = ("সন্ধ্যার পর ফোন দেবেন", "অফিসের ঠিকানা, শুক্রবার বন্ধ", "দয়া করে সাবধানে প্যাক করবেন", "Please call before delivery", "Leave with the guard")
+#: What is added to a basket because of an offer beside it, and how often in a hundred: three soaps, tea with honey.
+ADDED = ((4, (("RUP-SOAP-NEEM-1", 3),)), (3, (("CHA-TEA-BLACK-500G", 1), ("SUN-HONEY-KHALISHA-500G", 1))))
 FRESH_DAYS = 3  # the last orders are still open
 COD_MAX = 40_000 * 100
 
@@ -76,6 +78,10 @@ def _basket(popular: list[dict[str, Any]], weights: list[float], *, wholesale: b
         product = random.choices(popular, weights)[0]
         chosen[product["sku"]] = product
     lines = []
+    by_sku = {product["sku"]: product for product in popular}
+    for percent, extra in ADDED:
+        if random.randrange(100) < percent and not chosen.keys() & {sku for sku, _ in extra}:
+            lines += [{"sku": sku, "quantity": quantity, "price": by_sku[sku]["price"]} for sku, quantity in extra]
     for sku, product in chosen.items():
         quantity = random.choice((5, 10, 20)) if wholesale and product["price"] < 50_000 else random.choices((1, 2, 3), (78, 17, 5))[0]
         least, most = product.get("quantity_min", 1), product.get("quantity_max", quantity)
