@@ -21,7 +21,18 @@ from haat.domain.orders.rules import (
     value_limits,
     vendor_open,
 )
-from haat.domain.orders.validation import Block, Case, CaseLine, Policy, ValueLimits, Verdict, compile_rules, fingerprint, validate
+from haat.domain.orders.validation import (
+    Block,
+    Case,
+    CaseLine,
+    Policy,
+    ValueLimits,
+    Verdict,
+    compile_rules,
+    fingerprint,
+    for_external,
+    validate,
+)
 
 FILES = (
     address_served, blocked_buyer, duplicate_order, phone, price_drift,
@@ -190,6 +201,12 @@ def test_a_verdict_survives_being_stored() -> None:
     for case in (a_case(), a_case(a_line(purchase_limit=3)), a_case(duplicate_of="x", phone=None)):
         found = verdict(case)
         assert msgspec.json.decode(msgspec.json.encode(found), type=Verdict) == found
+
+
+def test_what_another_marketplace_sold_is_taken_without_phone_name_or_street() -> None:
+    sold = a_case(phone=None, buyer="", address=Address(country="BR", district="franca"), place=Place("BR", "intl"), total=0)
+    assert {finding.rule for finding in verdict(sold).refusals} == {"address_served", "phone", "value_limits"}
+    assert validate(sold, for_external(Policy()), RULES) is RULES.clean
 
 
 baskets = st.lists(st.tuples(st.text(min_size=1, max_size=8), st.integers(1, 99)), min_size=1, max_size=8)

@@ -111,6 +111,22 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     vendor_closed: str = "refuse"
 
 
+def for_external(policy: Policy) -> Policy:
+    """`policy` for orders that another marketplace has already sold: it keeps names and phones to itself, and its sale stands.
+
+    An address that cannot be placed is held instead of refused; the values of its orders are not ours to bound.
+    """
+    return msgspec.structs.replace(
+        policy,
+        recipient_required=False,
+        address_line_required=False,
+        phone_required=False,
+        unresolved_address="hold",
+        values=ValueLimits(),
+        vendor_closed="accept",
+    )
+
+
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
     """The order must not be placed. `reason` is a stable word, `detail` one sentence for a person, `data` plain figures."""
 
