@@ -12,6 +12,7 @@ from haat.domain.catalogue.admission import Refusal
 from haat.domain.catalogue.category import Category, CategorySheet
 from haat.domain.catalogue.commands import KIND, ImportOrder, Upserted, end_import, import_batch, open_import, upsert, upsert_categories
 from haat.domain.catalogue.importing import Import
+from haat.domain.catalogue.intake import Batch, Format, Position, Reader, RowError
 from haat.domain.catalogue.offer import Offer, RankedOffer, ranked
 from haat.domain.catalogue.product import Backorder, Detail, KitPart, Problem, Product, ProductSheet, PurchaseLimit, StoredSheet, problems
 from haat.domain.catalogue.queries import (
@@ -27,7 +28,6 @@ from haat.domain.catalogue.queries import (
     sheet,
     sheets,
 )
-from haat.domain.catalogue.reader import Batch, Format, Position, Reader, RowError
 from haat.domain.catalogue.spreadsheet import reader
 
 __all__ = [

@@ -115,10 +115,10 @@ def _kit_refusal(sheet: ProductSheet, around: Surroundings, plain: Mapping[str, 
     for part in sheet.kit:
         known = around.products.get(part.sku)
         owner = plain.get(part.sku) or (known.vendor if known else None)
-        if owner is None:
-            return Refusal(sheet.sku, "kit", "unknown_component", f"there is no product {part.sku}")
         if part.sku in kits or (part.sku not in plain and known is not None and known.kit):
             return Refusal(sheet.sku, "kit", "kit_of_a_kit", f"{part.sku} is a kit itself; there are no kits of kits")
+        if owner is None:
+            return Refusal(sheet.sku, "kit", "unknown_component", f"there is no product {part.sku}")
         if owner != sheet.vendor:
             return Refusal(sheet.sku, "kit", "component_of_other_vendor", f"{part.sku} belongs to another vendor")
     return None

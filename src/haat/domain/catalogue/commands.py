@@ -15,9 +15,9 @@ from haat.domain.catalogue.admission import Known, Refusal, Surroundings, Write,
 from haat.domain.catalogue.category import CategorySheet, paths
 from haat.domain.catalogue.entry import Entry, entry
 from haat.domain.catalogue.importing import Import, Outcome, due, settle
+from haat.domain.catalogue.intake import Batch, Format
 from haat.domain.catalogue.product import ProductSheet
 from haat.domain.catalogue.queries import import_of
-from haat.domain.catalogue.reader import Batch, Format
 from haat.engine import changes
 from haat.engine.database import Tx
 from haat.kernel.errors import Refused

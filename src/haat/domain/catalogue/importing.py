@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from haat.domain.catalogue.admission import Refusal
-from haat.domain.catalogue.reader import Batch, Format, Position, RowError
+from haat.domain.catalogue.intake import Batch, Format, Position, RowError
 from haat.kernel.errors import Refused
 
 ERRORS_KEPT = 1_000  # enough to see every kind of mistake in a file; the count goes on

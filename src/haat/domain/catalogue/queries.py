@@ -9,8 +9,8 @@ from msgspec import Struct
 from haat.domain.catalogue import words
 from haat.domain.catalogue.category import Category
 from haat.domain.catalogue.importing import Import
+from haat.domain.catalogue.intake import RowError
 from haat.domain.catalogue.product import Backorder, Detail, KitPart, Product, ProductSheet, PurchaseLimit, Status, StoredSheet
-from haat.domain.catalogue.reader import RowError
 from haat.engine.database import Row, Tx
 from haat.kernel.errors import Refused
 

@@ -18,8 +18,8 @@ from datetime import datetime
 
 import msgspec
 
-from haat.domain.catalogue.product import ProductSheet
-from haat.domain.catalogue.reader import (
+from haat.domain.catalogue.intake import (
+    BATCH_ROWS,
     RECORD_BYTES_MAX,
     Format,
     Line,
@@ -31,6 +31,7 @@ from haat.domain.catalogue.reader import (
     unreadable,
     validation_error,
 )
+from haat.domain.catalogue.product import ProductSheet
 from haat.kernel import money, text
 
 CELLS_MAX = 200
@@ -98,9 +99,9 @@ class Csv:
                 yield number, _sheet(number, self.header, self._cells, cells)
 
 
-def reader(file_format: Format, at: Position = Position()) -> Reader:  # noqa: B008 - a frozen value
+def reader(file_format: Format, at: Position = Position(), *, batch_rows: int = BATCH_ROWS) -> Reader:  # noqa: B008 - a frozen value
     """A reader of a file in `file_format` that begins at `at`: the start, or where an interrupted import stands."""
-    return Reader(Ndjson() if file_format == "ndjson" else Csv(at.header), at)
+    return Reader(Ndjson() if file_format == "ndjson" else Csv(at.header), at, batch_rows=batch_rows)
 
 
 def _integer(cell: str) -> str:

@@ -84,6 +84,10 @@ class Lines:
         self._rest = b""
         self._dropped = 0
 
+    @property
+    def held_bytes(self) -> int:
+        return len(self._rest)
+
     def feed(self, chunk: bytes) -> Iterator[Line]:
         *whole, rest = (self._rest + chunk).split(b"\n")
         self._rest = b""  # what is yielded below may be consumed slowly: hold the text once
@@ -112,7 +116,8 @@ class Lines:
 class Reader:
     """Feed it chunks of any size; it yields batches as they fill, and the last one from `end`."""
 
-    def __init__(self, records: Records, at: Position) -> None:
+    def __init__(self, records: Records, at: Position, *, batch_rows: int = BATCH_ROWS) -> None:
+        self._batch_rows = batch_rows
         self._lines = Lines(at)
         self._records = records
         self._start = at.offset
@@ -144,8 +149,13 @@ class Reader:
             else:
                 self._rows.append((number, entry(result)))
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the line that has not ended yet."""
+        return self._lines.held_bytes
+
     def _full(self) -> bool:
-        return len(self._rows) + len(self._errors) >= BATCH_ROWS or self._reached - self._start >= BATCH_BYTES
+        return len(self._rows) + len(self._errors) >= self._batch_rows or self._reached - self._start >= BATCH_BYTES
 
     def _batch(self) -> Batch:
         end = Position(self._reached, self._line, self._records.header)
