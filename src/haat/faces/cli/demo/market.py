@@ -73,10 +73,10 @@ def market(now: datetime, *, seed: int = SEED) -> Market:
 
 
 def _vendors() -> Rows:
-    """Vendors that are approved and sell; `days_off` are ISO weekdays."""
+    """Vendors that are approved and sell."""
     return [
-        {"code": code, "name_en": english, "name_bn": bangla, "city": district, "zone": zone, "country": "BD", "days_off": list(days_off)}
-        for code, _, english, bangla, district, zone, days_off in places.VENDORS
+        {"code": code, "name_en": english, "name_bn": bangla, "city": district, "zone": zone, "country": "BD"}
+        for code, _, english, bangla, district, zone in places.VENDORS
     ]
 
 

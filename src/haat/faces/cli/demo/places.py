@@ -16,22 +16,22 @@ LOCATIONS = (
     ("khulna", "Khulna, Sonadanga hub", "খুলনা, সোনাডাঙ্গা হাব", "warehouse", "khulna", 50),
 )
 
-#: code, SKU prefix, English name, Bangla name, district, zone, ISO weekdays off
+#: code, SKU prefix, English name, Bangla name, district, zone. All of them take orders every day, so that a demo behaves the same on a Friday
 VENDORS = (
-    ("sundarban-agro", "SUN", "Sundarban Agro", "সুন্দরবন এগ্রো", "khulna", "outside", ()),
-    ("cha-bagan", "CHA", "Cha Bagan Tea", "চা বাগান টি", "moulvibazar", "outside", ()),
-    ("jamdani-ghar", "JAM", "Jamdani Ghar", "জামদানি ঘর", "narayanganj", "dhaka_suburb", ()),
-    ("shaplar-saj", "SHA", "Shaplar Saj", "শাপলার সাজ", "dhaka", "dhaka", ()),
-    ("panjabi-para", "PAN", "Panjabi Para", "পাঞ্জাবি পাড়া", "dhaka", "dhaka", (5,)),
-    ("gadget-ghor", "GAD", "Gadget Ghor", "গ্যাজেট ঘর", "dhaka", "dhaka", ()),
-    ("ma-er-rannaghor", "RAN", "Ma-er Rannaghor", "মায়ের রান্নাঘর", "dhaka", "dhaka", ()),
-    ("akshar-boi", "BOI", "Akshar Boi", "অক্ষর বই", "dhaka", "dhaka", (5,)),
-    ("matir-tan", "MAT", "Matir Tan Crafts", "মাটির টান", "rajshahi", "outside", ()),
-    ("khokon-sona", "KHO", "Khokon Sona", "খোকন সোনা", "chattogram", "outside", ()),
-    ("rupkothar-rup", "RUP", "Rupkothar Rup", "রূপকথার রূপ", "dhaka", "dhaka", ()),
-    ("sodai-pati", "SOD", "Sodai Pati", "সদাইপাতি", "dhaka", "dhaka", ()),
-    ("hazari-leather", "HAZ", "Hazari Leather", "হাজারী লেদার", "dhaka", "dhaka", ()),
-    ("mathe-khela", "KHE", "Mathe Khela Sports", "মাঠে খেলা", "sylhet", "outside", ()),
+    ("sundarban-agro", "SUN", "Sundarban Agro", "সুন্দরবন এগ্রো", "khulna", "outside"),
+    ("cha-bagan", "CHA", "Cha Bagan Tea", "চা বাগান টি", "moulvibazar", "outside"),
+    ("jamdani-ghar", "JAM", "Jamdani Ghar", "জামদানি ঘর", "narayanganj", "dhaka_suburb"),
+    ("shaplar-saj", "SHA", "Shaplar Saj", "শাপলার সাজ", "dhaka", "dhaka"),
+    ("panjabi-para", "PAN", "Panjabi Para", "পাঞ্জাবি পাড়া", "dhaka", "dhaka"),
+    ("gadget-ghor", "GAD", "Gadget Ghor", "গ্যাজেট ঘর", "dhaka", "dhaka"),
+    ("ma-er-rannaghor", "RAN", "Ma-er Rannaghor", "মায়ের রান্নাঘর", "dhaka", "dhaka"),
+    ("akshar-boi", "BOI", "Akshar Boi", "অক্ষর বই", "dhaka", "dhaka"),
+    ("matir-tan", "MAT", "Matir Tan Crafts", "মাটির টান", "rajshahi", "outside"),
+    ("khokon-sona", "KHO", "Khokon Sona", "খোকন সোনা", "chattogram", "outside"),
+    ("rupkothar-rup", "RUP", "Rupkothar Rup", "রূপকথার রূপ", "dhaka", "dhaka"),
+    ("sodai-pati", "SOD", "Sodai Pati", "সদাইপাতি", "dhaka", "dhaka"),
+    ("hazari-leather", "HAZ", "Hazari Leather", "হাজারী লেদার", "dhaka", "dhaka"),
+    ("mathe-khela", "KHE", "Mathe Khela Sports", "মাঠে খেলা", "sylhet", "outside"),
 )
 
 #: code, parent, English name, Bangla name
