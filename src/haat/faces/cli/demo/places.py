@@ -16,7 +16,7 @@ LOCATIONS = (
     ("khulna", "Khulna, Sonadanga hub", "খুলনা, সোনাডাঙ্গা হাব", "warehouse", "khulna", 50),
 )
 
-#: code, SKU prefix, English name, Bangla name, district, zone. All of them take orders every day, so that a demo behaves the same on a Friday
+#: code, SKU prefix, English name, Bangla name, district, zone. All sell every day: a demo is the same on a Friday
 VENDORS = (
     ("sundarban-agro", "SUN", "Sundarban Agro", "সুন্দরবন এগ্রো", "khulna", "outside"),
     ("cha-bagan", "CHA", "Cha Bagan Tea", "চা বাগান টি", "moulvibazar", "outside"),
