@@ -1,15 +1,14 @@
 """One PostgreSQL for the whole run, one fresh migrated database for each test that asks.
 
 The server is the embedded one, as durable as in production. It starts when the first test wants it, a template is
-migrated once, and each `dsn` is a copy of it (about 20 ms). A suite that cannot run is a failure: where `CI` is set,
-every skipped test fails unless it stands in `SKIPS_ALLOWED` with its reason.
+migrated once, and each `dsn` is a copy of it (about 20 ms). In CI a test that cannot run is a failure (`tests/skips.py`).
 """
 
 import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,17 +19,17 @@ from psycopg import sql
 
 from haat.engine import migrate, postgres
 from haat.engine.database import Database
+from tests import skips
 
-#: Node id (or its beginning) → why this test may be missing in CI.
-SKIPS_ALLOWED: dict[str, str] = {}
+pytest_runtest_makereport = skips.pytest_runtest_makereport
+pytest_make_collect_report = skips.pytest_make_collect_report
 
-IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 TEMPLATE = "market_template"
 PLACE = "haat-test-"
 #: Small: tests hold little data, and several runs may share one machine.
 SMALL = {"shared_buffers": "64MB", "wal_buffers": "8MB", "max_wal_size": "512MB", "min_wal_size": "128MB", "autovacuum": "off"}
 
-hypothesis.settings.register_profile("haat", deadline=None, derandomize=IN_CI, print_blob=True)
+hypothesis.settings.register_profile("haat", deadline=None, derandomize=skips.IN_CI, print_blob=True)
 hypothesis.settings.load_profile("haat")
 
 
@@ -75,26 +74,6 @@ async def database(dsn: str) -> AsyncIterator[Database]:
     opened = await Database.open(dsn, size=10)
     yield opened
     await opened.close()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    if IN_CI and report.skipped and not hasattr(report, "wasxfail") and not item.nodeid.startswith(tuple(SKIPS_ALLOWED)):
-        report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} was skipped in CI: {report.longrepr}. Make it run, or name it in SKIPS_ALLOWED with a reason."
-    return report
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    report = yield
-    if IN_CI and report.skipped and not collector.nodeid.startswith(tuple(SKIPS_ALLOWED)):
-        report.outcome = "failed"
-        report.longrepr = (
-            f"{collector.nodeid} was skipped in CI: {report.longrepr}. Make it run, or name it in SKIPS_ALLOWED with a reason."
-        )
-    return report
 
 
 def _maintenance(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
