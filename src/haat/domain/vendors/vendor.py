@@ -128,12 +128,7 @@ class Vendor(Struct, frozen=True, kw_only=True):
             overnight = hours.closes <= hours.opens
             if hours.weekday == weekday and hours.opens <= minute and (overnight or minute < hours.closes):
                 return True
-            if (
-                overnight
-                and hours.weekday == (weekday - 1) % 7
-                and minute < hours.closes
-                and not self._closed_on(today - timedelta(days=1))
-            ):
+            if overnight and hours.weekday == yesterday.weekday() and minute < hours.closes and not self._closed_on(yesterday):
                 return True
         return False
 
