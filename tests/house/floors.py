@@ -21,6 +21,7 @@ FLOORS = {
     "haat.faces": 4,
     "haat.app": 5,
     "haat.faces.cli": 6,  # the command line starts the application, so it stands on the roof
+    "haat.__main__": 6,
     "haat": 0,  # the package itself: its version
 }
 #: Folders whose members do not know each other.
