@@ -152,7 +152,9 @@ async def test_the_receipt_of_an_order_is_read_as_it_was_written(database: Datab
 async def test_prices_of_a_basket_are_read_by_index_among_very_many(database: Database) -> None:
     async with database.transaction() as tx:
         await store_all(tx)
-        await tx.execute("INSERT INTO prices (sku, list, min_quantity, amount) SELECT 'S' || n, 'vip', 1, n FROM generate_series(1, 20000) n")
+        await tx.execute(
+            "INSERT INTO prices (sku, list, min_quantity, amount) SELECT 'S' || n, 'vip', 1, n FROM generate_series(1, 20000) n"
+        )
         await tx.execute("ANALYZE prices")
         plan = await tx.fetch("EXPLAIN SELECT sku, list, amount FROM prices WHERE sku = ANY ($1::text[])", ["S5", "S7"])
     assert not any("Seq Scan" in row[0] for row in plan)

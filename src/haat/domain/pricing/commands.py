@@ -8,8 +8,6 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
-import asyncpg
-
 from haat.domain.pricing.admission import admit, admit_prices
 from haat.domain.pricing.promotion import Kinds
 from haat.domain.pricing.rows import Coupon, FeeRate, Price, PriceList, PriceRule, PromotionRow, ShippingRate, TaxRate
@@ -87,10 +85,10 @@ async def put_coupons(tx: Tx, rows: Sequence[Coupon], *, now: datetime) -> tuple
     """Store coupons with codes of our own choosing; returns the codes that are new or changed. Refused «unknown_promotion»."""
     admit(rows)
     await _turn(tx)
+    await _promotions_exist(tx, [row.promotion for row in rows])
     rows = sorted(rows, key=lambda row: row.code)
-    try:
-        written = await tx.fetch(
-            """INSERT INTO coupons AS t (code, promotion, uses, customer, batch, starts_at, ends_at, active, updated_at)
+    written = await tx.fetch(
+        """INSERT INTO coupons AS t (code, promotion, uses, customer, batch, starts_at, ends_at, active, updated_at)
                SELECT code, promotion, uses, customer, batch, starts_at, ends_at, active, $9
                FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[],
                            $5::text[], $6::timestamptz[], $7::timestamptz[], $8::boolean[])
@@ -103,18 +101,16 @@ async def put_coupons(tx: Tx, rows: Sequence[Coupon], *, now: datetime) -> tuple
                    (excluded.promotion, excluded.uses, excluded.customer,
                     excluded.batch, excluded.starts_at, excluded.ends_at, excluded.active)
                RETURNING code""",
-            [row.code for row in rows],
-            [row.promotion for row in rows],
-            [row.uses for row in rows],
-            [row.customer for row in rows],
-            [row.batch for row in rows],
-            [row.starts_at for row in rows],
-            [row.ends_at for row in rows],
-            [row.active for row in rows],
-            now,
-        )
-    except asyncpg.ForeignKeyViolationError as error:
-        raise Refused("unknown_promotion", "a coupon names a promotion that does not exist") from error
+        [row.code for row in rows],
+        [row.promotion for row in rows],
+        [row.uses for row in rows],
+        [row.customer for row in rows],
+        [row.batch for row in rows],
+        [row.starts_at for row in rows],
+        [row.ends_at for row in rows],
+        [row.active for row in rows],
+        now,
+    )
     await _changed(tx, bool(written))
     return tuple(row[0] for row in written)
 
@@ -128,26 +124,24 @@ async def generate_coupons(tx: Tx, like: Coupon, count: int, *, now: datetime) -
     if not like.batch or not 0 < count <= BATCH_MAX:
         raise Refused("invalid_batch", f"a batch has a name and 1 to {BATCH_MAX} codes", count=count)
     admit([like])
+    await _promotions_exist(tx, [like.promotion])
     made: list[str] = []
     while len(made) < count:
         codes = {like.code + "".join(secrets.choice(SYMBOLS) for _ in range(CODE_SYMBOLS)) for _ in range(count - len(made))}
-        try:
-            rows = await tx.fetch(
-                """INSERT INTO coupons (code, promotion, uses, customer, batch, starts_at, ends_at, active, updated_at)
+        rows = await tx.fetch(
+            """INSERT INTO coupons (code, promotion, uses, customer, batch, starts_at, ends_at, active, updated_at)
                    SELECT code, $2, $3, $4, $5, $6, $7, $8, $9 FROM unnest($1::text[]) AS n (code)
                    ON CONFLICT (code) DO NOTHING RETURNING code""",
-                sorted(codes),
-                like.promotion,
-                like.uses or 1,
-                like.customer,
-                like.batch,
-                like.starts_at,
-                like.ends_at,
-                like.active,
-                now,
-            )
-        except asyncpg.ForeignKeyViolationError as error:
-            raise Refused("unknown_promotion", f"there is no promotion {like.promotion}", promotion=like.promotion) from error
+            sorted(codes),
+            like.promotion,
+            like.uses or 1,
+            like.customer,
+            like.batch,
+            like.starts_at,
+            like.ends_at,
+            like.active,
+            now,
+        )
         made += [row[0] for row in rows]
     return tuple(made)
 
@@ -155,24 +149,27 @@ async def generate_coupons(tx: Tx, like: Coupon, count: int, *, now: datetime) -
 async def put_prices(tx: Tx, rows: Sequence[Price]) -> int:
     """Store price-list rows by (SKU, list, quantity, start); returns how many are new or changed. Refused «unknown_price_list»."""
     rows = sorted(admit_prices(rows), key=lambda row: (row.sku, row.list, row.min_quantity))
-    try:
-        written = await tx.fetch(
-            """INSERT INTO prices AS t (sku, list, min_quantity, starts_at, ends_at, amount)
+    unknown = await tx.fetchval(
+        """SELECT n.code FROM unnest($1::text[]) AS n (code) WHERE NOT EXISTS (SELECT FROM price_lists AS p WHERE p.code = n.code) LIMIT 1""",
+        sorted({row.list for row in rows}),
+    )
+    if unknown is not None:
+        raise Refused("unknown_price_list", f"there is no price list {unknown}", price_list=unknown)
+    written = await tx.fetch(
+        """INSERT INTO prices AS t (sku, list, min_quantity, starts_at, ends_at, amount)
                SELECT sku, list, min_quantity, coalesce(starts_at, '-infinity'), ends_at, amount
                FROM unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], $5::timestamptz[], $6::bigint[])
                  AS n (sku, list, min_quantity, starts_at, ends_at, amount)
                ON CONFLICT (sku, list, min_quantity, starts_at) DO UPDATE SET ends_at = excluded.ends_at, amount = excluded.amount
                WHERE (t.ends_at, t.amount) IS DISTINCT FROM (excluded.ends_at, excluded.amount)
                RETURNING sku""",
-            [row.sku for row in rows],
-            [row.list for row in rows],
-            [row.min_quantity for row in rows],
-            [row.starts_at for row in rows],
-            [row.ends_at for row in rows],
-            [row.amount for row in rows],
-        )
-    except asyncpg.ForeignKeyViolationError as error:
-        raise Refused("unknown_price_list", "a price names a list that does not exist") from error
+        [row.sku for row in rows],
+        [row.list for row in rows],
+        [row.min_quantity for row in rows],
+        [row.starts_at for row in rows],
+        [row.ends_at for row in rows],
+        [row.amount for row in rows],
+    )
     await _announce_prices(tx, [row[0] for row in written])
     return len(written)
 
@@ -205,6 +202,15 @@ async def _put(tx: Tx, kind: str, upsert: str, documents: Sequence[tuple[str, st
     await tx.execute(_HISTORY, kind, ordered, [versions[code] for code in ordered], changed, now)
     await _changed(tx, bool(versions))
     return versions
+
+
+async def _promotions_exist(tx: Tx, codes: Sequence[str]) -> None:
+    unknown = await tx.fetchval(
+        """SELECT n.code FROM unnest($1::text[]) AS n (code) WHERE NOT EXISTS (SELECT FROM promotions AS p WHERE p.code = n.code) LIMIT 1""",
+        sorted(set(codes)),
+    )
+    if unknown is not None:
+        raise Refused("unknown_promotion", f"there is no promotion {unknown}", promotion=unknown)
 
 
 async def _turn(tx: Tx) -> None:

@@ -160,8 +160,9 @@ def _write(deals: list[Deal], draft: Draft) -> None:
                 target.funded += funded
         if amount:
             offer.amount = amount
+            shares = tuple([(place, -part) for place, part in taken])
             kind: Literal["promotion", "shipping_promotion"] = "shipping_promotion" if promotion.shipping else "promotion"
-            explained = Adjustment(kind, promotion.code, promotion.version, -amount, tuple(taken), offer.coupon, vendor_funded)
+            explained = Adjustment(kind, promotion.code, promotion.version, -amount, shares, offer.coupon, vendor_funded)
             (shipped if promotion.shipping else draft.adjustments).append(explained)
     for line in draft.lines:
         line.parcel.vendor_funded += line.funded
