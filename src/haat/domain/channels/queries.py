@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-import asyncpg
-
 from haat.domain.channels.channel import Channel
-from haat.engine.database import Tx
+from haat.engine.database import Row, Tx
 
 
 async def load_all(tx: Tx) -> dict[str, Channel]:
@@ -34,7 +32,7 @@ async def channel(tx: Tx, code: str) -> Channel | None:
     return (await channels(tx, [code])).get(code)
 
 
-def _channel_of(row: asyncpg.Record) -> Channel:
+def _channel_of(row: Row) -> Channel:
     return Channel(
         code=row["code"],
         kind=row["kind"],

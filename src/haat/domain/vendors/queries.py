@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-import asyncpg
 import msgspec
 from msgspec import Struct
 
 from haat.domain.vendors.vendor import Closure, Hours, Kyc, Vendor, VendorStatus
-from haat.engine.database import Tx
+from haat.engine.database import Row, Tx
 
 _hours = msgspec.json.Decoder(tuple[Hours, ...]).decode
 _closures = msgspec.json.Decoder(tuple[Closure, ...]).decode
@@ -72,7 +71,7 @@ async def find(tx: Tx, *, status: VendorStatus | None = None, city: str | None =
     return [_vendor_of(row) for row in rows]
 
 
-def _vendor_of(row: asyncpg.Record) -> Vendor:
+def _vendor_of(row: Row) -> Vendor:
     return Vendor(
         code=row["code"],
         name_en=row["name_en"],
