@@ -17,7 +17,7 @@ from haat.domain import orders, pricing
 from haat.domain.orders import events
 from haat.domain.orders import rules as validation_rules
 from haat.domain.pricing import promotions
-from haat.engine import journal, logs, plugins, settings, web
+from haat.engine import journal, logs, memory_tuning, plugins, settings, web
 from haat.engine.changes import Memory
 from haat.engine.clock import Clock
 from haat.engine.committer import Committer
@@ -123,6 +123,7 @@ def asgi() -> Front:
             parts.shop.live.start()
             router.routes.extend(web.routes(endpoints(parts.shop), gate))
             front.ready = parts.database.ping
+            memory_tuning.settle()
             try:
                 yield
             finally:

@@ -51,7 +51,7 @@ class Gate:
         if token.startswith(b"haat_"):
             return await self._key(token)
         if token.startswith(b"hgt_"):
-            order_id = people.order_of_token(token.decode("latin-1"), secrets=self._secrets, now=self._clock.now())
+            order_id = people.guest.order_of_token(token.decode("latin-1"), secrets=self._secrets, now=self._clock.now())
             if order_id is not None:
                 return Guest(order_id), NO_HEADERS
         raise Refused("unauthenticated", "Send a valid key as «Authorization: Bearer …».", kind="unauthenticated")

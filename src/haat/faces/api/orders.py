@@ -111,6 +111,13 @@ class Timeline(msgspec.Struct, frozen=True):
     data: list[TimelineEntry]
 
 
+class GuestToken(msgspec.Struct, frozen=True):
+    """Whoever holds it may look at this one order, and cancel what is still to be stopped, until it expires."""
+
+    token: str
+    expires_at: datetime
+
+
 class OrderPage(msgspec.Struct, frozen=True):
     data: list[orders.Order]
     page: Page
@@ -137,6 +144,8 @@ def endpoints(shop: Shop) -> list[Endpoint]:
                  answers={201: orders.Order}, problems=(404, 409, 412, 413, 415, 422, 503), example=examples.HOLD),
         Endpoint("DELETE", one + "/holds/{hold}", "releaseOrder", "Release a hold", desk.release, "Orders", access.STAFF,
                  answers={200: orders.Order}, problems=(404, 409, 412, 503)),
+        Endpoint("POST", one + "/tokens", "openOrderToGuest", "A signed link token by which a guest may look at this order", desk.token,
+                 "Orders", frozenset({"admin", "channel"}), answers={201: GuestToken}, problems=(404,)),
         Endpoint("POST", one + "/notes", "noteOrder", "Write a note on an order", desk.note, "Orders", frozenset({"admin", "channel"}),
                  NoteRequest, answers={201: orders.Order}, problems=(404, 409, 412, 413, 415, 422, 503), example=examples.NOTE),
     ]  # fmt: skip
@@ -201,6 +210,11 @@ class _Desk:
         after = int(last) if last is not None and last.isdigit() and len(last) < 10 else call.query.after
         headers = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
         return Answer(200, headers=headers, content_type=b"text/event-stream; charset=utf-8", stream=self._shop.live.watch(order.id, after))
+
+    async def token(self, call: Call) -> Answer:
+        order = await self._order(call)
+        until = self._shop.clock.now() + self._shop.guest_until()
+        return Answer(201, GuestToken(people.guest.order_token(order.id, expires_at=until, secret=self._shop.guest_secret), until))
 
     async def cancel(self, call: Call) -> Answer:
         asked: CancellationRequest = call.data

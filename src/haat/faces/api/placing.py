@@ -3,12 +3,11 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 
-from haat.domain import people, pricing
+from haat.domain import pricing
 from haat.domain.orders import Order
 from haat.engine import idempotency, problems
 from haat.engine.problems import Problem
@@ -25,13 +24,6 @@ _encode = msgspec.json.Encoder().encode
 BATCH_MAX = 1000
 BATCH_BODY_MAX = 32 << 20
 PREPARED_AT_ONCE = 50  # orders of a batch that are prepared before others get a turn on the processor
-
-
-class PlacedView(msgspec.Struct, frozen=True):
-    """An order as it was placed, with the token by which a guest may look at it."""
-
-    order: Order
-    guest_token: str
 
 
 class BatchItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,12 +95,9 @@ class _Desk:
         self._shop = shop
 
     async def place(self, call: Call) -> Answer:
-        shop = self._shop
         placed = await self._submit(call.data, call.principal, call.trace, key_in(call))
         order = access.seen_by(call.principal, placed.order)
         headers = [(b"etag", b'"%d"' % order.version), (b"location", b"/v1/orders/" + order.id.encode())]
-        if call.principal.role == "channel":
-            headers.append((b"haat-guest-token", self._token(order.id, shop.clock.now()).encode()))
         return Answer(200 if placed.replayed else 201, _encode(order), headers)
 
     async def place_many(self, call: Call) -> Answer:
@@ -143,9 +132,6 @@ class _Desk:
         origin = Origin(principal.actor, "api", trace)
         prepared = checkout.prepare(request, shop.market, shop.draw, serial, origin, shop.clock.now(), key=key, coupons=coupons)
         return await shop.placing.submit(prepared)
-
-    def _token(self, order_id: str, now: datetime) -> str:
-        return people.order_token(order_id, expires_at=now + self._shop.guest_until(), secret=self._shop.guest_secret)
 
 
 def _as(request: PlaceOrder, principal: Any) -> PlaceOrder:

@@ -6,7 +6,7 @@ ready, and `Desk.place`, run by the committer, admits and writes many at once in
 
 from haat.flows.checkout.market import Item, Market, Parties
 from haat.flows.checkout.placing import Desk, Placed
-from haat.flows.checkout.prepare import Basket, Prepared, prepare, price
+from haat.flows.checkout.preparing import Basket, Prepared, prepare, price
 from haat.flows.checkout.request import (
     LINES_MAX,
     CustomerRequest,

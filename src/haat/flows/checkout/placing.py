@@ -19,9 +19,9 @@ from haat.engine import idempotency, quotas
 from haat.engine.clock import Clock
 from haat.engine.database import Lane, Tx
 from haat.engine.journal import Journal
-from haat.flows.checkout import prepare
+from haat.flows.checkout import preparing
 from haat.flows.checkout.market import Market
-from haat.flows.checkout.prepare import Prepared
+from haat.flows.checkout.preparing import Prepared
 from haat.kernel.errors import Broken, Refused
 
 Answer = "Placed | Refused"
@@ -147,9 +147,9 @@ class Desk:
         verdict = ask.verdict
         duplicate_of = known.baskets.get(ask.fingerprint) if ask.request.external is None else None
         if duplicate_of is not None:
-            verdict = prepare.judged_again(ask, self._market, duplicate_of)
+            verdict = preparing.judged_again(ask, self._market, duplicate_of)
             if verdict.refusals:
-                raise prepare.refusal(verdict)
+                raise preparing.refusal(verdict)
         if ask.claims:
             ask = self._claim(ask, known, now)
         if ask.cart is not None:
@@ -162,7 +162,7 @@ class Desk:
         reserved = events.OrderStockReserved(
             tuple([events.Reservation(t.line_no, t.sku, t.location, t.quantity, t.backordered) for t in admitted.takes]), admitted.expected_at
         )
-        new = orders.NewOrder(ask.ids.order_id, ask.ids.serial, prepare.facts(ask, verdict, reserved), ask.at, ask.origin)
+        new = orders.NewOrder(ask.ids.order_id, ask.ids.serial, preparing.facts(ask, verdict, reserved), ask.at, ask.origin)
         order = orders.begin(new)
         written.prepared.append(ask)
         written.news.append(new)
@@ -190,7 +190,7 @@ class Desk:
             if quoted.coupon:
                 raise Refused("coupon_used_up", f"The coupon {quoted.coupon} is used up.", kind="conflict", coupon=quoted.coupon)
             without |= {quoted.promotion}
-            ask = prepare.again_without(ask, self._market, without, now)
+            ask = preparing.again_without(ask, self._market, without, now)
         return ask
 
     def _undo(self, ask: Prepared, known: _Known) -> None:
@@ -206,7 +206,7 @@ class Desk:
             await inventory.release(tx, written.freed, status="REASSIGNED", now=now)
         await inventory.reserve(tx, written.takes, known.levels.deltas, now=now)
         await pricing.record_calculations(
-            tx, [p.ids.order_id for p in written.prepared], self._market.rules.version, [prepare.receipt_json(p) for p in written.prepared], now
+            tx, [p.ids.order_id for p in written.prepared], self._market.rules.version, [preparing.receipt_json(p) for p in written.prepared], now
         )
         if written.used:
             await quotas.record(tx, written.used)
