@@ -42,7 +42,7 @@ FEES = (
 
 def rules(*promotions: pricing.PromotionRow, **rows: Any) -> pricing.Rules:
     """The market's rules with these promotions; `rows` replace or add what `compile_rules` takes."""
-    given = {"version": 7, "tax_rates": TAXES, "shipping_rates": SHIPPING, "fee_rates": FEES, "kinds": KINDS} | rows
+    given: dict[str, Any] = {"version": 7, "tax_rates": TAXES, "shipping_rates": SHIPPING, "fee_rates": FEES, "kinds": KINDS} | rows
     compiled = pricing.compile_rules(promotions=promotions, **given)
     assert not compiled.dormant
     return compiled

@@ -1,7 +1,7 @@
 """What holds for every basket and every set of rules: sums agree at all levels, nothing is negative, order does not matter."""
 
 import random
-from typing import Any
+from typing import Any, Literal
 
 import hypothesis.strategies as st
 import msgspec
@@ -33,7 +33,7 @@ ARGS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
 @st.composite
 def promotion_rows(draw: st.DrawFn, code: str) -> pricing.PromotionRow:
     kind = draw(st.sampled_from(sorted(ARGS)))
-    funded_by = draw(st.sampled_from(["platform", "vendor", "shared"]))
+    funded_by: Literal["platform", "vendor", "shared"] = draw(st.sampled_from(["platform", "vendor", "shared"]))
     return pricing.PromotionRow(
         code,
         kind,

@@ -49,22 +49,27 @@ def coupon_code(typed: str) -> str:
 
 def find(draft: Draft) -> Found:
     """All offers of a basket by rank, each promotion once. Raises Refused «too_many_coupons»."""
-    found = Found([], [], [])
     open_lines = [line for line in draft.lines if not line.fixed]
     if len(open_lines) > 1:
         open_lines.sort(key=_canonical)
-    now = draft.now
+    offers: list[Offer] = []
+    passed: list[PassedOver] = []
+    found = Found(offers, [], passed)
+    now, without = draft.now, draft.without
     for promotion in _automatic(open_lines, draft.rules):
         if not promotion.starts_at <= now < promotion.ends_at:
             continue
-        covered = _covered(promotion, open_lines)
+        covered = open_lines if promotion.target.everything else _covered(promotion, open_lines)
         if not covered:
+            continue
+        if promotion.open and not without:
+            offers.append(Offer(promotion, covered))
             continue
         reason, missing = _unfit(draft, promotion, covered)
         if not reason:
-            found.offers.append(Offer(promotion, covered))
+            offers.append(Offer(promotion, covered))
         elif reason in NEAR:
-            found.passed.append(PassedOver(promotion.code, promotion.version, reason, missing))
+            passed.append(PassedOver(promotion.code, promotion.version, reason, missing))
     if draft.basket.coupons:
         _coupons(draft, found, open_lines)
         found.offers.sort(key=lambda offer: offer.promotion.rank)

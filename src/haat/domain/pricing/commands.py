@@ -150,7 +150,8 @@ async def put_prices(tx: Tx, rows: Sequence[Price]) -> int:
     """Store price-list rows by (SKU, list, quantity, start); returns how many are new or changed. Refused «unknown_price_list»."""
     rows = sorted(admit_prices(rows), key=lambda row: (row.sku, row.list, row.min_quantity))
     unknown = await tx.fetchval(
-        """SELECT n.code FROM unnest($1::text[]) AS n (code) WHERE NOT EXISTS (SELECT FROM price_lists AS p WHERE p.code = n.code) LIMIT 1""",
+        """SELECT n.code FROM unnest($1::text[]) AS n (code)
+           WHERE NOT EXISTS (SELECT FROM price_lists AS p WHERE p.code = n.code) ORDER BY n.code LIMIT 1""",
         sorted({row.list for row in rows}),
     )
     if unknown is not None:
@@ -206,7 +207,8 @@ async def _put(tx: Tx, kind: str, upsert: str, documents: Sequence[tuple[str, st
 
 async def _promotions_exist(tx: Tx, codes: Sequence[str]) -> None:
     unknown = await tx.fetchval(
-        """SELECT n.code FROM unnest($1::text[]) AS n (code) WHERE NOT EXISTS (SELECT FROM promotions AS p WHERE p.code = n.code) LIMIT 1""",
+        """SELECT n.code FROM unnest($1::text[]) AS n (code)
+           WHERE NOT EXISTS (SELECT FROM promotions AS p WHERE p.code = n.code) ORDER BY n.code LIMIT 1""",
         sorted(set(codes)),
     )
     if unknown is not None:

@@ -77,13 +77,14 @@ def _due(rates: Iterable[FeeRate], basket: Basket, now: datetime) -> list[FeeRat
 
 
 def _rate(draft: Draft, vendor: str) -> ShippingRate:
-    basket, now, table = draft.basket, draft.now, draft.rules.shipping
+    basket, now = draft.basket, draft.now
     currency, zone, method = basket.currency, basket.zone, basket.shipping_method
-    for key in (
-        (currency, vendor, zone, method), (currency, vendor, zone, ""), (currency, vendor, "", method), (currency, vendor, "", ""),
-        (currency, "", zone, method), (currency, "", zone, ""), (currency, "", "", method), (currency, "", "", ""),
-    ):  # fmt: skip
-        for row in table.get(key, ()):
-            if valid(row, now):
-                return row
+    for owner in (vendor, ""):
+        rates = draft.rules.shipping.get(owner)
+        if rates is None:
+            continue
+        for key in ((currency, zone, method), (currency, zone, ""), (currency, "", method), (currency, "", "")):
+            for row in rates.get(key, ()):
+                if valid(row, now):
+                    return row
     raise Refused("no_shipping_rate", f"no delivery by {method} to {zone or 'this address'}", zone=zone, method=method, vendor=vendor)

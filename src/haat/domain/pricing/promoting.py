@@ -118,10 +118,9 @@ def _plan(offers: list[Offer], draft: Draft) -> tuple[int, list[Deal]]:
 
 
 def _take_items(offer: Offer) -> list[tuple[int, int]]:
-    parts = [
-        Part((item := line.item).sku, item.vendor, item.categories, line.quantity, line.unit_price, line.left) for line in offer.covered
-    ]
-    return _taken(offer.promotion, parts, offer.covered)
+    covered = offer.covered
+    parts = [Part((item := line.item).sku, item.vendor, item.categories, line.quantity, line.unit_price, line.left) for line in covered]
+    return _taken(offer.promotion, parts, covered)
 
 
 def _take_shipping(offer: Offer) -> list[tuple[int, int]]:
@@ -136,10 +135,12 @@ def _taken(promotion: ActivePromotion, parts: list[Part], targets: Sequence[Draf
     """Ask the kind, and clamp what it answers to what is left of each target."""
     taken: list[tuple[int, int]] = []
     for target, answer in zip(targets, promotion.apply(promotion.args, parts), strict=True):
-        amount = min(answer, target.left)
-        if amount > 0:
-            target.left -= amount
-            taken.append((target.position, amount))
+        if answer > 0:
+            left = target.left
+            amount = answer if answer < left else left
+            if amount:
+                target.left = left - amount
+                taken.append((target.position, amount))
     return taken
 
 
@@ -149,9 +150,10 @@ def _write(deals: list[Deal], draft: Draft) -> None:
     for offer, taken in deals:
         promotion = offer.promotion
         vendor_share = promotion.vendor_share
+        targets: Sequence[DraftLine | DraftParcel] = draft.parcels if promotion.shipping else draft.lines
         amount = vendor_funded = 0
         for place, part in taken:
-            target = draft.parcels[place] if promotion.shipping else draft.lines[place]
+            target = targets[place]
             amount += part
             target.taken += part
             if vendor_share:

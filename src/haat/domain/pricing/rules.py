@@ -82,7 +82,8 @@ class Window(Struct, frozen=True):
 
 
 class ActivePromotion(Struct, frozen=True):
-    """A promotion, ready to ask. `rank` orders by priority (highest first), then code. `conditional`: the basket must pass
+    """A promotion, ready to ask. `rank` orders by priority (highest first), then code. `open`: covering
+    a line is enough; `conditional`: the basket must pass
     conditions; those on plain fields are `asked`: (reason, field of the basket, answers that pass)."""
 
     rank: int
@@ -95,6 +96,7 @@ class ActivePromotion(Struct, frozen=True):
     target: Target
     starts_at: datetime
     ends_at: datetime
+    open: bool
     conditional: bool
     asked: tuple[tuple[Reason, str, frozenset[str | bool | None]], ...]
     window: Window | None
@@ -129,7 +131,7 @@ class Rules(Struct, frozen=True):
     by_vendor: dict[str, tuple[ActivePromotion, ...]]
     coupons: dict[str, Coupon]
     taxes: dict[tuple[str, str], tuple[TaxRate, ...]]
-    shipping: dict[tuple[str, str, str, str], tuple[ShippingRate, ...]]
+    shipping: dict[str, dict[tuple[str, str, str], tuple[ShippingRate, ...]]]
     payment_fees: dict[str, tuple[FeeRate, ...]]
     service_fees: dict[str, tuple[FeeRate, ...]]
     dynamic: tuple[DynamicPrice, ...]
@@ -162,7 +164,10 @@ def compile_rules(  # noqa: PLR0913 one argument per kind of row
         by_vendor=by_vendor,
         coupons={row.code: row for row in coupons},
         taxes=_grouped(tax_rates, lambda row: (row.tax_class, row.zone)),
-        shipping=_grouped(shipping_rates, lambda row: (row.currency, row.vendor, row.zone, row.method)),
+        shipping={
+            vendor: _grouped(rows, lambda row: (row.currency, row.zone, row.method))
+            for vendor, rows in _grouped(shipping_rates, lambda row: row.vendor).items()
+        },
         payment_fees=_grouped((fee for fee in fees if fee.payment_method), lambda row: row.payment_method),
         service_fees=_grouped((fee for fee in fees if fee.service), lambda row: row.service),
         dynamic=_dynamic(price_rules),
@@ -207,6 +212,7 @@ def _active(rank: int, row: PromotionRow, kind: Promotion, args: Any) -> ActiveP
         target=_target(asked),
         starts_at=row.starts_at or EARLIEST,
         ends_at=row.ends_at or LATEST,
+        open=not (checks or hours or row.uses_per_customer or asked.minimum_total or asked.minimum_quantity) and row.active,
         conditional=bool(checks or hours or row.uses_per_customer or not row.active),
         asked=checks,
         window=Window(frozenset(hours.weekdays), hours.from_minute, hours.until_minute, ZoneInfo(hours.timezone)) if hours else None,
