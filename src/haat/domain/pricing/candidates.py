@@ -17,6 +17,7 @@ from haat.domain.pricing.rules import ActivePromotion, Rules, valid
 from haat.kernel.errors import Refused
 
 COUPONS_MAX = 20  # nobody types more; each costs a look-up and a place in the receipt
+CODE_LENGTH_MAX = 64
 NEAR: frozenset[Reason] = frozenset({"minimum_total", "minimum_quantity", "used_up"})
 
 
@@ -43,8 +44,8 @@ class Found(Struct, gc=False):
 
 
 def coupon_code(typed: str) -> str:
-    """A coupon code as stored: without spaces around it, upper case."""
-    return typed.strip().upper()
+    """A coupon code as stored: without spaces around it, upper case; cut at the length of the longest code, for it goes into the receipt."""
+    return typed.strip().upper()[:CODE_LENGTH_MAX]
 
 
 def find(draft: Draft) -> Found:
