@@ -44,7 +44,7 @@ class Found(Struct, gc=False):
 
 
 def coupon_code(typed: str) -> str:
-    """A coupon code as stored: without spaces around it, upper case; cut at the length of the longest code, for it goes into the receipt."""
+    """A coupon code as stored: without spaces around it, upper case; cut at the longest code's length, for it goes into receipts."""
     return typed.strip().upper()[:CODE_LENGTH_MAX]
 
 
