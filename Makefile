@@ -18,7 +18,7 @@ environment:
 	@sh ops/environment
 
 run: environment
-	$(PYTHON_IN) -m haat.faces.cli up --demo $(ARGS)
+	$(PYTHON_IN) -m haat up --demo $(ARGS)
 
 test: environment
 	$(PYTHON_IN) -m pytest $(ARGS)
@@ -34,7 +34,7 @@ format: environment
 	$(PYTHON_IN) -m ruff format .
 
 bench: environment
-	$(PYTHON_IN) -m haat.faces.cli bench $(ARGS)
+	$(PYTHON_IN) -m haat bench $(ARGS)
 
 bench-place: environment
 	$(PYTHON_IN) bench/place.py $(ARGS)

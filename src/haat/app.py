@@ -1,7 +1,9 @@
 """Puts everything together: settings, engine, modules, plug-ins, flows, faces. The only file that knows every concrete thing.
 
     open_parts(settings, dsn) ─► Parts      what a process needs, opened and closed as one
-    asgi()                    ─► the HTTP application (uvicorn's factory)
+    application(…), asgi()    ─► the HTTP application (the latter as a factory, its settings from the environment)
+    work(…)                   ─► a worker
+    main()                    ─► the program `haat`, which is handed all of these
 """
 
 import asyncio
@@ -28,6 +30,7 @@ from haat.engine.front import Front
 from haat.engine.journal import Journal
 from haat.engine.live import Live
 from haat.engine.settings import Settings
+from haat.faces import cli, worker
 from haat.faces.api import orders as orders_api
 from haat.faces.api import placing as placing_api
 from haat.faces.api import system as system_api
@@ -69,7 +72,8 @@ async def open_parts(chosen: Settings, dsn: str, *, clock: Clock | None = None) 
     clock = clock or Clock()
     database = await Database.open(dsn, size=chosen.pool_size)
     memory = Memory(database)
-    market = Market(database, memory, policy=orders.Policy(), checks=validation(), promotions=promotion_kinds())
+    kinds = promotion_kinds()
+    market = Market(database, memory, policy=orders.Policy(), checks=validation(), promotions=kinds)
     async with database.reading() as tx:
         base = await journal.position_base(tx)
     ledger = Journal(events.decode, position_base=base)
@@ -81,7 +85,7 @@ async def open_parts(chosen: Settings, dsn: str, *, clock: Clock | None = None) 
         chosen, database, clock, draw, ledger, market,
         Committer("placing", desk.place, batch_max=chosen.batch_max, queue_max=chosen.queue_max),
         Committer("changing", changes.apply, batch_max=chosen.batch_max, queue_max=chosen.queue_max),
-        Live(database, ledger), secrets[0], search.find,
+        Live(database, ledger), secrets[0], search.find, kinds,
     )  # fmt: skip
     parts = Parts(chosen, database, memory, clock, draw, ledger, market, shop, secrets, lanes)
     shop.placing.start()
@@ -107,12 +111,16 @@ def followers(parts: Parts) -> Sequence[Follower]:
 
 
 def asgi() -> Front:
-    """The HTTP application of one server process; its settings come from the environment (uvicorn calls this in each process)."""
+    """The HTTP application of one server process; its settings come from the environment (a factory for any ASGI server)."""
     chosen = settings.load(os.environ, working_dir=Path.cwd())
     logs.configure(level=chosen.log_level, form=chosen.log_format)
     if chosen.database_url is None:
-        raise SystemExit("A server process needs DATABASE_URL; `haat up` starts a PostgreSQL of its own and sets it.")
-    dsn = chosen.database_url.reveal()
+        raise SystemExit("A server process needs DATABASE_URL; `haat serve` starts a PostgreSQL of its own where there is none.")
+    return application(chosen, chosen.database_url.reveal())
+
+
+def application(chosen: Settings, dsn: str) -> Front:
+    """The HTTP application of one server process."""
     router = Router(routes=[], default=web.not_found)
 
     @asynccontextmanager
@@ -122,7 +130,7 @@ def asgi() -> Front:
             await parts.memory.start()
             parts.shop.live.start()
             router.routes.extend(web.routes(endpoints(parts.shop), gate))
-            front.ready = parts.database.ping
+            front.ready, front.on_drain = parts.database.ping, parts.shop.live.stop
             memory_tuning.settle()
             try:
                 yield
@@ -131,6 +139,31 @@ def asgi() -> Front:
                 await parts.memory.stop()
 
     return Front(router, life, requests_max=chosen.requests_max)
+
+
+@asynccontextmanager
+async def open_runtime(chosen: Settings, dsn: str) -> AsyncIterator[cli.Runtime]:
+    """What a command needs: the parts of a process, its memory loaded and kept fresh."""
+    async with open_parts(chosen, dsn) as parts:
+        await parts.memory.start()
+        try:
+            yield cli.Runtime(
+                chosen, parts.database, parts.memory, parts.clock, parts.draw, parts.journal, parts.market,
+                parts.shop.placing, parts.shop.changing,
+            )  # fmt: skip
+        finally:
+            await parts.memory.stop()
+
+
+async def work(chosen: Settings, dsn: str, stop: asyncio.Event) -> None:
+    """A worker, until `stop`."""
+    async with open_parts(chosen, dsn) as parts:
+        await worker.run(parts.database, parts.clock, followers(parts), stop)
+
+
+def main() -> None:
+    """The program `haat`."""
+    cli.main(cli.House(open_runtime, application, work, promotion_kinds, (search.FOLLOWER,)))
 
 
 def secret_of(chosen: Settings) -> str:
@@ -148,13 +181,3 @@ def secret_of(chosen: Settings) -> str:
         file.write(made)
     return made
 
-
-async def run_followers(parts: Parts, stop: asyncio.Event) -> None:
-    """Run every follower until `stop`."""
-    running = list(followers(parts))
-    tasks = [asyncio.get_running_loop().create_task(f.run(), name=f"follower {f.name}") for f in running]
-    await stop.wait()
-    for follower in running:
-        follower.stop()
-    for task in tasks:
-        await task

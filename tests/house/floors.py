@@ -20,8 +20,7 @@ FLOORS = {
     "haat.insight": 3,
     "haat.faces": 4,
     "haat.app": 5,
-    "haat.faces.cli": 6,  # the command line starts the application, so it stands on the roof
-    "haat.__main__": 6,
+    "haat.__main__": 6,  # starts the program
     "haat": 0,  # the package itself: its version
 }
 #: Folders whose members do not know each other.
@@ -140,7 +139,7 @@ def _own(name: str, target: str, member: str | None, whole: str, shelves: set[st
             yield 2, f"imports {whole}: {left} and {right} do not know each other"
     for folder in BLIND:
         mine, other = _member(name, folder), _member(whole, folder)
-        if mine and other and mine != other and not (folder == "haat.faces" and mine == "cli"):
+        if mine and other and mine != other:
             yield 2, f"{folder}.{mine} imports its sibling {whole}"
     shelf = next((shelf for shelf in shelves if whole == shelf or whole.startswith(f"{shelf}.")), None)
     module = _member(whole, "haat.domain")
@@ -152,7 +151,7 @@ def _own(name: str, target: str, member: str | None, whole: str, shelves: set[st
         face = f"haat.domain.{module}"
         if whole != face or (target == face and member is not None):
             yield 3, f"reaches into {face}: {target}{f' → {member}' if member else ''}"
-    if whole == APP and there <= here and name != APP and not name.startswith("haat.faces.cli"):
+    if whole == APP and there <= here and name not in (APP, "haat.__main__"):
         yield 7, "imports app"
     if _is_pure(name) and whole.startswith("haat.engine"):
         yield 4, f"is pure by its name and imports {whole}"

@@ -1,7 +1,8 @@
 """The front door of a server process: lets in as many requests as it can hold, and says when it will hold no more.
 
-Beyond `requests_max` in flight, and from the moment a stop was asked for, a request is answered 503 with Retry-After at
-once; what was let in is finished. Liveness answers as long as the process runs, readiness asks the database.
+Beyond `requests_max` in flight, and from the moment a stop was asked for (`drain`), a request is answered 503 with
+Retry-After at once; what was let in is finished. Liveness answers as long as the process runs, readiness asks the database
+and is over when draining begins.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ from haat.engine.web import Receive, Scope, Send
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
+NOT_READY = b'{"status":"fail","checks":{"accepting":"fail"}}'
 _encode = msgspec.json.Encoder().encode
 
 
@@ -27,6 +29,13 @@ class Front:
         self.in_flight = 0
         self.draining = False
         self.ready: Callable[[], Awaitable[None]] | None = None
+        self.on_drain: Callable[[], Awaitable[None]] | None = None  # ends what would never end by itself: live streams
+
+    async def drain(self) -> None:
+        """Let nobody in any more. What was let in goes on; who streams is let go."""
+        self.draining = True
+        if self.on_drain is not None:
+            await self.on_drain()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -35,6 +44,9 @@ class Front:
         if scope["type"] != "http":
             return
         if self.draining or self.in_flight >= self._requests_max:
+            if self.draining and scope["path"] == "/readyz":
+                await _answer(send, NOT_READY, b"application/json")
+                return
             if scope["path"] not in PROBES:
                 await self._turn_away(send)
                 return
@@ -47,15 +59,7 @@ class Front:
 
     async def _turn_away(self, send: Send) -> None:
         code, detail = ("stopping", "This server is stopping.") if self.draining else ("overloaded", "This server is full.")
-        body = _encode(problems.problem(503, code, detail, retryable=True))
-        headers = [
-            (b"content-type", problems.CONTENT_TYPE),
-            (b"content-length", str(len(body)).encode()),
-            (b"retry-after", b"1"),
-            (b"connection", b"close"),
-        ]
-        await send({"type": "http.response.start", "status": 503, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await _answer(send, _encode(problems.problem(503, code, detail, retryable=True)), problems.CONTENT_TYPE)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -71,3 +75,14 @@ class Front:
         self.draining = True
         await opened.__aexit__(None, None, None)
         await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _answer(send: Send, body: bytes, content_type: bytes) -> None:
+    headers = [
+        (b"content-type", content_type),
+        (b"content-length", str(len(body)).encode()),
+        (b"retry-after", b"1"),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

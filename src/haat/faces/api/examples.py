@@ -18,7 +18,7 @@ PLACE_ORDER = {
     "lines": [{"sku": "DEMO-001", "quantity": 2}],
     "payment_method": "cod",
 }
-QUOTE = {"channel": "web", "ship_to": ADDRESS, "lines": [{"sku": "DEMO-001", "quantity": 2}], "coupons": ["EID10"]}
+QUOTE = {"channel": "web", "ship_to": ADDRESS, "lines": [{"sku": "DEMO-001", "quantity": 2}], "coupons": ["BOISHAKH10"]}
 CANCELLATION = {"reason": "customer_request", "lines": [{"line_no": 1, "quantity": 1}]}
 HOLD = {"kind": "MANUAL", "reason": "call_customer", "detail": "The landmark is not clear."}
 NOTE = {"text": "Customer asked for evening delivery.", "audience": "vendor"}

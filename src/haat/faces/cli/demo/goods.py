@@ -256,6 +256,9 @@ GOODS: dict[str, tuple[Thing, ...]] = {
     ),
 }
 
+#: The product that every example orders. It has plenty of stock and no past.
+FIRST: Thing = ("001", "Hand painted clay mug", "হাতে আঁকা মাটির মগ", "crafts", 290, 350, "")
+
 #: tax class by category; what is not named is «standard». Basic food and books are exempt, clothes carry the reduced rate.
 TAX_CLASSES = {
     "staples": "exempt", "honey": "exempt", "bangla-books": "exempt", "oil-ghee": "reduced", "tea": "reduced", "spices": "reduced",

@@ -13,6 +13,8 @@ import msgspec
 from haat.faces.cli.demo import goods, offers, past, people, places
 
 SEED = 1971
+FIRST_SKU = "DEMO-001"  # what the README and the API's examples order
+FIRST_STOCK = 10_000
 Rows = list[dict[str, Any]]
 
 
@@ -97,6 +99,7 @@ def _products(now: datetime, random: Random) -> Rows:
     by_sku["SUN-HONEY-KHALISHA-1KG"]["quantity_max"] = 5
     by_sku["BOI-PEN-BALL-1"]["quantity_min"] = 5
     products += [_kit(kit, by_sku) for kit in goods.KITS]
+    products.append(_product("matir-tan", "DEMO", goods.FIRST, _variants(goods.FIRST)[0]) | {"sku": FIRST_SKU, "product": FIRST_SKU})
     for product in products:
         product["attributes"] = {"rating": random.randint(36, 50) / 10}
     return products
@@ -159,6 +162,9 @@ def _stock(products: Rows, orders: Rows, random: Random) -> Rows:
     rows: Rows = []
     for product in products:
         sku = product["sku"]
+        if sku == FIRST_SKU:
+            rows.append({"sku": sku, "location": hubs[0], "quantity": FIRST_STOCK})
+            continue
         if sku in components or product.get("backorder", {}).get("kind") == "preorder":
             continue
         left = random.choices((0, random.randint(1, 4), random.randint(20, 60), random.randint(60, 240)), (1, 4, 35, 60))[0]

@@ -26,7 +26,11 @@ COD_MAX = 40_000 * 100
 
 def orders(now: datetime, products: Sequence[dict[str, Any]], customers: Sequence[dict[str, Any]], random: Random) -> list[dict[str, Any]]:
     """2,000 requests between `now` − 60 days and `now`, oldest first; `key` is an idempotency key."""
-    sellable = [p for p in products if p.get("status", "active") == "active" and not p.get("backorder") and not p.get("purchase_limit")]
+    sellable = [
+        p
+        for p in products
+        if p.get("status", "active") == "active" and not (p.get("backorder") or p.get("purchase_limit") or p["sku"].startswith("DEMO-"))
+    ]
     popular = list(sellable)
     random.shuffle(popular)
     weights = [1000 / (rank + 8) for rank in range(len(popular))]

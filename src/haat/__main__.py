@@ -1,0 +1,5 @@
+"""`python -m haat` is `haat`."""
+
+from haat.app import main
+
+main()

@@ -1,0 +1,14 @@
+"""`haat`: the commands, gathered."""
+
+import typer
+
+from haat.faces.cli import serving
+from haat.faces.cli.house import House
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Haat (হাট): the order platform.")
+serving.add_to(cli)
+
+
+def main(house: House) -> None:
+    """The entry point of the `haat` program, in the house that the roof hands down."""
+    cli(obj=house)

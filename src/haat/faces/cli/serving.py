@@ -1,0 +1,202 @@
+"""`haat up`, `serve`, `work`, `migrate`: processes that run until they are told to stop."""
+
+import asyncio
+import contextlib
+import http.client
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Annotated
+
+import msgspec
+import typer
+import uvloop
+
+from haat.engine import migrate, postgres
+from haat.engine.settings import Settings
+from haat.faces.cli import demo, opening, server, show
+from haat.faces.cli.children import Child, Signals, look_after
+from haat.faces.cli.house import House, house_of
+from haat.faces.cli.opening import DataDir
+from haat.kernel.errors import HaatError
+
+Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+Processes = Annotated[int, typer.Option(help="Server processes; they share the port.", min=1, max=64)]
+Tied = Annotated[bool, typer.Option("--tied", hidden=True, help="Stop when standard input ends.")]
+WATCH_POSTGRES_S = 1.0
+READY_S = 60.0
+
+
+def add_to(cli: typer.Typer) -> None:
+    cli.command()(up)
+    cli.command()(serve)
+    cli.command()(work)
+    cli.command(name="migrate")(migrate_schema)
+
+
+def up(
+    context: typer.Context,
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    processes: Processes = 1,
+    with_demo: Annotated[bool, typer.Option("--demo", help="Seed a demo market, once, and write demo.json into the data directory.")] = False,
+) -> None:
+    """Everything on one machine: the embedded PostgreSQL (or that of DATABASE_URL), migrated, served, with a worker beside it."""
+    house, found = house_of(context), opening.chosen(host=host, port=port, data_dir=data_dir)
+    with Signals().heeded() as signals, opening.telling():
+        try:
+            with _reserved(found) as at, _postgres(at) as (address, watch):
+                if done := migrate.migrate(address):
+                    show.say(f"Schema: {len(done)} revision(s) applied")
+                if with_demo:
+                    _seed(house, at, address)
+                _run_up(at, address, processes, signals, watch, with_demo)
+        except KeyboardInterrupt:
+            show.say("Stopped before it was up.")
+
+
+def _run_up(found: Settings, address: str, processes: int, signals: Signals, watch: Callable[[], None], with_demo: bool) -> None:
+    """The children, from start to stop."""
+    environment = os.environ | {"DATABASE_URL": address, "HAAT_DATA_DIR": str(found.data_dir.absolute())}
+    listening = ["--host", found.host, "--port", str(found.port)]
+    children = [Child("The server", ["serve", *listening, "--processes", str(processes), "--share-port"], environment)]
+    children.append(Child("The worker", ["work"], environment))
+    url, began, told = url_of(found), time.monotonic(), False
+
+    def meanwhile() -> None:
+        nonlocal told
+        watch()
+        if not told and _ready(found):
+            told = True
+            show.line(f"Haat is at {url}")
+            show.say(f"API: {url}/docs   keys: {found.data_dir / demo.FILE}   stop: Ctrl+C" if with_demo else f"API: {url}/docs   stop: Ctrl+C")
+        elif not told and time.monotonic() - began > READY_S:
+            told = True
+            show.error(f"Still not ready after {READY_S:.0f} s; going on.")
+
+    look_after(children, signals, grace_s=found.shutdown_grace_s + 10, meanwhile=meanwhile)
+
+
+def _seed(house: House, found: Settings, address: str) -> None:
+    async def task() -> None:
+        async with house.open(found, address) as runtime:
+            await demo.seed(runtime, house.promotion_kinds(), url_of(found))
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(task())
+
+
+@contextlib.contextmanager
+def _reserved(found: Settings) -> Iterator[Settings]:
+    """The port is ours until we stop: refused at once where somebody listens there, chosen where it is 0."""
+    try:
+        server.listening(found.host, found.port, share=False).close()
+        held = server.listening(found.host, found.port, share=True)
+    except OSError as error:
+        show.error(f"Port {found.port} of {found.host} cannot be used: {error.strerror or error}. Choose another one with --port.")
+        raise typer.Exit(opening.FAILED) from error
+    with held:
+        yield msgspec.structs.replace(found, port=held.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _postgres(found: Settings) -> Iterator[tuple[str, Callable[[], None]]]:
+    """The database's address, and what to call again and again so that an embedded server is revived."""
+    if found.database_url is not None:
+        yield found.database_url.reveal(), lambda: None
+        return
+    embedded = postgres.Embedded(found.data_dir)
+    looked_at = 0.0
+
+    def watch() -> None:
+        nonlocal looked_at
+        if time.monotonic() - looked_at < WATCH_POSTGRES_S:
+            return
+        looked_at = time.monotonic()
+        if not embedded.alive():
+            show.error("PostgreSQL is gone; starting it again")
+            try:
+                embedded.start()
+            except HaatError as error:
+                show.error(str(error))
+
+    with embedded:
+        yield embedded.dsn, watch
+
+
+def _ready(found: Settings) -> bool:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(found.host, found.host)  # noqa: S104 compared, not bound
+    asked = http.client.HTTPConnection(host, found.port, timeout=1)
+    try:
+        asked.request("GET", "/readyz")
+        return asked.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        asked.close()
+
+
+def url_of(found: Settings) -> str:
+    """How this Haat is reached, as far as we know."""
+    return found.public_url or f"http://{f'[{found.host}]' if ':' in found.host else found.host}:{found.port}"
+
+
+def serve(
+    context: typer.Context,
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    processes: Processes = 1,
+    share_port: Annotated[bool, typer.Option("--share-port", hidden=True)] = False,
+    tied: Tied = False,
+) -> None:
+    """Serve the API. Scale out with --processes, or on many machines over one DATABASE_URL."""
+    house, found = house_of(context), opening.chosen(host=host, port=port, data_dir=data_dir)
+    with opening.database(found) as address:
+        try:
+            if processes == 1:
+                server.serve(house.application(found, address), found, share_port=share_port, tied=tied)
+                return
+            _serve_many(found, address, processes, tied=tied)
+        except OSError as error:
+            show.error(f"Port {found.port} of {found.host} cannot be used: {error.strerror or error}")
+            raise typer.Exit(opening.FAILED) from error
+
+
+def _serve_many(found: Settings, address: str, processes: int, *, tied: bool) -> None:
+    environment = os.environ | {"DATABASE_URL": address, "HAAT_DATA_DIR": str(found.data_dir.absolute())}
+    arguments = ["serve", "--host", found.host, "--port", str(found.port), "--share-port"]
+    with Signals().heeded() as signals:
+        if tied:
+            server.when_input_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))
+        children = [Child(f"Server {number}", arguments, environment) for number in range(1, processes + 1)]
+        look_after(children, signals, grace_s=found.shutdown_grace_s + 5, meanwhile=lambda: None)
+
+
+def work(context: typer.Context, data_dir: DataDir = None, tied: Tied = False) -> None:
+    """Run a worker: followers of the journal, holds that end, keys that are forgotten. Several at once are safe."""
+    house, found = house_of(context), opening.chosen(data_dir=data_dir)
+
+    async def until_told(address: str) -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        if tied:
+            server.when_input_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))
+        await house.work(found, address, stop)
+
+    with opening.database(found) as address, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(until_told(address))
+
+
+def migrate_schema(data_dir: DataDir = None) -> None:
+    """Bring the database to the newest schema. Forward only; safe beside running servers."""
+    found = opening.chosen(data_dir=data_dir)
+    with opening.database(found, migrated=False) as address:
+        done = migrate.migrate(address)
+    show.line(f"applied: {', '.join(done)}" if done else "up to date")
+
+

@@ -1,0 +1,80 @@
+"""The worker: what happens without being asked. Followers of the journal, holds that end, keys that are forgotten.
+
+    run(database, clock, followers, stop)     until `stop`; a chore that fails is logged and tried again
+
+Several workers at once are safe: one follower leads under its name (an advisory lock), holds are ended where nobody else
+ends them (SKIP LOCKED), and forgetting twice forgets once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+
+import msgspec
+
+from haat.domain import inventory
+from haat.engine import idempotency
+from haat.engine.clock import Clock
+from haat.engine.database import Database, Lost
+from haat.engine.followers import Follower
+from haat.kernel.errors import HaatError
+
+log = logging.getLogger("haat.worker")
+EXPIRE_EACH_S = 1.0
+EXPIRE_AT_ONCE = 500
+FORGET_EACH_S = 600.0
+
+
+class Chore(msgspec.Struct, frozen=True):
+    """Something done every so often. `do` answers whether there is more to be done at once."""
+
+    name: str
+    every_s: float
+    do: Callable[[], Awaitable[bool]]
+
+
+def chores(database: Database, clock: Clock) -> Sequence[Chore]:
+    """All chores of a worker."""
+
+    async def end_holds() -> bool:
+        async with database.transaction() as tx:
+            return await inventory.expire(tx, now=clock.now(), limit=EXPIRE_AT_ONCE) == EXPIRE_AT_ONCE
+
+    async def forget_keys() -> bool:
+        async with database.transaction() as tx:
+            await idempotency.forget(tx, clock.now() - timedelta(hours=idempotency.KEPT_HOURS))
+        return False
+
+    return [Chore("end holds", EXPIRE_EACH_S, end_holds), Chore("forget idempotency keys", FORGET_EACH_S, forget_keys)]
+
+
+async def run(database: Database, clock: Clock, followers: Sequence[Follower], stop: asyncio.Event) -> None:
+    """Work until `stop`; what was begun is finished."""
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(follower.run(), name=f"follower {follower.name}") for follower in followers]
+    tasks += [loop.create_task(repeat(chore, stop), name=chore.name) for chore in chores(database, clock)]
+    stopping = loop.create_task(stop.wait())
+    await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    broken = [task for task in tasks if task.done()]
+    stop.set()
+    for follower in followers:
+        follower.stop()
+    await asyncio.gather(stopping, *tasks, return_exceptions=True)
+    for task in broken:
+        task.result()  # a loop never ends by itself: say why, and let the supervisor start a new worker
+
+
+async def repeat(chore: Chore, stop: asyncio.Event) -> None:
+    """Do a chore again and again until `stop`."""
+    while not stop.is_set():
+        try:
+            while await chore.do() and not stop.is_set():
+                pass
+        except (*Lost, HaatError) as error:
+            log.warning("a chore could not be done and waits for its next turn", extra={"chore": chore.name, "error": type(error).__name__})
+        except Exception:
+            log.exception("a chore failed and waits for its next turn", extra={"chore": chore.name})
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), chore.every_s)
