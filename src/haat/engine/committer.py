@@ -26,6 +26,7 @@ Answer = TypeVar("Answer")
 log = logging.getLogger("haat.committer")
 
 COLLISIONS_MAX = 20  # two committers that keep meeting on fresh keys; each round one of them gets through
+SLICE = 8  # answers given out before the loop looks round again
 LOST_PAUSE_S = 0.2
 LOST_PATIENCE_S = 10  # a PostgreSQL restart takes less; a shopper waits no longer
 
@@ -97,7 +98,7 @@ class Committer(Generic[Ask, Answer]):
             began = time.perf_counter()
             answers = await self._settle([ask for ask, _ in batch])
             self._meter.batch(len(batch), time.perf_counter() - began, len(queue))
-            loop.call_soon(_resolve, batch, answers)
+            loop.call_soon(_resolve, loop, batch, answers, 0)
 
     async def _settle(self, asks: Sequence[Ask]) -> Sequence[Answer | Exception]:
         collisions = 0
@@ -134,11 +135,18 @@ class Committer(Generic[Ask, Answer]):
         return [*await self._settle(asks[:middle]), *await self._settle(asks[middle:])]
 
 
-def _resolve(batch: list[tuple[Ask, "asyncio.Future[Answer]"]], answers: Sequence[Answer | Exception]) -> None:
-    for (_, future), answer in zip(batch, answers, strict=True):
+def _resolve(
+    loop: asyncio.AbstractEventLoop, batch: list[tuple[Ask, "asyncio.Future[Answer]"]], answers: Sequence[Answer | Exception], begin: int
+) -> None:
+    """Give the answers out, a few at a time: between two slices the loop looks at the database's socket, so that the next
+    batch, which is under way already, never waits for a hundred replies to be written."""
+    end = begin + SLICE
+    for (_, future), answer in zip(batch[begin:end], answers[begin:end], strict=True):
         if future.done():
             continue  # the asker went away; the effect stands
         if isinstance(answer, Exception):
             future.set_exception(answer)
         else:
             future.set_result(answer)
+    if end < len(batch):
+        loop.call_soon(_resolve, loop, batch, answers, end)

@@ -70,11 +70,11 @@ def endpoints(shop: Shop) -> list[Endpoint]:
         ),
         Endpoint(
             "POST", "/v1/order-batches", "placeOrders", "Place up to 1,000 orders", desk.place_many, "Orders", access.BUYERS, Batch,
-            answers={200: BatchAnswer}, problems=(413, 415, 422, 503), body_max=BATCH_BODY_MAX, example={"orders": [{"order": examples.PLACE_ORDER}]},
+            answers={200: BatchAnswer}, problems=(413, 415, 422, 503), scope="orders:write", body_max=BATCH_BODY_MAX, example={"orders": [{"order": examples.PLACE_ORDER}]},
         ),
         Endpoint(
             "POST", "/v1/quotes", "quote", "Price a basket, with its receipt", desk.quote, "Quotes", access.BUYERS, QuoteRequest,
-            answers={200: QuoteView}, problems=(413, 415, 422), example=examples.QUOTE,
+            answers={200: QuoteView}, problems=(413, 415, 422), scope="orders:read", example=examples.QUOTE,
         ),
     ]  # fmt: skip
 

@@ -117,7 +117,7 @@ def prepare(
     request: PlaceOrder,
     market: Market,
     draw: Draw,
-    serial: int,
+    serial: tuple[int, str],
     origin: Origin,
     now: datetime,
     *,
@@ -125,12 +125,12 @@ def prepare(
     coupons: Mapping[str, pricing.Coupon] = NO_COUPONS,
     cart: str | None = None,
 ) -> Prepared:
-    """Price and validate. Raises Refused, with every rule that says no in `errors`."""
+    """Price and validate. `serial` is `draw.serial()`. Raises Refused, with every rule that says no in `errors`."""
     _admissible(request, market.parties)
     basket = price(request, market, now, coupons=coupons)
     external = request.external
     ms = unix_ms(external.placed_at if external is not None and external.placed_at is not None else now)
-    ids = Ids(draw.uuid(ms), serial, draw.number(serial), tuple([draw.uuid(ms) for _ in basket.quote.vendors]))
+    ids = Ids(draw.uuid(ms), *serial, tuple([draw.uuid(ms) for _ in basket.quote.vendors]))
     return _prepared(request, market, basket, ids, origin, now, key, cart)
 
 
