@@ -1,9 +1,9 @@
 """Puts everything together: settings, engine, modules, plug-ins, flows, faces. The only file that knows every concrete thing.
 
-    open_parts(settings, dsn) ─► Parts      what a process needs, opened and closed as one
-    application(…), asgi()    ─► the HTTP application (the latter as a factory, its settings from the environment)
-    work(…)                   ─► a worker
-    main()                    ─► the program `haat`, which is handed all of these
+open_parts(settings, dsn) ─► Parts      what a process needs, opened and closed as one
+application(…), asgi()    ─► the HTTP application (the latter as a factory, its settings from the environment)
+work(…)                   ─► a worker
+main()                    ─► the program `haat`, which is handed all of these
 """
 
 import asyncio
@@ -180,4 +180,3 @@ def secret_of(chosen: Settings) -> str:
         made = os.urandom(32).hex()
         file.write(made)
     return made
-

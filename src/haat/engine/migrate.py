@@ -4,6 +4,8 @@ Every server and worker calls `migrate` when it starts. The first one does the w
 wait and find nothing to do. A database newer than the code is refused: an old server would misread it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import NullPool, create_engine
+from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy.exc import OperationalError
 
 from haat.kernel import errors
 
@@ -34,8 +37,7 @@ def migrate(dsn: str) -> list[str]:
 
     config = _config()
     config.attributes["applied"] = note
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn, connect_timeout=10), poolclass=NullPool)
-    with engine.connect() as connection:
+    with _connected(dsn) as connection:
         # A lock of the session and not of a transaction: it must outlive the transaction of each revision.
         connection.exec_driver_sql(f"SET lock_timeout = '{WAIT_LIMIT}'")
         connection.exec_driver_sql(f"SELECT pg_advisory_lock({LOCK_KEY})")
@@ -52,11 +54,21 @@ def pending(dsn: str) -> list[str]:
     """The revisions that `migrate` would apply, oldest first. Changes nothing."""
     config = _config()
     script = ScriptDirectory.from_config(config)
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn, connect_timeout=10), poolclass=NullPool)
-    with engine.connect() as connection:
+    with _connected(dsn) as connection:
         heads = MigrationContext.configure(connection).get_current_heads()
     _refuse_newer(config, heads)
     return [revision.revision for revision in script.iterate_revisions("heads", heads)][::-1]
+
+
+@contextmanager
+def _connected(dsn: str) -> Iterator[Connection]:
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn, connect_timeout=10), poolclass=NullPool)
+    try:
+        connection = engine.connect()
+    except OperationalError as error:
+        raise errors.Unavailable("database_unavailable", f"the database cannot be reached: {error.orig}", retry_after_s=2) from error
+    with connection:
+        yield connection
 
 
 def _config() -> Config:

@@ -5,13 +5,15 @@ starts it for as long as it needs it where nothing runs there.
 """
 
 import asyncio
+import contextlib
 import os
+import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-import psycopg
 import typer
 import uvloop
 
@@ -24,6 +26,7 @@ from haat.kernel.errors import HaatError, Refused, Unavailable
 DataDir = Annotated[Path | None, typer.Option(help="Where Haat keeps its database and its secret.", file_okay=False)]
 Result = TypeVar("Result")
 FAILED, MISUSED = 1, 2
+LOOK_S = 1.0
 
 
 def chosen(**given: object) -> Settings:
@@ -39,19 +42,58 @@ def chosen(**given: object) -> Settings:
 
 
 @contextmanager
-def database(found: Settings, *, migrated: bool = True) -> Iterator[str]:
-    """The address of a database with the newest schema: the one of DATABASE_URL, or the embedded one, joined or started."""
-    with telling():
+def database(found: Settings, *, migrated: bool = True, watched: bool = False) -> Iterator[str]:
+    """The address of a database with the newest schema: the one of DATABASE_URL, or the embedded one, joined or started.
+
+    `watched`: an embedded server that dies is started again, for commands that run until they are stopped.
+    """
+    with telling(), contextlib.ExitStack() as stack:
         if found.database_url is not None:
             address = found.database_url.reveal()
-            if migrated:
-                migrate.migrate(address)
-            yield address
+        else:
+            server = stack.enter_context(postgres.Embedded(found.data_dir))
+            address = server.dsn
+            if watched:
+                stack.enter_context(Reviver(server).watching())
+        if migrated:
+            migrate.migrate(address)
+        yield address
+
+
+class Reviver:
+    """Starts an embedded server again when it died. `look` now and then, or let a thread do it (`watching`)."""
+
+    def __init__(self, server: postgres.Embedded) -> None:
+        self._server = server
+        self._looked_at = time.monotonic()
+        self._stop = threading.Event()
+
+    def look(self) -> None:
+        """At most once a second."""
+        if time.monotonic() - self._looked_at < LOOK_S:
             return
-        with postgres.Embedded(found.data_dir) as server:
-            if migrated:
-                migrate.migrate(server.dsn)
-            yield server.dsn
+        self._looked_at = time.monotonic()
+        if not self._server.alive():
+            show.error("PostgreSQL is gone; starting it again")
+            try:
+                self._server.start()
+            except HaatError as error:
+                show.error(str(error))
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """A thread looks until the block ends."""
+        thread = threading.Thread(target=self._watch, name="watch PostgreSQL", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(LOOK_S):
+            self.look()
 
 
 @contextmanager
@@ -61,9 +103,6 @@ def telling() -> Iterator[None]:
         yield
     except HaatError as error:
         show.error(error.detail if isinstance(error, Refused | Unavailable) else str(error))
-        raise typer.Exit(FAILED) from error
-    except psycopg.OperationalError as error:
-        show.error(f"The database cannot be reached: {error}")
         raise typer.Exit(FAILED) from error
 
 

@@ -29,8 +29,8 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 front, host=found.host, port=found.port, loop="uvloop", http="httptools", ws="none", lifespan="on", interface="asgi3",
-                access_log=False, log_config=None, log_level="warning", server_header=False, date_header=False, proxy_headers=False, backlog=BACKLOG,
-                timeout_graceful_shutdown=max(int(found.shutdown_grace_s), 1),
+                access_log=False, log_config=None, log_level="warning", server_header=False, date_header=False, proxy_headers=False,
+                backlog=BACKLOG, timeout_graceful_shutdown=max(int(found.shutdown_grace_s), 1),
             )
         )  # fmt: skip
         self._front = front

@@ -19,13 +19,11 @@ from haat.faces.cli import demo, opening, server, show
 from haat.faces.cli.children import Child, Signals, look_after
 from haat.faces.cli.house import House, house_of
 from haat.faces.cli.opening import DataDir
-from haat.kernel.errors import HaatError
 
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Processes = Annotated[int, typer.Option(help="Server processes; they share the port.", min=1, max=64)]
 Tied = Annotated[bool, typer.Option("--tied", hidden=True, help="Stop when standard input ends.")]
-WATCH_POSTGRES_S = 1.0
 READY_S = 60.0
 
 
@@ -42,7 +40,9 @@ def up(
     port: Port = None,
     data_dir: DataDir = None,
     processes: Processes = 1,
-    with_demo: Annotated[bool, typer.Option("--demo", help="Seed a demo market, once, and write demo.json into the data directory.")] = False,
+    with_demo: Annotated[
+        bool, typer.Option("--demo", help="Seed a demo market, once, and write demo.json into the data directory.")
+    ] = False,
 ) -> None:
     """Everything on one machine: the embedded PostgreSQL (or that of DATABASE_URL), migrated, served, with a worker beside it."""
     house, found = house_of(context), opening.chosen(host=host, port=port, data_dir=data_dir)
@@ -53,14 +53,14 @@ def up(
                     show.say(f"Schema: {len(done)} revision(s) applied")
                 if with_demo:
                     _seed(house, at, address)
-                _run_up(at, address, processes, signals, watch, with_demo)
+                _run_up(at, processes, signals, watch, with_demo)
         except KeyboardInterrupt:
             show.say("Stopped before it was up.")
 
 
-def _run_up(found: Settings, address: str, processes: int, signals: Signals, watch: Callable[[], None], with_demo: bool) -> None:
-    """The children, from start to stop."""
-    environment = os.environ | {"DATABASE_URL": address, "HAAT_DATA_DIR": str(found.data_dir.absolute())}
+def _run_up(found: Settings, processes: int, signals: Signals, watch: Callable[[], None], with_demo: bool) -> None:
+    """The children, from start to stop. They join an embedded server, so whoever of us leaves last stops it."""
+    environment = _environment(found)
     listening = ["--host", found.host, "--port", str(found.port)]
     children = [Child("The server", ["serve", *listening, "--processes", str(processes), "--share-port"], environment)]
     children.append(Child("The worker", ["work"], environment))
@@ -72,7 +72,9 @@ def _run_up(found: Settings, address: str, processes: int, signals: Signals, wat
         if not told and _ready(found):
             told = True
             show.line(f"Haat is at {url}")
-            show.say(f"API: {url}/docs   keys: {found.data_dir / demo.FILE}   stop: Ctrl+C" if with_demo else f"API: {url}/docs   stop: Ctrl+C")
+            show.say(
+                f"API: {url}/docs   keys: {found.data_dir / demo.FILE}   stop: Ctrl+C" if with_demo else f"API: {url}/docs   stop: Ctrl+C"
+            )
         elif not told and time.monotonic() - began > READY_S:
             told = True
             show.error(f"Still not ready after {READY_S:.0f} s; going on.")
@@ -108,23 +110,8 @@ def _postgres(found: Settings) -> Iterator[tuple[str, Callable[[], None]]]:
     if found.database_url is not None:
         yield found.database_url.reveal(), lambda: None
         return
-    embedded = postgres.Embedded(found.data_dir)
-    looked_at = 0.0
-
-    def watch() -> None:
-        nonlocal looked_at
-        if time.monotonic() - looked_at < WATCH_POSTGRES_S:
-            return
-        looked_at = time.monotonic()
-        if not embedded.alive():
-            show.error("PostgreSQL is gone; starting it again")
-            try:
-                embedded.start()
-            except HaatError as error:
-                show.error(str(error))
-
-    with embedded:
-        yield embedded.dsn, watch
+    with postgres.Embedded(found.data_dir) as embedded:
+        yield embedded.dsn, opening.Reviver(embedded).look
 
 
 def _ready(found: Settings) -> bool:
@@ -155,24 +142,28 @@ def serve(
 ) -> None:
     """Serve the API. Scale out with --processes, or on many machines over one DATABASE_URL."""
     house, found = house_of(context), opening.chosen(host=host, port=port, data_dir=data_dir)
-    with opening.database(found) as address:
+    with opening.database(found, watched=not tied) as address:
         try:
             if processes == 1:
                 server.serve(house.application(found, address), found, share_port=share_port, tied=tied)
                 return
-            _serve_many(found, address, processes, tied=tied)
+            _serve_many(found, processes, tied=tied)
         except OSError as error:
             show.error(f"Port {found.port} of {found.host} cannot be used: {error.strerror or error}")
             raise typer.Exit(opening.FAILED) from error
 
 
-def _serve_many(found: Settings, address: str, processes: int, *, tied: bool) -> None:
-    environment = os.environ | {"DATABASE_URL": address, "HAAT_DATA_DIR": str(found.data_dir.absolute())}
+def _environment(found: Settings) -> dict[str, str]:
+    """What children are told beside what we were told ourselves."""
+    return os.environ | {"HAAT_DATA_DIR": str(found.data_dir.absolute())}
+
+
+def _serve_many(found: Settings, processes: int, *, tied: bool) -> None:
     arguments = ["serve", "--host", found.host, "--port", str(found.port), "--share-port"]
     with Signals().heeded() as signals:
         if tied:
             server.when_input_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))
-        children = [Child(f"Server {number}", arguments, environment) for number in range(1, processes + 1)]
+        children = [Child(f"Server {number}", arguments, _environment(found)) for number in range(1, processes + 1)]
         look_after(children, signals, grace_s=found.shutdown_grace_s + 5, meanwhile=lambda: None)
 
 
@@ -188,7 +179,7 @@ def work(context: typer.Context, data_dir: DataDir = None, tied: Tied = False) -
             server.when_input_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))
         await house.work(found, address, stop)
 
-    with opening.database(found) as address, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with opening.database(found, watched=not tied) as address, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(until_told(address))
 
 
@@ -198,5 +189,3 @@ def migrate_schema(data_dir: DataDir = None) -> None:
     with opening.database(found, migrated=False) as address:
         done = migrate.migrate(address)
     show.line(f"applied: {', '.join(done)}" if done else "up to date")
-
-

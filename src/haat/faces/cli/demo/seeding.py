@@ -23,12 +23,12 @@ from haat.faces.cli.house import Runtime
 from haat.flows import checkout
 from haat.kernel import time
 from haat.kernel.errors import Refused
-from haat.kernel.facts import Origin
+from haat.kernel.facts import Fact, Origin
 
 BEGAN, SEEDED = "demo_began", "demo_seeded"
 CALLED_BACK = 25  # every so many open orders waits for a call to its buyer
 
-Decide = Callable[[orders.Order], tuple[orders.events.Fact, ...]]
+Decide = Callable[[orders.Order], tuple[Fact, ...]]
 
 
 async def seed(runtime: Runtime, kinds: Mapping[str, pricing.Promotion], url: str) -> None:
@@ -45,8 +45,8 @@ async def seed(runtime: Runtime, kinds: Mapping[str, pricing.Promotion], url: st
         async with runtime.database.transaction() as tx:
             await instance.remember(tx, SEEDED, time.text(runtime.clock.now()))
         show.say(
-            f"{len(demo.vendors)} vendors, {len(demo.products)} products, {len(demo.locations)} locations, {len(demo.customers)} customers, "
-            f"{len(demo.orders) - len(refused)} past orders"
+            f"{len(demo.vendors)} vendors, {len(demo.products)} products, {len(demo.locations)} locations, "
+            f"{len(demo.customers)} customers, {len(demo.orders) - len(refused)} past orders"
         )
         for key, reason in refused.items():
             show.error(f"{key} was refused: {reason}")

@@ -19,7 +19,11 @@ from haat.kernel.errors import Broken
 from haat.kernel.time import unix_ms
 
 OPENED = timedelta(days=61)  # the market opened a day before its first order
-BUYER = {"name": "Rahima Khatun", "phone": "+8801712345678", "reference": "demo-buyer"}  # whom the README's order and the demo key belong to
+BUYER = {
+    "name": "Rahima Khatun",
+    "phone": "+8801712345678",
+    "reference": "demo-buyer",
+}  # whom the README's order and the demo key belong to
 
 
 async def stock(runtime: Runtime, demo: Market, kinds: Mapping[str, pricing.Promotion], began: datetime) -> dict[str, people.Customer]:
@@ -73,7 +77,9 @@ async def _goods(tx: Tx, demo: Market, opened: datetime) -> None:
     await inventory.move(tx, received, actor="system", now=opened)
     first = demo.locations[0]["code"]
     terms = [
-        inventory.Terms(sheet.sku, first, sheet.backorder.limit, sheet.backorder.expected_at) for sheet in plain if sheet.backorder is not None
+        inventory.Terms(sheet.sku, first, sheet.backorder.limit, sheet.backorder.expected_at)
+        for sheet in plain
+        if sheet.backorder is not None
     ]
     await inventory.put_terms(tx, terms)
 
