@@ -38,6 +38,7 @@ from haat.domain.orders.validation import (
     Verdict,
     compile_rules,
     fingerprint,
+    for_external,
     validate,
 )
 from haat.kernel.facts import Recorded
@@ -46,6 +47,6 @@ __all__ = [
     "BUCKETS", "LINE_COLUMNS", "ORDER_COLUMNS", "PAGE_MAX", "TRANSITIONS", "VENDOR_COLUMNS", "Address", "Block", "Case", "CaseLine",
     "Change", "Changed", "Entry", "Filter", "Hold", "NewOrder", "Note", "Order", "OrderLine", "Place", "Policy", "Recorded", "Rule", "Rules",
     "Unresolved", "VendorOrder", "VendorPart", "Verdict", "basket_key", "basket_keys", "begin", "cancel", "cancelled_units", "change",
-    "compile_rules", "events", "evolve", "find", "fingerprint", "fold", "geography", "hold", "line_rows", "note", "order_row", "read",
-    "recent_baskets", "record", "release", "streams", "timeline", "validate", "vendor_part", "vendor_parts", "vendor_rows",
+    "compile_rules", "events", "evolve", "find", "fingerprint", "fold", "for_external", "geography", "hold", "line_rows", "note",
+    "order_row", "read", "recent_baskets", "record", "release", "streams", "timeline", "validate", "vendor_part", "vendor_parts", "vendor_rows",
 ]  # fmt: skip

@@ -12,7 +12,6 @@ from haat.domain import catalogue, channels, inventory, orders, people, pricing,
 from haat.engine.changes import Keyed, Memory, Whole
 from haat.engine.database import Database, Tx
 
-
 NO_COUPONS: Mapping[str, pricing.Coupon] = {}
 
 
@@ -48,6 +47,7 @@ class Market:
     ) -> None:
         self.database = database
         self.policy = policy
+        self.external_policy = orders.for_external(policy)
         self.checks = checks
         self._promotions = promotions
         self._items: Keyed[Item] = Keyed({"catalogue", "prices"}, _load_items)

@@ -151,7 +151,7 @@ def _prepared(
     cart: str | None,
 ) -> Prepared:
     case = _case(request, basket, market.parties, now)
-    verdict = orders.validate(case, market.policy, market.checks)
+    verdict = orders.validate(case, market.policy if request.external is None else market.external_policy, market.checks)
     if verdict.refusals:
         raise refusal(verdict)
     lines = request.lines
