@@ -31,13 +31,14 @@ from haat.engine.journal import Journal
 from haat.engine.live import Live
 from haat.engine.settings import Settings
 from haat.faces import cli, worker
+from haat.faces.api import carts as carts_api
 from haat.faces.api import orders as orders_api
 from haat.faces.api import placing as placing_api
 from haat.faces.api import system as system_api
 from haat.faces.api.gate import Gate, guest_secrets
 from haat.faces.api.shop import Shop
 from haat.flows.changing import Changes
-from haat.flows.checkout import Desk, Market
+from haat.flows.checkout import Carting, Desk, Market, Till
 from haat.insight import search
 
 
@@ -78,23 +79,27 @@ async def open_parts(chosen: Settings, dsn: str, *, clock: Clock | None = None) 
         base = await journal.position_base(tx)
     ledger = Journal(events.decode, position_base=base)
     draw = await Draw.open(clock, database)
-    lanes = [Lane(dsn, "haat placing"), Lane(dsn, "haat changing")]
+    lanes = [Lane(dsn, f"haat {work}") for work in ("placing", "changing", "carting", "completing")]
     desk, changes = Desk(lanes[0], ledger, market, clock), Changes(lanes[1], ledger, clock)
+    carting, till = Carting(lanes[2], market, clock, draw), Till(lanes[3], desk, ledger, clock)
     secrets = guest_secrets(secret_of(chosen))
     shop = Shop(
         chosen, database, clock, draw, ledger, market,
         Committer("placing", desk.place, batch_max=chosen.batch_max, queue_max=chosen.queue_max),
         Committer("changing", changes.apply, batch_max=chosen.batch_max, queue_max=chosen.queue_max),
         Live(database, ledger), secrets[0], search.find, kinds,
+        Committer("carting", carting.apply, batch_max=chosen.batch_max, queue_max=chosen.queue_max),
+        Committer("completing", till.complete, batch_max=chosen.batch_max, queue_max=chosen.queue_max),
     )  # fmt: skip
     parts = Parts(chosen, database, memory, clock, draw, ledger, market, shop, secrets, lanes)
-    shop.placing.start()
-    shop.changing.start()
+    committers = (shop.carting, shop.completing, shop.placing, shop.changing)
+    for committer in committers:
+        committer.start()
     try:
         yield parts
     finally:
-        await shop.placing.stop()
-        await shop.changing.stop()
+        for committer in committers:
+            await committer.stop()
         for lane in lanes:
             await lane.close()
         await database.close()
@@ -102,7 +107,7 @@ async def open_parts(chosen: Settings, dsn: str, *, clock: Clock | None = None) 
 
 def endpoints(shop: Shop) -> list[web.Endpoint]:
     """Every operation of the API, the busiest first."""
-    return [*placing_api.endpoints(shop), *orders_api.endpoints(shop), *system_api.endpoints(shop)]
+    return [*placing_api.endpoints(shop), *orders_api.endpoints(shop), *carts_api.endpoints(shop), *system_api.endpoints(shop)]
 
 
 def followers(parts: Parts) -> Sequence[Follower]:

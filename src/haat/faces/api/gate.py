@@ -1,8 +1,9 @@
 """The gate: who asks, and how often they may.
 
-A bearer is an API key (`Authorization: Bearer haat_…`) or a guest's order token (`hgt_…`, in the header or, for a page that
-cannot set one, as `access_token` in the query). Keys are remembered by their hash until a change is announced. A key with a
-rate limit is counted per minute in this process; the answer carries RateLimit headers (draft-ietf-httpapi-ratelimit-headers-10).
+A bearer is an API key (`Authorization: Bearer haat_…`), the token of a guest's cart (`hct_…`) or of one order (`hgt_…`); a token
+may come as `access_token` in the query, for a page that cannot set a header. Keys are remembered by their hash until a change is
+announced. A key with a rate limit is counted per minute in this process; the answer carries RateLimit headers
+(draft-ietf-httpapi-ratelimit-headers-10).
 """
 
 import hashlib
@@ -11,10 +12,11 @@ from collections.abc import Mapping, Sequence
 import limits
 import msgspec
 
-from haat.domain import people
+from haat.domain import carts, people
 from haat.engine.changes import Keyed, Memory
 from haat.engine.clock import Clock
 from haat.engine.database import Database
+from haat.engine.web import Limited
 from haat.kernel.errors import Refused
 
 BEARERS_MAX = 100_000
@@ -29,6 +31,25 @@ class Guest(msgspec.Struct, frozen=True):
     actor: str = "guest"
     key_id: str = ""
 
+    def may(self, scope: str) -> bool:
+        """The link is the permission: what a guest may do is a question of the role."""
+        del scope
+        return True
+
+
+class Shopper(msgspec.Struct, frozen=True):
+    """Somebody who holds the token of one guest's cart: `subject` is that cart's id."""
+
+    subject: str
+    role: str = "shopper"
+    actor: str = "guest"
+    key_id: str = ""
+
+    def may(self, scope: str) -> bool:
+        """The token is the permission: only the endpoints of carts know this role."""
+        del scope
+        return True
+
 
 class Gate:
     """The gate of one process."""
@@ -41,19 +62,25 @@ class Gate:
         memory.keep(self._keys)
         self._limiter = limits.strategies.FixedWindowRateLimiter(limits.storage.MemoryStorage())
 
-    async def enter(self, headers: Mapping[bytes, bytes], query: Mapping[str, str]) -> tuple[people.Principal | Guest, Sequence[tuple[bytes, bytes]]]:
+    async def enter(
+        self, headers: Mapping[bytes, bytes], query: Mapping[str, str]
+    ) -> tuple[people.Principal | Guest | Shopper, Sequence[tuple[bytes, bytes]]]:
         """The principal behind the bearer, and headers for the answer. Raises Refused (unauthenticated, too_many)."""
         given = headers.get(b"authorization")
         if given is not None and given[:7].lower() == b"bearer ":
             token = given[7:]
-        else:
+            if token.startswith(b"haat_"):
+                return await self._key(token)
+        else:  # a key never travels in an address, where logs and histories would keep it
             token = query.get("access_token", "").encode()
-        if token.startswith(b"haat_"):
-            return await self._key(token)
         if token.startswith(b"hgt_"):
             order_id = people.guest.order_of_token(token.decode("latin-1"), secrets=self._secrets, now=self._clock.now())
             if order_id is not None:
                 return Guest(order_id), NO_HEADERS
+        if token.startswith(b"hct_"):
+            cart_id = carts.token.cart_of(token.decode("latin-1"), secrets=self._secrets, now=self._clock.now())
+            if cart_id is not None:
+                return Shopper(cart_id), NO_HEADERS
         raise Refused("unauthenticated", "Send a valid key as «Authorization: Bearer …».", kind="unauthenticated")
 
     async def _key(self, token: bytes) -> tuple[people.Principal, Sequence[tuple[bytes, bytes]]]:
@@ -75,12 +102,13 @@ class Gate:
         taken = self._limiter.hit(limit, key.id)
         window = self._limiter.get_window_stats(limit, key.id)
         seconds = max(int(window.reset_time - self._clock.now().timestamp()), 0)
-        if not taken:
-            raise Refused("rate_limited", "This key has used up its requests for this minute.", kind="too_many", retry_after_s=seconds + 1)
-        return (
+        headers = (
             (b"ratelimit-policy", b'"minute";q=%d;w=60' % key.rate_per_minute),
-            (b"ratelimit", b'"minute";r=%d;t=%d' % (window.remaining, seconds)),
+            (b"ratelimit", b'"minute";r=%d;t=%d' % (max(window.remaining, 0), seconds)),
         )
+        if not taken:
+            raise Limited("This key has used up its requests for this minute.", headers, retry_after_s=seconds + 1)
+        return headers
 
 
 def guest_secrets(secret: str) -> list[bytes]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import msgspec
 
-from haat.domain import orders
+from haat.domain import orders, pricing
 from haat.engine.clock import Clock
 from haat.engine.committer import Committer
 from haat.engine.database import Database, Tx
@@ -13,7 +13,7 @@ from haat.engine.draw import Draw
 from haat.engine.journal import Journal
 from haat.engine.live import Live
 from haat.engine.settings import Settings
-from haat.flows.checkout import Market, Placed, Prepared
+from haat.flows.checkout import Carted, CartWish, Completion, Market, Placed, Prepared
 from haat.kernel import ids
 
 GUEST_TOKEN_DAYS = 30
@@ -35,6 +35,9 @@ class Shop(msgspec.Struct):
     live: Live
     guest_secret: bytes
     search: Search
+    promotions: pricing.Kinds
+    carting: Committer[CartWish, Carted]
+    completing: Committer[Completion, Placed]
 
     def serial_of(self, number: str) -> int | None:
         """The serial behind an order number as somebody typed it; None where it is mistyped."""

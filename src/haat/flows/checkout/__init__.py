@@ -1,9 +1,14 @@
 """Checkout: from a basket to an order that stands.
 
 `Market` is what one process knows of products, prices and parties; `price` quotes a basket from it, `prepare` makes an order
-ready, and `Desk.place`, run by the committer, admits and writes many at once in one transaction.
+ready, and `Desk.place`, run by the committer, admits and writes many at once in one transaction. Before that there may be a
+cart: `Carting` decides what is wished of carts, `Till` makes each of them one order.
 """
 
+from haat.flows.checkout.cart_holds import HOLD_MINUTES
+from haat.flows.checkout.cart_pricing import Priced, bounds_of, order_of, price_cart
+from haat.flows.checkout.carting import Carted, Carting, CartWish, look
+from haat.flows.checkout.completing import Completion, Till
 from haat.flows.checkout.market import Item, Market, Parties
 from haat.flows.checkout.placing import Desk, Placed
 from haat.flows.checkout.preparing import Basket, Prepared, prepare, price
@@ -18,8 +23,13 @@ from haat.flows.checkout.request import (
 )
 
 __all__ = [
+    "HOLD_MINUTES",
     "LINES_MAX",
     "Basket",
+    "CartWish",
+    "Carted",
+    "Carting",
+    "Completion",
     "CustomerRequest",
     "Desk",
     "External",
@@ -31,7 +41,13 @@ __all__ = [
     "PlaceOrder",
     "Placed",
     "Prepared",
+    "Priced",
     "QuoteRequest",
+    "Till",
+    "bounds_of",
+    "look",
+    "order_of",
     "prepare",
     "price",
+    "price_cart",
 ]

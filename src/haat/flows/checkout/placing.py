@@ -71,7 +71,7 @@ class Desk:
         transaction = tx.transaction()
         await transaction.start()
         try:
-            answers = await self._decide_and_write(tx, asks)
+            answers = await self.decide(tx, asks)
         except BaseException:
             await _roll_back(self._lane, transaction)
             raise
@@ -84,7 +84,8 @@ class Desk:
             raise
         return answers
 
-    async def _decide_and_write(self, tx: Tx, asks: Sequence[Prepared]) -> list[Placed | Exception]:
+    async def decide(self, tx: Tx, asks: Sequence[Prepared]) -> list[Placed | Exception]:
+        """Decide and write within the caller's transaction, which has locked nothing that comes after limits."""
         now = self._clock.now()
         known = await self._find_out(tx, asks, now)
         written = _Written()

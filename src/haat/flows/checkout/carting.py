@@ -1,0 +1,242 @@
+"""Carts at work: many wishes at once, decided together on locked carts, priced from memory, committed in one transaction.
+
+    wish ─► queue ─► [ lock carts ─ decide ─ hold stock ─ price ─ remember what was shown ─ rows ] ─ commit ─► answers
+
+A refused wish stands alone. Wishes of one cart in one batch see each other. A cart whose stock is held keeps it: when lines
+change the hold is replaced, when it runs short it is prolonged, and where the stock is gone the change is refused and the
+cart stays as it was. Repeatable: after a lost commit the rows themselves say whether it took effect.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
+
+from haat.domain import carts, inventory, pricing
+from haat.engine.clock import Clock
+from haat.engine.database import Database, Lane, Tx
+from haat.engine.draw import Draw
+from haat.flows.checkout import cart_pricing
+from haat.flows.checkout.cart_holds import Holding
+from haat.flows.checkout.cart_pricing import Priced
+from haat.flows.checkout.market import NO_COUPONS, Market
+from haat.kernel.errors import Refused
+
+#: (the carts a wish touches, None where there is none) -> the same carts as they shall be, and what to tell besides. Pure.
+Decide = Callable[[Sequence[carts.Cart | None]], tuple[Sequence[carts.Cart], Sequence[carts.Change]]]
+
+
+class CartWish(msgspec.Struct):
+    """Something asked of a cart. `touches`: its id first, then that of a cart to be merged into it.
+
+    `version`: what the asker believes the cart to be, None for any. `claims`: (owner, channel) whose open cart is meant if there
+    is one, instead of the first that it touches. `skus` and `coupons`: what it may bring into the cart. `take_hold`: hold the
+    stock from now on. `stocked`: tell how much there is of each line. `tried`: set before a commit whose answer may get lost.
+    """
+
+    touches: tuple[str, ...]
+    decide: Decide
+    version: int | None = None
+    claims: tuple[str, str] | None = None
+    skus: tuple[str, ...] = ()
+    coupons: tuple[str, ...] = ()
+    take_hold: bool = False
+    stocked: bool = False
+    tried: "Carted | None" = None
+
+
+class Carted(msgspec.Struct, frozen=True):
+    """A cart as it stands after a wish, with its price and what its buyer should be told. `created`: it began with this wish."""
+
+    cart: carts.Cart
+    priced: Priced
+    told: tuple[carts.Change, ...] = ()
+    available: Mapping[str, int] | None = None
+    created: bool = False
+
+
+class _Known(msgspec.Struct):
+    """What one transaction knows and has decided so far. `standing` moves on with every wish."""
+
+    now: datetime
+    standing: dict[str, carts.Cart]
+    claimed: dict[tuple[str, str], str]
+    coupons: Mapping[str, pricing.Coupon] = NO_COUPONS
+    holding: Holding | None = None
+    levels: Sequence[inventory.Level] = ()
+    fresh: dict[str, carts.Cart] = {}
+    changed: dict[str, carts.Cart] = {}
+
+
+class Carting:
+    """The cart desk of one process: one lane, one committer. `apply` is what the committer runs."""
+
+    def __init__(self, lane: Lane, market: Market, clock: Clock, draw: Draw) -> None:
+        self._lane = lane
+        self._market = market
+        self._clock = clock
+        self._draw = draw
+
+    async def apply(self, wishes: Sequence[CartWish]) -> Sequence[Carted | Exception]:
+        """Answer each wish, in order."""
+        tx = await self._lane.connection()
+        transaction = tx.transaction()
+        await transaction.start()
+        try:
+            answers = await self._settle(tx, wishes)
+        except BaseException:
+            await roll_back(self._lane, transaction)
+            raise
+        for wish, answer in zip(wishes, answers, strict=True):
+            wish.tried = answer if isinstance(answer, Carted) else None
+        try:
+            await transaction.commit()
+        except BaseException:
+            await self._lane.drop()
+            raise
+        return answers
+
+    async def _settle(self, tx: Tx, wishes: Sequence[CartWish]) -> list[Carted | Exception]:
+        known = await self._find_out(tx, wishes)
+        done = _done_before(wishes, known.standing)
+        answers: list[Carted | Exception] = []
+        for wish in wishes:
+            try:
+                answers.append(done[id(wish)] if id(wish) in done else self._answer(wish, known))
+            except Refused as refused:
+                answers.append(refused)
+        await carts.save(tx, list(known.changed.values()))
+        await carts.insert(tx, list(known.fresh.values()))
+        if known.holding is not None:
+            await known.holding.write(tx, known.now)
+        return answers
+
+    async def _find_out(self, tx: Tx, wishes: Sequence[CartWish]) -> _Known:
+        claims = {wish.claims for wish in wishes if wish.claims is not None}
+        claimed = await carts.open_of(tx, claims) if claims else {}
+        ids = {cart_id for wish in wishes for cart_id in wish.touches}.union(claimed.values())
+        known = _Known(self._clock.now(), await carts.lock(tx, ids), claimed)
+        codes = {coupon.code for cart in known.standing.values() for coupon in cart.coupons}
+        codes.update(code for wish in wishes for code in wish.coupons)
+        if codes:
+            known.coupons = await pricing.load_coupons(tx, sorted(codes))
+        skus = {line.sku for cart in known.standing.values() for line in cart.lines}.union(*[wish.skus for wish in wishes])
+        await self._market.know(skus)
+        stocked = [wish for wish in wishes if wish.stocked]
+        if stocked:
+            looked = _skus(stocked, known.standing)
+            known.levels = await inventory.levels(tx, cart_pricing.components(looked, self._market))
+        concerned = {w.touches[0] for w in wishes if w.take_hold}.union(c.id for c in known.standing.values() if c.hold is not None)
+        if concerned:
+            known.holding = await self._holding(tx, [w for w in wishes if not concerned.isdisjoint(w.touches)], known.standing)
+        await self._market.know(skus)  # what was announced while we asked; from here on nothing waits
+        return known
+
+    async def _holding(self, tx: Tx, wishes: Sequence[CartWish], standing: Mapping[str, carts.Cart]) -> Holding:
+        """The stock that these wishes are about, locked, and what their carts hold of it."""
+        touched = {cart_id for wish in wishes for cart_id in wish.touches}
+        owners = [cart.hold.id for cart in standing.values() if cart.id in touched and cart.hold is not None]
+        held = await inventory.holding(tx, sorted(owners)) if owners else []
+        wanted = {r.sku for r in held}.union(cart_pricing.components(_skus(wishes, standing), self._market))
+        levels = inventory.Levels(await inventory.lock_levels(tx, sorted(wanted)), self._market.parties.places)
+        return Holding(levels, held, self._market, self._draw)
+
+    def _answer(self, wish: CartWish, known: _Known) -> Carted:
+        touches = wish.touches
+        if wish.claims is not None and wish.claims in known.claimed:
+            touches = (known.claimed[wish.claims], *touches[1:])
+        before = [known.standing.get(cart_id) for cart_id in touches]
+        main = before[0]
+        if main is not None and wish.version is not None and wish.version != main.version:
+            raise Refused("stale", "The cart has changed meanwhile.", kind="stale", version=main.version)
+        after, told = wish.decide(before)
+        cart = after[0]
+        if cart is main and not wish.take_hold:
+            priced, told = self._look(cart, known, told, None)
+            return Carted(cart, priced, tuple(told))
+        if known.holding is not None:
+            cart, ended = known.holding.settle(main, cart, take=wish.take_hold, now=known.now)
+            if ended:
+                told = [*told, carts.Change("hold_ended")]
+        available = cart_pricing.available(cart, known.levels, self._market, known.now) if wish.stocked else None
+        priced, told = self._look(cart, known, told, available)
+        cart = carts.seen(cart, priced.prices, priced.coupons)
+        cart = self._keep(main, cart, known)
+        for other, kept in zip(before[1:], after[1:], strict=True):
+            if kept is not other:
+                if known.holding is not None and other is not None:
+                    known.holding.drop(other.hold)
+                self._keep(other, kept, known)
+        if wish.claims is not None:
+            known.claimed[wish.claims] = cart.id
+        return Carted(cart, priced, tuple(told), available, main is None)
+
+    def _look(
+        self, cart: carts.Cart, known: _Known, told: Sequence[carts.Change], available: Mapping[str, int] | None
+    ) -> tuple[Priced, Sequence[carts.Change]]:
+        priced = cart_pricing.price_cart(cart, self._market, known.now, known.coupons)
+        changes = carts.changes(cart, priced.prices, priced.coupons, available)
+        return priced, [*told, *changes] if changes else told
+
+    def _keep(self, before: carts.Cart | None, after: carts.Cart, known: _Known) -> carts.Cart:
+        """Note that a cart will be written, one version on."""
+        if before is None:
+            known.fresh[after.id] = after
+        else:
+            after = replace(after, version=before.version + 1, updated_at=known.now)
+            (known.fresh if after.id in known.fresh else known.changed)[after.id] = after
+        known.standing[after.id] = after
+        return after
+
+
+async def look(database: Database, market: Market, cart_id: str, now: datetime) -> Carted | None:
+    """A cart as it stands, priced now, with what changed since its buyer last wrote to it. Writes nothing."""
+    async with database.reading() as tx:
+        cart = await carts.read(tx, cart_id)
+        if cart is None:
+            return None
+        skus = [line.sku for line in cart.lines]
+        await market.know(skus)
+        levels = await inventory.levels(tx, cart_pricing.components(skus, market)) if cart.open and skus else ()
+        coupons = await pricing.load_coupons(tx, [c.code for c in cart.coupons]) if cart.coupons else NO_COUPONS
+    await market.know(skus)
+    available = cart_pricing.available(cart, levels, market, now)
+    priced = cart_pricing.price_cart(cart, market, now, coupons)
+    told = carts.changes(cart, priced.prices, priced.coupons, available) if cart.open else ()
+    if cart.hold is not None and cart.hold.until <= now:
+        told = (*told, carts.Change("hold_ended"))
+    return Carted(cart, priced, told, available)
+
+
+async def roll_back(lane: Lane, transaction: object) -> None:
+    """Undo; where the connection is gone the server does it by itself, and the lane begins anew."""
+    try:
+        await transaction.rollback()  # type: ignore[attr-defined]
+    except Exception:
+        await lane.drop()
+
+
+def _skus(wishes: Sequence[CartWish], standing: Mapping[str, carts.Cart]) -> set[str]:
+    """Every SKU that these wishes may end up with."""
+    carried = {line.sku for wish in wishes for i in wish.touches if i in standing for line in standing[i].lines}
+    return carried.union(*[wish.skus for wish in wishes])
+
+
+def _done_before(wishes: Sequence[CartWish], standing: Mapping[str, carts.Cart]) -> dict[int, Carted | Exception]:
+    """Wishes whose commit took effect although its answer was lost, by `id` of the wish.
+
+    A batch is written whole or not at all, so the last state of each cart speaks for all its wishes. Where somebody else wrote
+    the cart since, nobody can tell: the asker is told to look.
+    """
+    last = {wish.tried.cart.id: wish.tried.cart for wish in wishes if wish.tried is not None}
+    done: dict[int, Carted | Exception] = {}
+    for wish in wishes:
+        if wish.tried is None:
+            continue
+        final, now_there = last[wish.tried.cart.id], standing.get(wish.tried.cart.id)
+        if now_there == final:
+            done[id(wish)] = wish.tried
+        elif now_there is not None and now_there.version >= final.version:
+            done[id(wish)] = Refused("stale", "The cart has changed meanwhile; look at it again.", kind="stale", version=now_there.version)
+    return done
