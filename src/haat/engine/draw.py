@@ -3,6 +3,7 @@
 Randomness is drawn in pages, since a system call per id costs more than the id. Serials come a thousand at a time.
 """
 
+import asyncio
 import os
 import random
 
@@ -30,6 +31,7 @@ class Draw:
         self._next_serial = 0
         self._end_serial = 0
         self._ahead: list[tuple[int, str]] = []
+        self._drawing = asyncio.Lock()
 
     @classmethod
     async def open(cls, clock: Clock, database: Database) -> "Draw":
@@ -51,17 +53,20 @@ class Draw:
     async def serial(self) -> tuple[int, str]:
         """The next serial of this process's block and its order number; gaps are harmless, since numbers hide them."""
         while not self._ahead:
-            if self._next_serial >= self._end_serial:
+            if self._next_serial < self._end_serial:
+                first, end = self._next_serial, min(self._next_serial + NUMBERS_AHEAD, self._end_serial)
+                self._next_serial = end
+                self._ahead = [(n, ids.number_of(n, self.number_key)) for n in range(end - 1, first - 1, -1)]
+            else:
                 await self._block()
-            first, self._next_serial = self._next_serial, min(self._next_serial + NUMBERS_AHEAD, self._end_serial)
-            self._ahead = [(n, ids.number_of(n, self.number_key)) for n in range(self._next_serial - 1, first - 1, -1)]
         return self._ahead.pop()
 
     async def _block(self) -> None:
-        async with self._database.reading() as tx:
-            first = await tx.fetchval("SELECT nextval('order_serials')")
-        if self._next_serial >= self._end_serial:  # somebody else may have drawn a block while we waited
-            self._next_serial, self._end_serial = first, first + SERIALS_PER_BLOCK
+        async with self._drawing:
+            if self._next_serial >= self._end_serial:  # somebody else may have drawn a block while we waited for our turn
+                async with self._database.reading() as tx:
+                    first = await tx.fetchval("SELECT nextval('order_serials')")
+                self._next_serial, self._end_serial = first, first + SERIALS_PER_BLOCK
 
 
 def trace_id() -> str:

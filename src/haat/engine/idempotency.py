@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from haat.engine.arrays import texts
 from haat.engine.database import Tx
 
 KEPT_HOURS = 72  # at least 24 is what clients may rely on (docs: reference of the API)
@@ -40,10 +41,10 @@ async def find(tx: Tx, keys: Sequence[Key]) -> dict[tuple[str, str], Settled]:
     if not keys:
         return {}
     rows = await tx.fetch(
-        """SELECT i.scope, i.key, i.fingerprint, i.subject::text FROM unnest($1::text[], $2::text[]) AS t (scope, key)
+        """SELECT i.scope, i.key, i.fingerprint, i.subject::text FROM unnest($1::text::text[], $2::text::text[]) AS t (scope, key)
            JOIN idempotency_keys AS i ON i.scope = t.scope AND i.key = t.key""",
-        [key.scope for key in keys],
-        [key.key for key in keys],
+        texts([key.scope for key in keys]),
+        texts([key.key for key in keys]),
     )
     return {(row[0], row[1]): Settled(row[2], row[3]) for row in rows}
 
@@ -58,12 +59,12 @@ async def settle(tx: Tx, keys: Sequence[Key], subjects: Sequence[str], now: date
     order = sorted(range(len(keys)), key=lambda i: (keys[i].scope, keys[i].key))
     await tx.execute(
         """INSERT INTO idempotency_keys (scope, key, fingerprint, subject, created_at)
-           SELECT scope, key, fingerprint, subject, $5 FROM unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[])
+           SELECT scope, key, decode(fingerprint, 'hex'), subject, $5 FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::uuid[])
            AS t (scope, key, fingerprint, subject)""",
-        [keys[i].scope for i in order],
-        [keys[i].key for i in order],
-        [keys[i].fingerprint for i in order],
-        [subjects[i] for i in order],
+        texts([keys[i].scope for i in order]),
+        texts([keys[i].key for i in order]),
+        texts([keys[i].fingerprint.hex() for i in order]),
+        texts([subjects[i] for i in order]),
         now,
     )
 

@@ -15,7 +15,8 @@ from operator import attrgetter
 
 import msgspec
 
-from haat.engine.database import Tx
+from haat.engine.arrays import ints, texts
+from haat.engine.database import Row, Tx
 from haat.kernel.errors import Broken
 from haat.kernel.facts import Fact, Origin, Recorded
 
@@ -79,7 +80,7 @@ class Journal:
         ids: list[str] = []
         versions: list[int] = []
         types: list[str] = []
-        ats: list[datetime] = []
+        ats: list[str] = []
         actors: list[str] = []
         causes: list[str] = []
         traces: list[str] = []
@@ -87,30 +88,48 @@ class Journal:
         for one in appends:
             origin = one.origin
             version = one.after_version
+            at = one.at.isoformat()
             for fact in one.facts:
                 version += 1
                 ids.append(one.order_id)
                 versions.append(version)
                 types.append(type(fact).__name__)
-                ats.append(one.at)
+                ats.append(at)
                 actors.append(origin.actor)
                 causes.append(origin.cause)
                 traces.append(origin.trace)
                 datas.append(_encode(fact).decode())
         if offset + len(ids) > FACTS_PER_TRANSACTION_MAX:
             raise Broken(f"{offset + len(ids)} facts in one transaction; the position has room for {FACTS_PER_TRANSACTION_MAX}")
-        await tx.execute(_APPEND, ids, versions, types, ats, actors, causes, traces, datas, self._base + offset)
+        await tx.execute(
+            _APPEND,
+            texts(ids),
+            ints(versions),
+            texts(types),
+            texts(ats),
+            texts(actors),
+            texts(causes),
+            texts(traces),
+            datas,
+            self._base + offset,
+        )
         return len(ids)
 
     async def streams(self, tx: Tx, order_ids: Sequence[str], *, until: datetime | None = None) -> dict[str, list[Recorded]]:
         """The facts of these orders by version, each order under its id; orders without facts are absent."""
-        rows = await tx.fetch(_STREAMS, order_ids, until)
+        return self._by_order(await tx.fetch(_STREAMS, order_ids, until))
+
+    def _by_order(self, rows: Sequence[Row]) -> dict[str, list[Recorded]]:
         found: dict[str, list[Recorded]] = {}
         decode = self._decode
         for row in rows:
             order_id = row[1]
             found.setdefault(order_id, []).append(Recorded(row[0], order_id, row[2], row[3], row[4], row[5], row[6], decode(row[7])))
         return found
+
+    async def streams_between(self, tx: Tx, after: str | None, until: str | None) -> dict[str, list[Recorded]]:
+        """The facts of all orders with `after` < id ≤ `until` (None: no bound), each order's by version."""
+        return self._by_order(await tx.fetch(_STREAMS_BETWEEN, after, until))
 
     async def after(self, tx: Tx, position: int, limit: int) -> list[RawFact]:
         """The next facts of the global order, up to the horizon. Never misses one, never shows one that may yet roll back."""
@@ -145,13 +164,20 @@ woken AS MATERIALIZED (SELECT pg_notify('haat_facts', ''))
 INSERT INTO order_events (position, order_id, version, type, at, actor, cause, trace, data)
 SELECT head.base + f.n, f.order_id, f.version, f.type, f.at, f.actor, f.cause, f.trace, f.data::json
 FROM head CROSS JOIN woken CROSS JOIN
-  unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::text[])
+  unnest($1::text::uuid[], $2::text::int[], $3::text::text[], $4::text::timestamptz[], $5::text::text[], $6::text::text[], $7::text::text[],
+    $8::text[])
   WITH ORDINALITY AS f (order_id, version, type, at, actor, cause, trace, data, n)
 """
 
 _STREAMS = """
 SELECT position, order_id::text, version, at, actor, cause, trace, data FROM order_events
 WHERE order_id = ANY ($1::uuid[]) AND ($2::timestamptz IS NULL OR at <= $2)
+ORDER BY order_id, version
+"""
+
+_STREAMS_BETWEEN = """
+SELECT position, order_id::text, version, at, actor, cause, trace, data FROM order_events
+WHERE ($1::uuid IS NULL OR order_id > $1) AND ($2::uuid IS NULL OR order_id <= $2)
 ORDER BY order_id, version
 """
 

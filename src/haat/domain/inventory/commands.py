@@ -12,6 +12,7 @@ import msgspec
 from haat.domain.inventory.admission import Level, Take
 from haat.domain.inventory.reservation import HOLDING, Release, Reservation
 from haat.engine import changes
+from haat.engine.arrays import ints, texts
 from haat.engine.database import Rejected, Tx
 from haat.kernel.errors import Refused
 
@@ -112,8 +113,8 @@ async def lock_levels(tx: Tx, skus: Sequence[str]) -> list[Level]:
     """The levels of these SKUs everywhere, locked until the transaction ends."""
     rows = await tx.fetch(
         """SELECT sku, location, on_hand, reserved, backorder_limit, expected_at, safety FROM stock
-           WHERE sku = ANY ($1::text[]) ORDER BY sku, location FOR NO KEY UPDATE""",
-        skus,
+           WHERE sku = ANY ($1::text::text[]) ORDER BY sku, location FOR NO KEY UPDATE""",
+        texts(skus),
     )
     decode = msgspec.json.decode
     return [Level(r[0], r[1], r[2], r[3], r[4], r[5], decode(r[6]) if r[6] is not None else None) for r in rows]
@@ -148,18 +149,18 @@ async def _reserve(
     changed = sorted((key, delta) for key, delta in deltas.items() if delta)
     await tx.execute(
         _RESERVE,
-        owners,
-        [t.line_no for t in takes],
-        [t.sku for t in takes],
-        [t.location for t in takes],
-        [t.quantity for t in takes],
-        [t.backordered for t in takes],
+        texts(owners),
+        ints([t.line_no for t in takes]),
+        texts([t.sku for t in takes]),
+        texts([t.location for t in takes]),
+        ints([t.quantity for t in takes]),
+        ints([t.backordered for t in takes]),
         status,
         until,
         now,
-        [key[0] for key, _ in changed],
-        [key[1] for key, _ in changed],
-        [delta for _, delta in changed],
+        texts([key[0] for key, _ in changed]),
+        texts([key[1] for key, _ in changed]),
+        ints([delta for _, delta in changed]),
     )
 
 
@@ -251,11 +252,11 @@ FROM asked AS a JOIN after USING (sku, location)
 _RESERVE = """
 WITH levels AS (
   UPDATE stock AS s SET reserved = s.reserved + d.delta
-  FROM unnest($10::text[], $11::text[], $12::bigint[]) AS d (sku, location, delta)
+  FROM unnest($10::text::text[], $11::text::text[], $12::text::bigint[]) AS d (sku, location, delta)
   WHERE s.sku = d.sku AND s.location = d.location)
 INSERT INTO order_reservations (owner, line_no, sku, location, quantity, backordered, status, expires_at, updated_at)
 SELECT owner, line_no, sku, location, quantity, backordered, $7, $8, $9
-FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::int[], $6::int[]) AS t (owner, line_no, sku, location, quantity, backordered)
+FROM unnest($1::text::uuid[], $2::text::smallint[], $3::text::text[], $4::text::text[], $5::text::int[], $6::text::int[]) AS t (owner, line_no, sku, location, quantity, backordered)
 """
 
 _RELEASE = """

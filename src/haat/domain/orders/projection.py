@@ -4,11 +4,14 @@
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from operator import attrgetter
+from typing import Any
 
 import msgspec
 
 from haat.domain.orders.order import Order
+from haat.engine.arrays import ints, texts
 from haat.engine.database import Tx
 
 ORDER_COLUMNS = (
@@ -45,19 +48,27 @@ def line_rows(order: Order) -> list[tuple[object, ...]]:
 
 def vendor_rows(order: Order) -> list[tuple[object, ...]]:
     """The rows of `vendor_orders`, in the order of VENDOR_COLUMNS."""
-    return [
-        (v.id, order.id, v.vendor, v.status, v.items, v.discount, v.shipping, v.tax, v.total) for v in order.vendor_orders
-    ]
+    return [(v.id, order.id, v.vendor, v.status, v.items, v.discount, v.shipping, v.tax, v.total) for v in order.vendor_orders]
 
 
 async def insert(tx: Tx, orders: Sequence[Order], serials: Sequence[int]) -> None:
     """Rows of orders that are new. `serials` are those their numbers were made from."""
     if not orders:
         return
-    columns = list(zip(*[order_row(order) for order in orders], strict=True))
-    lines = list(zip(*[row for order in orders for row in line_rows(order)], strict=True))
-    shares = list(zip(*[row for order in orders for row in vendor_rows(order)], strict=True))
-    await tx.execute(_INSERT, *columns, serials, *lines, *shares)
+    columns = zip(*[order_row(order) for order in orders], strict=True)
+    lines = zip(*[row for order in orders for row in line_rows(order)], strict=True)
+    shares = zip(*[row for order in orders for row in vendor_rows(order)], strict=True)
+    await tx.execute(_INSERT, *[_literal(column) for column in (*columns, serials, *lines, *shares)])
+
+
+def _literal(column: Sequence[Any]) -> str:
+    """A column of rows as an array in text form; a column has one type, and None is written as an empty text."""
+    first = column[0]
+    if isinstance(first, int):
+        return ints(column)
+    if isinstance(first, datetime):
+        return texts([instant.isoformat() for instant in column])
+    return texts([value or "" for value in column])
 
 
 async def update(tx: Tx, orders: Sequence[Order]) -> None:
@@ -84,21 +95,21 @@ _INSERT = """
 WITH o AS (
   INSERT INTO orders (id, number, status, payment_status, fulfilment_status, holds, channel, external_id, customer_id, phone, basket,
     currency, items, discount, shipping, tax, fees, grand, version, placed_at, updated_at, serial)
-  SELECT id, number, status, payment_status, fulfilment_status, holds::text[], channel, external_id, customer_id, phone, basket,
+  SELECT id, number, status, payment_status, fulfilment_status, holds::text[], channel, nullif(external_id, ''), nullif(customer_id, ''), phone, basket,
     currency, items, discount, shipping, tax, fees, grand, version, placed_at, updated_at, serial
-  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
-    $11::bigint[], $12::text[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::int[],
-    $20::timestamptz[], $21::timestamptz[], $22::bigint[])
+  FROM unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::text[], $7::text::text[], $8::text::text[], $9::text::text[], $10::text::text[],
+    $11::text::bigint[], $12::text::text[], $13::text::bigint[], $14::text::bigint[], $15::text::bigint[], $16::text::bigint[], $17::text::bigint[], $18::text::bigint[], $19::text::int[],
+    $20::text::timestamptz[], $21::text::timestamptz[], $22::text::bigint[])
     AS t (id, number, status, payment_status, fulfilment_status, holds, channel, external_id, customer_id, phone, basket,
       currency, items, discount, shipping, tax, fees, grand, version, placed_at, updated_at, serial)),
 l AS (
   INSERT INTO order_lines (order_id, line_no, vendor, sku, quantity, unit_price, discount, tax, total, buckets)
   SELECT order_id, line_no, vendor, sku, quantity, unit_price, discount, tax, total, buckets::json
-  FROM unnest($23::uuid[], $24::smallint[], $25::text[], $26::text[], $27::int[], $28::bigint[], $29::bigint[], $30::bigint[],
-    $31::bigint[], $32::text[]) AS t (order_id, line_no, vendor, sku, quantity, unit_price, discount, tax, total, buckets))
+  FROM unnest($23::text::uuid[], $24::text::smallint[], $25::text::text[], $26::text::text[], $27::text::int[], $28::text::bigint[], $29::text::bigint[], $30::text::bigint[],
+    $31::text::bigint[], $32::text::text[]) AS t (order_id, line_no, vendor, sku, quantity, unit_price, discount, tax, total, buckets))
 INSERT INTO vendor_orders (id, order_id, vendor, status, items, discount, shipping, tax, total)
 SELECT id, order_id, vendor, status, items, discount, shipping, tax, total
-FROM unnest($33::uuid[], $34::uuid[], $35::text[], $36::text[], $37::bigint[], $38::bigint[], $39::bigint[], $40::bigint[], $41::bigint[])
+FROM unnest($33::text::uuid[], $34::text::uuid[], $35::text::text[], $36::text::text[], $37::text::bigint[], $38::text::bigint[], $39::text::bigint[], $40::text::bigint[], $41::text::bigint[])
   AS t (id, order_id, vendor, status, items, discount, shipping, tax, total)
 """
 

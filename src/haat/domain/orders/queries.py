@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from haat.domain.orders.order import Order, fold
+from haat.engine.arrays import ints
 from haat.engine.database import Tx
 from haat.engine.journal import Journal
 from haat.kernel.facts import Recorded
@@ -29,6 +30,14 @@ class Filter(msgspec.Struct, frozen=True):
     external_id: str | None = None
     on_hold: bool = False
     placed_after: datetime | None = None
+
+
+class StoredRows(msgspec.Struct):
+    """The rows of one order as they stand, in the shapes of `order_row`, `line_rows` and `vendor_rows` (these two sorted)."""
+
+    order: tuple[object, ...] | None = None
+    lines: list[tuple[object, ...]] = []
+    vendors: list[tuple[object, ...]] = []
 
 
 class VendorPart(msgspec.Struct, frozen=True):
@@ -85,18 +94,19 @@ async def vendor_part(tx: Tx, vendor_order_id: str) -> VendorPart | None:
 
 
 async def vendor_parts(
-    tx: Tx, *, vendor: str | None, status: str | None, order_id: str | None, before: str | None, limit: int
+    tx: Tx, *, vendor: str | None, status: str | None, order_id: str | None, before: tuple[str, str] | None, limit: int
 ) -> list[VendorPart]:
-    """Vendor orders newest first, of orders older than the order id `before`."""
+    """Vendor orders, the newest order first and within it by vendor, from behind (order id, vendor) `before`."""
     rows = await tx.fetch(
         """SELECT id::text, order_id::text, vendor, status FROM vendor_orders
            WHERE ($1::text IS NULL OR vendor = $1) AND ($2::text IS NULL OR status = $2) AND ($3::uuid IS NULL OR order_id = $3)
-             AND ($4::uuid IS NULL OR order_id < $4) ORDER BY order_id DESC, vendor LIMIT $5""",
+             AND ($4::uuid IS NULL OR order_id < $4 OR (order_id = $4 AND vendor > $5)) ORDER BY order_id DESC, vendor LIMIT $6""",
         vendor,
         status,
         order_id,
-        before,
-        min(limit, PAGE_MAX),
+        before[0] if before is not None else None,
+        before[1] if before is not None else None,
+        limit,
     )
     return [VendorPart(*row) for row in rows]
 
@@ -116,12 +126,58 @@ async def recent_baskets(tx: Tx, keys: Sequence[int], *, now: datetime, window_s
     """Numbers of orders with these baskets that were placed within the window and stand, by the 40 bit fingerprint."""
     rows = await tx.fetch(
         """SELECT basket & ((1::bigint << 40) - 1), number FROM orders
-           WHERE basket = ANY ($1::bigint[]) AND placed_at > $2 AND status <> 'cancelled' ORDER BY id""",
-        keys,
+           WHERE basket = ANY ($1::text::bigint[]) AND placed_at > $2 AND status <> 'cancelled' ORDER BY id""",
+        ints(keys),
         now - timedelta(seconds=window_s),
     )
     return {row[0]: row[1] for row in rows}
 
+
+async def placed_by_channel(tx: Tx, channel: str, external_ids: Sequence[str]) -> dict[str, str]:
+    """Ids of the orders that the channel knows by these ids of its own, by the channel's id."""
+    rows = await tx.fetch(
+        "SELECT external_id, id::text FROM orders WHERE channel = $1 AND external_id = ANY ($2::text[])", channel, list(external_ids)
+    )
+    return dict(rows)
+
+
+async def page_ends(tx: Tx, size: int) -> list[str]:
+    """Every `size`-th order id, oldest first: what cuts all orders into pages of that many. One walk over the ids' index."""
+    rows = await tx.fetch(
+        "SELECT id::text FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM orders) AS o WHERE n % $1 = 0 ORDER BY id",
+        size,
+        timeout=600,
+    )
+    return [row[0] for row in rows]
+
+
+async def stored_between(tx: Tx, after: str | None, until: str | None) -> dict[str, StoredRows]:
+    """The rows of all orders with `after` < id ≤ `until` (None: no bound), read without looking at their facts."""
+    found: dict[str, StoredRows] = {}
+    for row in await tx.fetch(_STORED_ORDERS, after, until):
+        found[row[0]] = StoredRows(tuple(row))
+    for row in await tx.fetch(_STORED_LINES, after, until):
+        found.setdefault(row[0], StoredRows()).lines.append(tuple(row))
+    for row in await tx.fetch(_STORED_VENDORS, after, until):
+        found.setdefault(row[1], StoredRows()).vendors.append(tuple(row))
+    return found
+
+
+_STORED_ORDERS = """
+SELECT id::text, number, status, payment_status, fulfilment_status, holds::text, channel, external_id, customer_id, phone, basket,
+  currency, items, discount, shipping, tax, fees, grand, version, placed_at, updated_at
+FROM orders WHERE ($1::uuid IS NULL OR id > $1) AND ($2::uuid IS NULL OR id <= $2)
+"""
+
+_STORED_LINES = """
+SELECT order_id::text, line_no, vendor, sku, quantity, unit_price, discount, tax, total, buckets FROM order_lines
+WHERE ($1::uuid IS NULL OR order_id > $1) AND ($2::uuid IS NULL OR order_id <= $2) ORDER BY order_id, line_no
+"""
+
+_STORED_VENDORS = """
+SELECT id::text, order_id::text, vendor, status, items, discount, shipping, tax, total FROM vendor_orders
+WHERE ($1::uuid IS NULL OR order_id > $1) AND ($2::uuid IS NULL OR order_id <= $2) ORDER BY order_id, vendor
+"""
 
 _BY_ORDER = """
 SELECT id::text FROM orders

@@ -11,6 +11,7 @@ from datetime import datetime
 from haat.domain.pricing.admission import admit, admit_prices
 from haat.domain.pricing.promotion import Kinds
 from haat.domain.pricing.rows import Coupon, FeeRate, Price, PriceList, PriceRule, PromotionRow, ShippingRate, TaxRate
+from haat.engine.arrays import texts
 from haat.engine import changes
 from haat.engine.database import Tx
 from haat.kernel.errors import Refused
@@ -186,8 +187,8 @@ async def record_calculations(tx: Tx, order_ids: Sequence[str], rules_version: i
     """Keep the receipts (JSON) of orders that are being placed, beside their ids."""
     await tx.execute(
         """INSERT INTO order_calculations (order_id, rules_version, receipt, created_at)
-           SELECT order_id, $2, receipt, $4 FROM unnest($1::uuid[], $3::json[]) AS n (order_id, receipt)""",
-        order_ids,
+           SELECT order_id, $2, receipt, $4 FROM unnest($1::text::uuid[], $3::json[]) AS n (order_id, receipt)""",
+        texts(order_ids),
         rules_version,
         receipts,
         now,
