@@ -59,14 +59,18 @@ class Admitted(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Place:
-    """A level while a batch is decided: `left` on hand and unreserved, `late` still permitted beyond it."""
+    """A level while a batch is decided: `left` on hand and unreserved, below zero what was sold beyond that."""
 
-    __slots__ = ("late", "left", "level")
+    __slots__ = ("left", "level")
 
     def __init__(self, level: Level) -> None:
         self.level = level
         self.left = level.on_hand - level.reserved
-        self.late = level.backorder_limit + min(self.left, 0)
+
+    @property
+    def late(self) -> int:
+        """Units that may still be sold before they exist: what the database would permit at this moment."""
+        return self.level.backorder_limit + min(self.left, 0)
 
 
 class Levels:
@@ -93,7 +97,7 @@ class Levels:
     def admit(self, demands: Sequence[Demand], channel: str) -> Admitted | tuple[Short, ...]:
         """Take everything that is demanded, or nothing and say what is short."""
         takes: list[Take] = []
-        undo: list[tuple[_Place, int, int]] = []
+        undo: list[tuple[_Place, int]] = []
         shorts: list[Short] = []
         expected: datetime | None = None
         for line_no, sku, quantity in demands:
@@ -105,7 +109,7 @@ class Levels:
                 units = min(left, free) if free > 0 else 0
                 if units:
                     self._change(place, units)
-                    undo.append((place, units, 0))
+                    undo.append((place, units))
                     takes.append(Take(line_no, sku, level.location, units))
                     left -= units
                 if not left:
@@ -116,9 +120,8 @@ class Levels:
             if left:
                 shorts.append(Short(line_no, sku, quantity, quantity - left))
         if shorts:
-            for place, units, late_units in undo:
+            for place, units in undo:
                 self._change(place, -units)
-                place.late += late_units
             return tuple(shorts)
         return Admitted(tuple(takes), expected)
 
@@ -132,7 +135,7 @@ class Levels:
         return places
 
     def _backorder(
-        self, line_no: int, sku: str, left: int, places: Sequence[_Place], takes: list[Take], undo: list[tuple[_Place, int, int]]
+        self, line_no: int, sku: str, left: int, places: Sequence[_Place], takes: list[Take], undo: list[tuple[_Place, int]]
     ) -> tuple[int, datetime | None]:
         expected: datetime | None = None
         for place in places:
@@ -140,8 +143,7 @@ class Levels:
             if units <= 0:
                 continue
             self._change(place, units)
-            place.late -= units
-            undo.append((place, units, units))
+            undo.append((place, units))
             location = place.level.location
             for index, take in enumerate(takes):
                 if take.line_no == line_no and take.sku == sku and take.location == location:

@@ -11,6 +11,7 @@ from haat.domain.orders.events import Cut, OrderCancelled, OrderHeld, OrderLines
 from haat.domain.orders.order import STOPPABLE, TRANSITIONS, Order, OrderLine, VendorOrder
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact
+from haat.kernel.money import half_up
 
 HOLDS_MAX = 20
 NOTES_MAX = 500
@@ -66,7 +67,7 @@ def cut_of(line: OrderLine, quantity: int) -> Cut:
     """The last `quantity` of the units that are left of a line, with their own frozen discount and tax."""
     left = _left(line)
     discount = _running(line.unit_discounts, left) - _running(line.unit_discounts, left - quantity)
-    tax = _last(line.tax, left, quantity)
+    tax = _running_tax(line, left) - _running_tax(line, left - quantity)
     items = line.unit_price * quantity
     return Cut(line.line_no, quantity, items, discount, tax, items - discount + (tax if line.tax_added else 0))
 
@@ -116,11 +117,12 @@ def _stoppable(line: OrderLine) -> int:
     return sum(line.buckets.get(bucket, 0) for bucket in STOPPABLE)
 
 
-def _last(amount: int, units: int, quantity: int) -> int:
-    """What the last `quantity` of `units` carry of an amount that is spread evenly, the first units carrying the odd ones."""
-    whole, rest = divmod(amount, units)
-    kept = units - quantity
-    return amount - (kept * whole + min(rest, kept))
+def _running_tax(line: OrderLine, units: int) -> int:
+    """The tax of the first `units` units: in proportion to what was paid for them, so that a free unit carries none."""
+    paid = line.quantity * line.unit_price - _running(line.unit_discounts, line.quantity)
+    if paid <= 0:
+        return line.tax_sold if units else 0
+    return half_up(line.tax_sold * (units * line.unit_price - _running(line.unit_discounts, units)), paid)
 
 
 def _running(runs: tuple[tuple[int, int], ...], units: int) -> int:

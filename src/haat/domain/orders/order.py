@@ -18,7 +18,6 @@ from haat.domain.orders.events import (
     Claim,
     Customer,
     Cut,
-    Line,
     OrderCancelled,
     OrderCreated,
     OrderHeld,
@@ -66,7 +65,7 @@ class Hold(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class OrderLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line now. Amounts are of what is left of it; `quantity` stays what was ordered."""
+    """A line now. Amounts are of what is left of it; `quantity`, `tax_sold` and `vendor_funded` stay what they were at the sale."""
 
     line_no: int
     sku: str
@@ -86,6 +85,7 @@ class OrderLine(msgspec.Struct, frozen=True, omit_defaults=True):
     unit_discounts: tuple[tuple[int, int], ...] = ()
     vendor_funded: int = 0
     weight_g: int = 0
+    tax_sold: int = 0
 
 
 class VendorOrder(msgspec.Struct, frozen=True, gc=False):
@@ -179,7 +179,7 @@ def _created(fact: OrderCreated, order_id: str, version: int, at: datetime) -> O
         OrderLine(
             line.line_no, line.sku, line.vendor, line.name, line.quantity, line.unit_price, line.discount, line.tax, line.total,
             {"open": line.quantity}, line.name_bn, line.tax_rate, line.tax_class, line.tax_added, line.list_price,
-            line.unit_discounts, line.vendor_funded, line.weight_g,
+            line.unit_discounts, line.vendor_funded, line.weight_g, line.tax,
         )  # fmt: skip
         for line in fact.lines
     )
@@ -226,7 +226,7 @@ def _with_buckets(line: OrderLine, buckets: dict[str, int]) -> OrderLine:
     return OrderLine(
         line.line_no, line.sku, line.vendor, line.name, line.quantity, line.unit_price, line.discount, line.tax, line.total,
         buckets, line.name_bn, line.tax_rate, line.tax_class, line.tax_added, line.list_price, line.unit_discounts,
-        line.vendor_funded, line.weight_g,
+        line.vendor_funded, line.weight_g, line.tax_sold,
     )  # fmt: skip
 
 
