@@ -24,6 +24,7 @@ class Front:
 
     def __init__(self, app: App, life: Callable[["Front"], AbstractAsyncContextManager[None]], *, requests_max: int) -> None:
         self._app = app
+        self.exact: dict[str, App] = {}  # paths without parameters, found without asking one route after the other
         self._life = life
         self._requests_max = requests_max
         self.in_flight = 0
@@ -53,7 +54,7 @@ class Front:
         scope["front"] = self
         self.in_flight += 1
         try:
-            await self._app(scope, receive, send)
+            await self.exact.get(scope["path"], self._app)(scope, receive, send)
         finally:
             self.in_flight -= 1
 

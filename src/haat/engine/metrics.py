@@ -4,8 +4,14 @@ Label children are resolved once and kept (`Route`, `Committer`, `Follower`), so
 not a lookup. Labels are words of our own making, never text from outside: the number of series stays bounded.
 """
 
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import accumulate
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 #: Seconds. Fine where the goals lie (5, 15, 25, 60 ms), coarse beyond.
@@ -16,10 +22,6 @@ BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 
-_requests = Counter("haat_requests", "Requests answered.", ["method", "route", "status"], registry=REGISTRY)
-_request_seconds = Histogram(
-    "haat_request_seconds", "From the request's head to its answer.", ["method", "route"], buckets=REQUEST_BUCKETS, registry=REGISTRY
-)
 _refusals = Counter("haat_refusals", "Requests refused, by the rule's code.", ["code"], registry=REGISTRY)
 _batch_size = Histogram("haat_batch_size", "Requests committed together.", ["committer"], buckets=BATCH_BUCKETS, registry=REGISTRY)
 _commit_seconds = Histogram(
@@ -35,21 +37,42 @@ _pool = Gauge("haat_pool_connections", "Database connections of this process.", 
 class Route:
     """The meter of one route template (`/v1/orders/{id}`, never the path that was asked for)."""
 
-    __slots__ = ("_by_status", "_observe", "method", "template")
+    __slots__ = ("buckets", "by_status", "method", "seconds", "template")
 
     def __init__(self, method: str, template: str) -> None:
         self.method = method
         self.template = template
-        self._observe = _request_seconds.labels(method, template).observe
-        self._by_status: dict[int, Counter] = {}
+        self.by_status: dict[int, int] = {}
+        self.buckets = [0] * (len(REQUEST_BUCKETS) + 1)
+        self.seconds = 0.0
 
     def answered(self, status: int, seconds: float) -> None:
-        """One request was answered."""
-        child = self._by_status.get(status)
-        if child is None:
-            child = self._by_status[status] = _requests.labels(self.method, self.template, str(status))
-        child.inc()
-        self._observe(seconds)
+        """One request was answered. Plain sums, a third of a microsecond; `_Requests` tells them when Prometheus asks."""
+        self.by_status[status] = self.by_status.get(status, 0) + 1
+        self.buckets[bisect_left(REQUEST_BUCKETS, seconds)] += 1
+        self.seconds += seconds
+
+
+class _Requests(Collector):
+    """What the routes have counted, in the words of Prometheus."""
+
+    def __init__(self) -> None:
+        self.routes: list[Route] = []
+
+    def collect(self) -> Iterator[Metric]:
+        answered = CounterMetricFamily("haat_requests", "Requests answered.", labels=["method", "route", "status"])
+        took = HistogramMetricFamily("haat_request_seconds", "From the request's head to its answer.", labels=["method", "route"])
+        for route in self.routes:
+            for status, count in sorted(route.by_status.items()):
+                answered.add_metric([route.method, route.template, str(status)], count)
+            bounds = [*(str(float(bound)) for bound in REQUEST_BUCKETS), "+Inf"]
+            took.add_metric([route.method, route.template], list(zip(bounds, accumulate(route.buckets), strict=True)), route.seconds)
+        yield answered
+        yield took
+
+
+_all_requests = _Requests()
+REGISTRY.register(_all_requests)
 
 
 class Committer:
@@ -88,7 +111,9 @@ class Follower:
 
 def route(method: str, template: str) -> Route:
     """The meter of a route; ask once when the route is built."""
-    return Route(method, template)
+    meter = Route(method, template)
+    _all_requests.routes.append(meter)
+    return meter
 
 
 def committer(name: str) -> Committer:

@@ -198,7 +198,7 @@ def _created(fact: OrderCreated, order_id: str, version: int, at: datetime) -> O
 
 
 def _payment_status(grand: int, payments: tuple[Payment, ...]) -> str:
-    paid = sum(p.amount for p in payments)
+    paid = sum([p.amount for p in payments]) if payments else 0
     if paid == 0:
         return "not_required" if grand == 0 else "awaiting"
     if paid < grand:
@@ -211,7 +211,7 @@ def _reserved(order: Order, fact: OrderStockReserved) -> tuple[OrderLine, ...]:
     for r in fact.reservations:
         if r.backordered:
             late[r.line_no] = max(late.get(r.line_no, 0), r.backordered)
-    return tuple(_with_buckets(line, _reserved_buckets(line.quantity, late.get(line.line_no, 0))) for line in order.lines)
+    return tuple([_with_buckets(line, _reserved_buckets(line.quantity, late.get(line.line_no, 0))) for line in order.lines])
 
 
 def _reserved_buckets(quantity: int, late: int) -> dict[str, int]:

@@ -60,6 +60,8 @@ class Gate:
         self._secrets = secrets
         self._keys: Keyed[people.Key] = Keyed({people.KIND}, people.cached_keys, size_max=BEARERS_MAX)
         memory.keep(self._keys)
+        self._lasting: dict[bytes, people.Principal] = {}  # by the header as it is sent: keys that neither end nor are counted
+        self._lasting_since = self._keys.generation
         self._limiter = limits.strategies.FixedWindowRateLimiter(limits.storage.MemoryStorage())
 
     async def enter(
@@ -67,10 +69,15 @@ class Gate:
     ) -> tuple[people.Principal | Guest | Shopper, Sequence[tuple[bytes, bytes]]]:
         """The principal behind the bearer, and headers for the answer. Raises Refused (unauthenticated, too_many)."""
         given = headers.get(b"authorization")
+        if self._lasting_since != self._keys.generation:
+            self._lasting.clear()
+            self._lasting_since = self._keys.generation
+        elif given in self._lasting:
+            return self._lasting[given], NO_HEADERS
         if given is not None and given[:7].lower() == b"bearer ":
             token = given[7:]
             if token.startswith(b"haat_"):
-                return await self._key(token)
+                return await self._key(given, token)
         else:  # a key never travels in an address, where logs and histories would keep it
             token = query.get("access_token", "").encode()
         if token.startswith(b"hgt_"):
@@ -83,7 +90,7 @@ class Gate:
                 return Shopper(cart_id), NO_HEADERS
         raise Refused("unauthenticated", "Send a valid key as «Authorization: Bearer …».", kind="unauthenticated")
 
-    async def _key(self, token: bytes) -> tuple[people.Principal, Sequence[tuple[bytes, bytes]]]:
+    async def _key(self, header: bytes, token: bytes) -> tuple[people.Principal, Sequence[tuple[bytes, bytes]]]:
         name = "key:" + hashlib.sha256(token).hexdigest()
         values = self._keys.values
         if name not in values:
@@ -93,6 +100,8 @@ class Gate:
             raise Refused("unauthenticated", "This key is not known.", kind="unauthenticated")
         principal = people.check_usable(key, now=self._clock.now())
         if key.rate_per_minute is None:
+            if key.expires_at is None and key.revoked_at is None and self._lasting_since == self._keys.generation:
+                self._lasting[header] = principal
             return principal, NO_HEADERS
         return principal, self._count(key)
 

@@ -57,7 +57,6 @@ class Prepared(msgspec.Struct):
     ids: Ids
     fingerprint: int
     claims: tuple[quotas.Claim, ...]
-    coupon_of: Mapping[str, str]
     demands: tuple[tuple[int, str, int], ...]
     at: datetime
     origin: Origin
@@ -166,8 +165,7 @@ def _prepared(
     demands = tuple([(n, sku, line.quantity * units) for n, line in enumerate(lines, 1) for sku, units in items[line.sku].demand])
     fingerprint = orders.fingerprint(basket.buyer, [(line.sku, line.quantity) for line in lines])
     prepared = Prepared(
-        request, basket, case, verdict, ids, fingerprint, claims, {c.key: c.coupon or c.promotion for c in quote_claims} if quote_claims else {},
-        demands, now, origin, key, cart,
+        request, basket, case, verdict, ids, fingerprint, claims, demands, now, origin, key, cart,
     )  # fmt: skip
     prepared.created = _created(prepared)
     return prepared
@@ -285,7 +283,8 @@ def _created(prepared: Prepared) -> events.OrderCreated:
             )
         )  # fmt: skip
     shares = [
-        events.Share(ids.vendor_order_ids[n], v.vendor, v.items, v.discount, v.shipping, v.tax, v.total) for n, v in enumerate(quote.vendors)
+        events.Share(ids.vendor_order_ids[n], v.vendor, v.items, v.discount, v.shipping, v.tax, v.total)
+        for n, v in enumerate(quote.vendors)
     ]
     t = quote.totals
     customer = request.customer
@@ -309,9 +308,9 @@ def _created(prepared: Prepared) -> events.OrderCreated:
         coupons=request.coupons,
         services=request.services,
         claims=tuple([events.Claim(c.key, c.amount) for c in prepared.claims]),
-        payments=() if external is None else tuple(
-            [events.Payment(p.method, p.amount, p.reference, p.installments) for p in external.payments]
-        ),
+        payments=()
+        if external is None
+        else tuple([events.Payment(p.method, p.amount, p.reference, p.installments) for p in external.payments]),
         external_id="" if external is None else external.id,
         external_status="" if external is None else external.status,
         placed_at=None if external is None else external.placed_at,
