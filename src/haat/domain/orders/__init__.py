@@ -17,12 +17,16 @@ from haat.domain.orders.projection import LINE_COLUMNS, ORDER_COLUMNS, VENDOR_CO
 from haat.domain.orders.queries import (
     PAGE_MAX,
     Filter,
+    StoredRows,
     VendorPart,
     basket_key,
     basket_keys,
     find,
+    page_ends,
+    placed_by_channel,
     read,
     recent_baskets,
+    stored_between,
     streams,
     vendor_part,
     vendor_parts,
@@ -46,7 +50,8 @@ from haat.kernel.facts import Recorded
 __all__ = [
     "BUCKETS", "LINE_COLUMNS", "ORDER_COLUMNS", "PAGE_MAX", "TRANSITIONS", "VENDOR_COLUMNS", "Address", "Block", "Case", "CaseLine",
     "Change", "Changed", "Entry", "Filter", "Hold", "NewOrder", "Note", "Order", "OrderLine", "Place", "Policy", "Recorded", "Rule", "Rules",
-    "Unresolved", "VendorOrder", "VendorPart", "Verdict", "basket_key", "basket_keys", "begin", "cancel", "cancelled_units", "change",
+    "StoredRows", "Unresolved", "VendorOrder", "VendorPart", "Verdict", "basket_key", "basket_keys", "begin", "cancel", "cancelled_units", "change",
     "compile_rules", "events", "evolve", "find", "fingerprint", "fold", "for_external", "geography", "hold", "line_rows", "note",
-    "order_row", "read", "recent_baskets", "record", "release", "streams", "timeline", "validate", "vendor_part", "vendor_parts", "vendor_rows",
+    "order_row", "page_ends", "placed_by_channel", "read", "recent_baskets", "record", "release", "stored_between", "streams",
+    "timeline", "validate", "vendor_part", "vendor_parts", "vendor_rows",
 ]  # fmt: skip

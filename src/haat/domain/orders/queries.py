@@ -87,6 +87,17 @@ async def find(tx: Tx, wanted: Filter, *, before: str | None, placed_after_id: s
     return [row[0] for row in rows]
 
 
+async def by_external_id(tx: Tx, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Ids of orders that stand under these (channel, the channel's own id)."""
+    rows = await tx.fetch(
+        """SELECT o.channel, o.external_id, o.id::text FROM unnest($1::text[], $2::text[]) AS t (channel, external_id)
+           JOIN orders AS o ON o.channel = t.channel AND o.external_id = t.external_id""",
+        [channel for channel, _ in names],
+        [external_id for _, external_id in names],
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
 async def vendor_part(tx: Tx, vendor_order_id: str) -> VendorPart | None:
     """Whose vendor order this is."""
     row = await tx.fetchrow("SELECT id::text, order_id::text, vendor, status FROM vendor_orders WHERE id = $1", vendor_order_id)

@@ -2,11 +2,12 @@
 
 import typer
 
-from haat.faces.cli import serving
+from haat.faces.cli import importing, rebuild, serving
 from haat.faces.cli.house import House
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Haat (হাট): the order platform.")
-serving.add_to(cli)
+for commands in (serving, importing, rebuild):
+    commands.add_to(cli)
 
 
 def main(house: House) -> None:
