@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
-from starlette.routing import Router
+from starlette.routing import Route, Router
 
 from haat.domain import orders, pricing
 from haat.domain.orders import events
@@ -32,9 +32,21 @@ from haat.engine.live import Live
 from haat.engine.settings import Settings
 from haat.faces import cli, worker
 from haat.faces.api import carts as carts_api
+from haat.faces.api import channels as channels_api
+from haat.faces.api import description as description_api
+from haat.faces.api import feed as feed_api
+from haat.faces.api import imports as imports_api
+from haat.faces.api import keys as keys_api
 from haat.faces.api import orders as orders_api
 from haat.faces.api import placing as placing_api
+from haat.faces.api import prices as prices_api
+from haat.faces.api import products as products_api
+from haat.faces.api import reorders as reorders_api
+from haat.faces.api import rules as rules_api
+from haat.faces.api import stock as stock_api
 from haat.faces.api import system as system_api
+from haat.faces.api import vendor_orders as vendor_orders_api
+from haat.faces.api import vendors as vendors_api
 from haat.faces.api.gate import Gate, guest_secrets
 from haat.faces.api.shop import Shop
 from haat.flows.changing import Changes
@@ -107,7 +119,12 @@ async def open_parts(chosen: Settings, dsn: str, *, clock: Clock | None = None) 
 
 def endpoints(shop: Shop) -> list[web.Endpoint]:
     """Every operation of the API, the busiest first."""
-    return [*placing_api.endpoints(shop), *orders_api.endpoints(shop), *carts_api.endpoints(shop), *system_api.endpoints(shop)]
+    resources = (
+        placing_api, orders_api, carts_api, system_api, reorders_api, vendor_orders_api, products_api, imports_api, stock_api, vendors_api,
+        channels_api, prices_api, rules_api, keys_api, feed_api,
+    )  # fmt: skip
+    said = [endpoint for resource in resources for endpoint in resource.endpoints(shop)]
+    return [*said, *description_api.endpoints(said, shop.settings.public_url)]
 
 
 def followers(parts: Parts) -> Sequence[Follower]:
@@ -135,6 +152,7 @@ def application(chosen: Settings, dsn: str) -> Front:
             await parts.memory.start()
             parts.shop.live.start()
             router.routes.extend(web.routes(endpoints(parts.shop), gate))
+            front.exact = {route.path: route.app for route in router.routes if isinstance(route, Route) and "{" not in route.path}
             front.ready, front.on_drain = parts.database.ping, parts.shop.live.stop
             memory_tuning.settle()
             try:

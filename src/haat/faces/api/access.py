@@ -18,6 +18,8 @@ ALL = frozenset({"admin", "channel", "customer", "guest"})
 STAFF = frozenset({"admin"})
 SELLERS = frozenset({"admin", "vendor"})
 BUYERS = frozenset({"admin", "channel", "customer"})
+READERS = SELLERS | BUYERS
+OPERATORS = SELLERS | frozenset({"channel"})
 
 
 def may_see(principal: Any, order: orders.Order) -> bool:
@@ -41,7 +43,9 @@ def seen_by(principal: Any, order: orders.Order) -> orders.Order:
         raise unknown()
     if principal.role == "admin":
         return order
-    return msgspec.structs.replace(order, notes=tuple(n for n in order.notes if n.audience == "customer"), claims=(), basket=0)
+    if not order.notes and not order.claims:
+        return order
+    return msgspec.structs.replace(order, notes=tuple(n for n in order.notes if n.audience == "customer"), claims=())
 
 
 def unknown() -> Refused:

@@ -3,22 +3,21 @@
 import uuid
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from haat.domain import orders, people
 from haat.engine.web import Answer, Call, Endpoint
-from haat.faces.api import access, examples
+from haat.faces.api import access, conditions, examples
+from haat.faces.api.conditions import Instant
 from haat.faces.api.paging import CURSOR, Page, page_headers
 from haat.faces.api.shop import Shop
 from haat.kernel import ids
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact, Origin
 from haat.kernel.time import unix_ms
-
-Instant = datetime
 
 
 class OrdersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,7 +90,7 @@ class RecordedView(msgspec.Struct, frozen=True):
     actor: str
     cause: str
     trace: str
-    data: Fact
+    data: Any
 
 
 class Events(msgspec.Struct, frozen=True):
@@ -157,10 +156,9 @@ class _Desk:
 
     async def one(self, call: Call) -> Answer:
         order = await self._order(call, until=call.query.at)
-        etag = b'"%d"' % order.version
-        if call.headers.get(b"if-none-match") == etag:
-            return Answer(304, headers=[(b"etag", etag)])
-        return Answer(200, order, [(b"etag", etag)])
+        if conditions.unchanged(call, order.version):
+            return Answer(304, headers=[conditions.etag(order.version)])
+        return Answer(200, order, [conditions.etag(order.version)])
 
     async def many(self, call: Call) -> Answer:
         asked: OrdersQuery = call.query
@@ -180,7 +178,7 @@ class _Desk:
         )
         if principal.role == "channel" and asked.channel not in (None, principal.subject):
             raise Refused("other_channel", "A channel sees its own orders only.", kind="forbidden")
-        floor = None if asked.placed_after is None else ids.uuid7_floor(unix_ms(_aware(asked.placed_after)))
+        floor = None if asked.placed_after is None else ids.uuid7_floor(unix_ms(conditions.kept(asked.placed_after)))
         async with shop.database.reading() as tx:
             if asked.q is not None:
                 found = await shop.search(tx, asked.q, wanted, asked.cursor, floor, asked.limit + 1)
@@ -189,7 +187,7 @@ class _Desk:
             known = await orders.read(shop.journal, tx, found[: asked.limit])
         data = [access.seen_by(principal, known[i]) for i in found[: asked.limit] if i in known and access.may_see(principal, known[i])]
         page = Page.of(found, asked.limit)
-        return Answer(200, OrderPage(data, page), page_headers(page))
+        return Answer(200, OrderPage(data, page), page_headers(page, asked))
 
     async def events(self, call: Call) -> Answer:
         stream = await self._stream(call)
@@ -230,7 +228,7 @@ class _Desk:
         hold_id = self._shop.draw.uuid()
         return await self._change(
             call,
-            lambda o: orders.hold(o, hold_id=hold_id, kind=asked.kind, reason=asked.reason, detail=asked.detail, until=_aware(asked.until)),
+            lambda o: orders.hold(o, hold_id=hold_id, kind=asked.kind, reason=asked.reason, detail=asked.detail, until=conditions.kept(asked.until)),
             201,
         )
 
@@ -245,14 +243,14 @@ class _Desk:
     async def _change(self, call: Call, decide: Callable[[orders.Order], tuple[Fact, ...]], status: int) -> Answer:
         order = await self._order(call)
         origin = Origin(call.principal.actor, "api", call.trace)
-        changed = await self._shop.changing.submit(orders.Change(order.id, decide, self._shop.clock.now(), origin, _if_match(call)))
+        changed = await self._shop.changing.submit(orders.Change(order.id, decide, self._shop.clock.now(), origin, conditions.expected(call)))
         after = access.seen_by(call.principal, changed.after)
-        return Answer(status, after, [(b"etag", b'"%d"' % after.version), (b"location", b"/v1/orders/" + after.id.encode())])
+        return Answer(status, after, [conditions.etag(after.version), (b"location", b"/v1/orders/" + after.id.encode())])
 
     async def _order(self, call: Call, *, until: datetime | None = None) -> orders.Order:
         order_id = order_id_in(call)
         async with self._shop.database.reading() as tx:
-            found = await orders.read(self._shop.journal, tx, [order_id], until=_aware(until))
+            found = await orders.read(self._shop.journal, tx, [order_id], until=conditions.kept(until))
         if order_id not in found:
             raise access.unknown()
         return access.seen_by(call.principal, found[order_id])
@@ -275,16 +273,6 @@ def order_id_in(call: Call, name: str = "id") -> str:
         raise access.unknown() from None
 
 
-def _if_match(call: Call) -> int | None:
-    given = call.header(b"if-match")
-    if given is None or given == "*":
-        return None
-    bare = given.strip().removeprefix("W/").strip('"')
-    if not bare.isdigit() or len(bare) > 9:
-        raise Refused("stale", "If-Match names no version of this order.", kind="stale")
-    return int(bare)
-
-
 def _phone(typed: str | None) -> str | None:
     return None if typed is None else people.phone.e164(typed) or "unknown"
 
@@ -294,9 +282,3 @@ def _serial(shop: Shop, number: str | None) -> int | None:
         return None
     serial = shop.serial_of(number)
     return -1 if serial is None else serial
-
-
-def _aware(instant: Instant | None) -> datetime | None:
-    if instant is not None and instant.tzinfo is None:
-        raise Refused("invalid_parameter", "An instant needs an offset.", kind="malformed")
-    return instant
