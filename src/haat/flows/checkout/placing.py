@@ -38,11 +38,20 @@ class _Known(msgspec.Struct):
     """What the transaction found out, and what it has decided so far."""
 
     settled: Mapping[tuple[str, str], idempotency.Settled]
-    standing: Mapping[str, orders.Order]
+    sold: dict[tuple[str, str], str]  # (channel, its own id) of external orders -> our id
+    standing: dict[str, orders.Order]
     baskets: dict[int, str]
     used: dict[str, int]
     levels: inventory.Levels
-    holds: Mapping[str, Sequence[inventory.Reservation]]
+    holds: dict[str, list[inventory.Reservation]]
+
+
+class _MoreLimits(Exception):
+    """A repriced basket counts against limits that are not locked yet."""
+
+    def __init__(self, claims: Sequence[quotas.Claim]) -> None:
+        super().__init__()
+        self.claims = claims
 
 
 class _Written(msgspec.Struct):
@@ -86,8 +95,16 @@ class Desk:
 
     async def decide(self, tx: Tx, asks: Sequence[Prepared]) -> list[Placed | Exception]:
         """Decide and write within the caller's transaction, which has locked nothing that comes after limits."""
+        limits: list[quotas.Claim] = []
+        while True:
+            try:
+                return await self._decide(tx, asks, limits)
+            except _MoreLimits as more:  # nothing is written yet: lock them, too, and decide anew
+                limits.extend(more.claims)
+
+    async def _decide(self, tx: Tx, asks: Sequence[Prepared], limits: Sequence[quotas.Claim]) -> list[Placed | Exception]:
         now = self._clock.now()
-        known = await self._find_out(tx, asks, now)
+        known = await self._find_out(tx, asks, limits, now)
         written = _Written()
         answers: list[Placed | Exception] = []
         by_key: dict[tuple[str, str], tuple[bytes, Placed]] = {}
@@ -99,15 +116,20 @@ class Desk:
                 continue
             if ask.key is not None and not answer.replayed:
                 by_key[ask.key.scope, ask.key.key] = (ask.key.fingerprint, answer)
+            if ask.request.external is not None:
+                known.sold[ask.request.channel, ask.request.external.id] = answer.order.id
+                known.standing[answer.order.id] = answer.order
             answers.append(answer)
         if written.news:
             await self._write(tx, written, known, now)
         return answers
 
-    async def _find_out(self, tx: Tx, asks: Sequence[Prepared], now: datetime) -> _Known:
+    async def _find_out(self, tx: Tx, asks: Sequence[Prepared], limits: Sequence[quotas.Claim], now: datetime) -> _Known:
         settled = await idempotency.find(tx, [ask.key for ask in asks if ask.key is not None])
-        subjects = {s.subject for s in settled.values()} | {ask.ids.order_id for ask in asks if ask.attempted}
-        standing = {}
+        externals = [(ask.request.channel, ask.request.external.id) for ask in asks if ask.request.external is not None]
+        sold = await orders.by_external_id(tx, externals) if externals else {}
+        subjects = {s.subject for s in settled.values()} | {ask.ids.order_id for ask in asks if ask.attempted} | set(sold.values())
+        standing: dict[str, orders.Order] = {}
         if subjects:
             for order_id, stream in (await orders.streams(self._journal, tx, sorted(subjects))).items():
                 first = stream[0].position >> 16
@@ -117,7 +139,7 @@ class Desk:
         window_s = self._market.policy.duplicate_window_s
         keys = [k for ask in asks if ask.request.external is None for k in orders.basket_keys(ask.fingerprint, now, window_s)]
         baskets = await orders.recent_baskets(tx, keys, now=now, window_s=window_s) if keys else {}
-        claims = [claim for ask in asks for claim in ask.claims]
+        claims = [*limits, *[claim for ask in asks for claim in ask.claims]]
         used = await quotas.lock(tx, claims) if claims else {}
         carts = [ask.cart for ask in asks if ask.cart is not None]
         holds: dict[str, list[inventory.Reservation]] = {}
@@ -126,33 +148,36 @@ class Desk:
                 holds.setdefault(reservation.owner, []).append(reservation)
         skus = sorted({sku for ask in asks for _, sku, _ in ask.demands} | {r.sku for rs in holds.values() for r in rs})
         levels = inventory.Levels(await inventory.lock_levels(tx, skus), self._market.parties.places)
-        return _Known(settled, standing, baskets, used, levels, holds)
+        return _Known(settled, sold, standing, baskets, used, levels, holds)
 
     def _replay(self, ask: Prepared, known: _Known, by_key: Mapping[tuple[str, str], tuple[bytes, Placed]]) -> Placed | None:
         if ask.attempted and ask.ids.order_id in known.standing:
             return Placed(known.standing[ask.ids.order_id])
-        if ask.key is None:
-            return None
-        name = (ask.key.scope, ask.key.key)
-        settled = known.settled.get(name)
-        if settled is not None:
-            _same_request(ask.key.fingerprint, settled.fingerprint)
-            return Placed(known.standing[settled.subject], replayed=True)
-        if name in by_key:
-            fingerprint, placed = by_key[name]
-            _same_request(ask.key.fingerprint, fingerprint)
-            return Placed(placed.order, replayed=True)
+        if ask.key is not None:
+            name = (ask.key.scope, ask.key.key)
+            settled = known.settled.get(name)
+            if settled is not None:
+                _same_request(ask.key.fingerprint, settled.fingerprint)
+                return Placed(known.standing[settled.subject], replayed=True)
+            if name in by_key:
+                fingerprint, placed = by_key[name]
+                _same_request(ask.key.fingerprint, fingerprint)
+                return Placed(placed.order, replayed=True)
+        external = ask.request.external
+        if external is not None and (ask.request.channel, external.id) in known.sold:
+            return Placed(known.standing[known.sold[ask.request.channel, external.id]], replayed=True)
         return None
 
     def _admit(self, ask: Prepared, known: _Known, written: _Written, now: datetime) -> Placed:
+        if ask.claims:
+            ask = self._claim(ask, known, now)
         verdict = ask.verdict
         duplicate_of = known.baskets.get(ask.fingerprint) if ask.request.external is None else None
         if duplicate_of is not None:
             verdict = preparing.judged_again(ask, self._market, duplicate_of)
             if verdict.refusals:
+                _unclaim(ask, known)
                 raise preparing.refusal(verdict)
-        if ask.claims:
-            ask = self._claim(ask, known, now)
         if ask.cart is not None:
             for r in known.holds.get(ask.cart, ()):
                 known.levels.give_back(r.sku, r.location, r.held)
@@ -173,7 +198,7 @@ class Desk:
             written.used[claim.key] = written.used.get(claim.key, 0) + claim.amount
         if ask.cart is not None:
             written.freed.extend(
-                inventory.Release(r.owner, r.line_no, r.sku, r.location, r.held, r.backordered) for r in known.holds.get(ask.cart, ())
+                inventory.Release(r.owner, r.line_no, r.sku, r.location, r.held, r.backordered) for r in known.holds.pop(ask.cart, ())
             )
         if ask.request.external is None:
             known.baskets[ask.fingerprint] = order.number
@@ -192,11 +217,12 @@ class Desk:
                 raise Refused("coupon_used_up", f"The coupon {quoted.coupon} is used up.", kind="conflict", coupon=quoted.coupon)
             without |= {quoted.promotion}
             ask = preparing.again_without(ask, self._market, without, now)
+            if more := [claim for claim in ask.claims if claim.key not in known.used]:
+                raise _MoreLimits(more)
         return ask
 
     def _undo(self, ask: Prepared, known: _Known) -> None:
-        for claim in ask.claims:
-            known.used[claim.key] -= claim.amount
+        _unclaim(ask, known)
         if ask.cart is not None:
             for r in known.holds.get(ask.cart, ()):
                 known.levels.give_back(r.sku, r.location, -r.held)
@@ -213,6 +239,11 @@ class Desk:
             await quotas.record(tx, written.used)
         keyed = [(p.key, p.ids.order_id) for p in written.prepared if p.key is not None]
         await idempotency.settle(tx, [key for key, _ in keyed], [subject for _, subject in keyed], now)
+
+
+def _unclaim(ask: Prepared, known: _Known) -> None:
+    for claim in ask.claims:
+        known.used[claim.key] -= claim.amount
 
 
 def out_of_stock(ask: Prepared, shorts: Sequence[inventory.Short]) -> Refused:
