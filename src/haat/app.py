@@ -50,7 +50,7 @@ from haat.faces.api import vendors as vendors_api
 from haat.faces.api.gate import Gate, guest_secrets
 from haat.faces.api.shop import Shop
 from haat.flows.changing import Changes
-from haat.flows.checkout import Carting, Desk, Market, Till
+from haat.flows.checkout import Carting, Desk, Looking, Market, Till
 from haat.insight import search
 
 
@@ -91,9 +91,10 @@ async def open_parts(chosen: Settings, dsn: str, *, clock: Clock | None = None) 
         base = await journal.position_base(tx)
     ledger = Journal(events.decode, position_base=base)
     draw = await Draw.open(clock, database)
-    lanes = [Lane(dsn, f"haat {work}") for work in ("placing", "changing", "carting", "completing")]
+    lanes = [Lane(dsn, f"haat {work}") for work in ("placing", "changing", "carting", "completing", "looking")]
     desk, changes = Desk(lanes[0], ledger, market, clock), Changes(lanes[1], ledger, clock)
     carting, till = Carting(lanes[2], market, clock, draw), Till(lanes[3], desk, ledger, clock)
+    looking = Looking(lanes[4], market, clock)
     secrets = guest_secrets(secret_of(chosen))
     shop = Shop(
         chosen, database, clock, draw, ledger, market,
@@ -102,9 +103,10 @@ async def open_parts(chosen: Settings, dsn: str, *, clock: Clock | None = None) 
         Live(database, ledger), secrets[0], search.find, kinds,
         Committer("carting", carting.apply, batch_max=chosen.batch_max, queue_max=chosen.queue_max),
         Committer("completing", till.complete, batch_max=chosen.batch_max, queue_max=chosen.queue_max),
+        Committer("looking", looking.look, batch_max=chosen.batch_max, queue_max=chosen.queue_max),
     )  # fmt: skip
     parts = Parts(chosen, database, memory, clock, draw, ledger, market, shop, secrets, lanes)
-    committers = (shop.carting, shop.completing, shop.placing, shop.changing)
+    committers = (shop.looking, shop.carting, shop.completing, shop.placing, shop.changing)
     for committer in committers:
         committer.start()
     try:

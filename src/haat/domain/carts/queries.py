@@ -10,10 +10,11 @@ from haat.engine.database import Tx
 decode = msgspec.json.Decoder(Cart).decode
 
 
-async def read(tx: Tx, cart_id: str) -> Cart | None:
-    """A cart as it stands now."""
-    content = await tx.fetchval("SELECT content FROM carts WHERE id = $1::uuid", cart_id)
-    return None if content is None else decode(content)
+async def read(tx: Tx, ids: Collection[str]) -> dict[str, Cart]:
+    """These carts as they stand now. Unknown ids are left out."""
+    rows = await tx.fetch("SELECT content FROM carts WHERE id = ANY ($1::uuid[])", list(ids))
+    found = [decode(row[0]) for row in rows]
+    return {cart.id: cart for cart in found}
 
 
 async def open_of(tx: Tx, whose: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:

@@ -13,7 +13,7 @@ from haat.engine.draw import Draw
 from haat.engine.journal import Journal
 from haat.engine.live import Live
 from haat.engine.settings import Settings
-from haat.flows.checkout import Carted, CartWish, Completion, Market, Placed, Prepared
+from haat.flows.checkout import Carted, CartWish, Completion, Glance, Market, Placed, Prepared
 from haat.kernel import ids
 
 GUEST_TOKEN_DAYS = 30
@@ -38,6 +38,7 @@ class Shop(msgspec.Struct):
     promotions: pricing.Kinds
     carting: Committer[CartWish, Carted]
     completing: Committer[Completion, Placed]
+    looking: Committer[Glance, Carted | None]
 
     def serial_of(self, number: str) -> int | None:
         """The serial behind an order number as somebody typed it; None where it is mistyped."""

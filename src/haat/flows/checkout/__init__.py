@@ -7,7 +7,7 @@ cart: `Carting` decides what is wished of carts, `Till` makes each of them one o
 
 from haat.flows.checkout.cart_holds import HOLD_MINUTES
 from haat.flows.checkout.cart_pricing import Priced, bounds_of, order_of, price_cart
-from haat.flows.checkout.carting import Carted, Carting, CartWish, look
+from haat.flows.checkout.carting import Carted, Carting, CartWish, Glance, Looking
 from haat.flows.checkout.completing import Completion, Till
 from haat.flows.checkout.market import Item, Market, Parties
 from haat.flows.checkout.placing import Desk, Placed
@@ -33,8 +33,10 @@ __all__ = [
     "CustomerRequest",
     "Desk",
     "External",
+    "Glance",
     "Item",
     "LineRequest",
+    "Looking",
     "Market",
     "Parties",
     "PaymentRecord",
@@ -45,7 +47,6 @@ __all__ = [
     "QuoteRequest",
     "Till",
     "bounds_of",
-    "look",
     "order_of",
     "prepare",
     "price",

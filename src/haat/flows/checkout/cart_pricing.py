@@ -78,7 +78,7 @@ def sold(item: Item | None) -> Item | None:
 
 def components(skus: Iterable[str], market: Market) -> list[str]:
     """The SKUs whose stock serves these, kits taken apart, in order."""
-    found = set()
+    found: set[str] = set()
     for sku in skus:
         item = market.item(sku)
         if item is not None:
@@ -86,15 +86,16 @@ def components(skus: Iterable[str], market: Market) -> list[str]:
     return sorted(found)
 
 
-def available(cart: carts.Cart, levels: Sequence[inventory.Level], market: Market, now: datetime) -> dict[str, int]:
-    """Units of each line that this cart could have: free in its channel, still permitted beyond, and what is held for it."""
-    units: dict[str, int] = {}
-    places = market.parties.places
+def by_sku(levels: Sequence[inventory.Level]) -> dict[str, list[inventory.Level]]:
+    """Levels by SKU."""
+    found: dict[str, list[inventory.Level]] = {}
     for level in levels:
-        if level.location in places:
-            left = level.on_hand - level.reserved
-            late = max(level.backorder_limit + min(left, 0), 0)
-            units[level.sku] = units.get(level.sku, 0) + level.free(cart.channel) + late
+        found.setdefault(level.sku, []).append(level)
+    return found
+
+
+def available(cart: carts.Cart, stock: Mapping[str, Sequence[inventory.Level]], market: Market, now: datetime) -> dict[str, int]:
+    """Units of each line that this cart could have: free in its channel, still permitted beyond, and what is held for it."""
     held = cart.hold is not None and cart.hold.until > now
     found: dict[str, int] = {}
     for line in cart.lines:
@@ -102,9 +103,18 @@ def available(cart: carts.Cart, levels: Sequence[inventory.Level], market: Marke
         if item is None:
             found[line.sku] = 0
         else:
-            own = line.quantity if held else 0
-            found[line.sku] = own + min(units.get(part, 0) // each for part, each in item.demand)
+            free = min([_free(stock.get(part, ()), cart.channel, market) // each for part, each in item.demand])
+            found[line.sku] = free + line.quantity if held else free
     return found
+
+
+def _free(levels: Sequence[inventory.Level], channel: str, market: Market) -> int:
+    units = 0
+    places = market.parties.places
+    for level in levels:
+        if level.location in places:
+            units += level.free(channel) + max(level.backorder_limit + min(level.on_hand - level.reserved, 0), 0)
+    return units
 
 
 def _customer(cart: carts.Cart) -> CustomerRequest:

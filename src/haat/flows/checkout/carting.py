@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from haat.domain import carts, inventory, pricing
 from haat.engine.clock import Clock
-from haat.engine.database import Database, Lane, Tx
+from haat.engine.database import Lane, Tx
 from haat.engine.draw import Draw
 from haat.flows.checkout import cart_pricing
 from haat.flows.checkout.cart_holds import Holding
@@ -64,7 +64,7 @@ class _Known(msgspec.Struct):
     claimed: dict[tuple[str, str], str]
     coupons: Mapping[str, pricing.Coupon] = NO_COUPONS
     holding: Holding | None = None
-    levels: Sequence[inventory.Level] = ()
+    stock: Mapping[str, Sequence[inventory.Level]] = {}
     fresh: dict[str, carts.Cart] = {}
     changed: dict[str, carts.Cart] = {}
 
@@ -126,7 +126,7 @@ class Carting:
         stocked = [wish for wish in wishes if wish.stocked]
         if stocked:
             looked = _skus(stocked, known.standing)
-            known.levels = await inventory.levels(tx, cart_pricing.components(looked, self._market))
+            known.stock = cart_pricing.by_sku(await inventory.levels(tx, cart_pricing.components(looked, self._market)))
         concerned = {w.touches[0] for w in wishes if w.take_hold}.union(c.id for c in known.standing.values() if c.hold is not None)
         if concerned:
             known.holding = await self._holding(tx, [w for w in wishes if not concerned.isdisjoint(w.touches)], known.standing)
@@ -159,7 +159,7 @@ class Carting:
             cart, ended = known.holding.settle(main, cart, take=wish.take_hold, now=known.now)
             if ended:
                 told = [*told, carts.Change("hold_ended")]
-        available = cart_pricing.available(cart, known.levels, self._market, known.now) if wish.stocked else None
+        available = cart_pricing.available(cart, known.stock, self._market, known.now) if wish.stocked else None
         priced, told = self._look(cart, known, told, available)
         cart = carts.seen(cart, priced.prices, priced.coupons)
         cart = self._keep(main, cart, known)
@@ -190,23 +190,48 @@ class Carting:
         return after
 
 
-async def look(database: Database, market: Market, cart_id: str, now: datetime) -> Carted | None:
-    """A cart as it stands, priced now, with what changed since its buyer last wrote to it. Writes nothing."""
-    async with database.reading() as tx:
-        cart = await carts.read(tx, cart_id)
+class Glance(msgspec.Struct, frozen=True):
+    """A cart to be looked at. `stocked`: with what there is of each line."""
+
+    cart_id: str
+    stocked: bool = True
+
+
+class Looking:
+    """Reads carts for one process, those asked for at the same moment in one question. `look` is what its committer runs."""
+
+    def __init__(self, lane: Lane, market: Market, clock: Clock) -> None:
+        self._lane = lane
+        self._market = market
+        self._clock = clock
+
+    async def look(self, glances: Sequence[Glance]) -> Sequence[Carted | None]:
+        """Each cart as it stands, priced now, with what changed since its buyer last wrote to it; None where there is none."""
+        tx = await self._lane.connection()
+        market = self._market
+        found = await carts.read(tx, {glance.cart_id for glance in glances})
+        skus = {line.sku for cart in found.values() for line in cart.lines}
+        await market.know(skus)
+        stocked = {glance.cart_id for glance in glances if glance.stocked}
+        looked = {line.sku for cart in found.values() if cart.id in stocked and cart.open for line in cart.lines}
+        stock = cart_pricing.by_sku(await inventory.levels(tx, cart_pricing.components(looked, market))) if looked else {}
+        codes = sorted({coupon.code for cart in found.values() for coupon in cart.coupons})
+        coupons = await pricing.load_coupons(tx, codes) if codes else NO_COUPONS
+        await market.know(skus)
+        return [self._seen(found.get(glance.cart_id), stock if glance.stocked else None, coupons) for glance in glances]
+
+    def _seen(
+        self, cart: carts.Cart | None, stock: Mapping[str, Sequence[inventory.Level]] | None, coupons: Mapping[str, pricing.Coupon]
+    ) -> Carted | None:
         if cart is None:
             return None
-        skus = [line.sku for line in cart.lines]
-        await market.know(skus)
-        levels = await inventory.levels(tx, cart_pricing.components(skus, market)) if cart.open and skus else ()
-        coupons = await pricing.load_coupons(tx, [c.code for c in cart.coupons]) if cart.coupons else NO_COUPONS
-    await market.know(skus)
-    available = cart_pricing.available(cart, levels, market, now)
-    priced = cart_pricing.price_cart(cart, market, now, coupons)
-    told = carts.changes(cart, priced.prices, priced.coupons, available) if cart.open else ()
-    if cart.hold is not None and cart.hold.until <= now:
-        told = (*told, carts.Change("hold_ended"))
-    return Carted(cart, priced, told, available)
+        now = self._clock.now()
+        available = None if stock is None or not cart.open else cart_pricing.available(cart, stock, self._market, now)
+        priced = cart_pricing.price_cart(cart, self._market, now, coupons)
+        told = carts.changes(cart, priced.prices, priced.coupons, available) if cart.open else ()
+        if cart.hold is not None and cart.hold.until <= now:
+            told = (*told, carts.Change("hold_ended"))
+        return Carted(cart, priced, told, available)
 
 
 async def roll_back(lane: Lane, transaction: object) -> None:
