@@ -133,5 +133,6 @@ UPDATE vendor_orders SET status = t.status, items = t.items, discount = t.discou
 FROM unnest($20::uuid[], $21::text[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[])
   AS t (id, status, items, discount, shipping, tax, total)
 WHERE vendor_orders.id = t.id
-  AND (vendor_orders.status, vendor_orders.total, vendor_orders.tax) IS DISTINCT FROM (t.status, t.total, t.tax)
+  AND (vendor_orders.status, vendor_orders.items, vendor_orders.discount, vendor_orders.shipping, vendor_orders.tax, vendor_orders.total)
+    IS DISTINCT FROM (t.status, t.items, t.discount, t.shipping, t.tax, t.total)
 """
