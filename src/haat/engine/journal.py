@@ -131,6 +131,11 @@ class Journal:
         """The facts of all orders with `after` < id ≤ `until` (None: no bound), each order's by version."""
         return self._by_order(await tx.fetch(_STREAMS_BETWEEN, after, until))
 
+    async def firsts(self, tx: Tx, order_ids: Sequence[str]) -> list[Recorded]:
+        """The first fact of each of these orders."""
+        rows = await tx.fetch(_FIRSTS, order_ids)
+        return [Recorded(r[0], r[1], r[2], r[3], r[4], r[5], r[6], self._decode(r[7])) for r in rows]
+
     async def after(self, tx: Tx, position: int, limit: int) -> list[RawFact]:
         """The next facts of the global order, up to the horizon. Never misses one, never shows one that may yet roll back."""
         rows = await tx.fetch(_AFTER, position, limit, self._base)
@@ -179,6 +184,11 @@ _STREAMS_BETWEEN = """
 SELECT position, order_id::text, version, at, actor, cause, trace, data FROM order_events
 WHERE ($1::uuid IS NULL OR order_id > $1) AND ($2::uuid IS NULL OR order_id <= $2)
 ORDER BY order_id, version
+"""
+
+_FIRSTS = """
+SELECT position, order_id::text, version, at, actor, cause, trace, data FROM order_events
+WHERE order_id = ANY ($1::uuid[]) AND version = 1
 """
 
 _AFTER = """

@@ -6,6 +6,7 @@ somebody's hand in the database; either way the facts are right, and the rows ca
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 
@@ -77,7 +78,7 @@ async def stock(tx: Tx) -> list[Difference]:
     ]
 
 
-Row = tuple[object, ...]
+Row = tuple[Any, ...]
 
 
 def _vendor(row: Row) -> str:

@@ -5,9 +5,11 @@ A list is two steps: the ids from the rows, newest first and after the cursor, t
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
+from haat.domain.orders.events import OrderCreated
 from haat.domain.orders.order import Order, fold
 from haat.engine.arrays import ints
 from haat.engine.database import Tx
@@ -35,9 +37,9 @@ class Filter(msgspec.Struct, frozen=True):
 class StoredRows(msgspec.Struct):
     """The rows of one order as they stand, in the shapes of `order_row`, `line_rows` and `vendor_rows` (these two sorted)."""
 
-    order: tuple[object, ...] | None = None
-    lines: list[tuple[object, ...]] = []
-    vendors: list[tuple[object, ...]] = []
+    order: tuple[Any, ...] | None = None
+    lines: list[tuple[Any, ...]] = []
+    vendors: list[tuple[Any, ...]] = []
 
 
 class VendorPart(msgspec.Struct, frozen=True):
@@ -150,6 +152,12 @@ async def placed_by_channel(tx: Tx, channel: str, external_ids: Sequence[str]) -
         "SELECT external_id, id::text FROM orders WHERE channel = $1 AND external_id = ANY ($2::text[])", channel, list(external_ids)
     )
     return dict(rows)
+
+
+async def created(journal: Journal, tx: Tx, order_ids: Sequence[str]) -> dict[str, OrderCreated]:
+    """How these orders began, without what happened to them later."""
+    firsts = await journal.firsts(tx, order_ids)
+    return {recorded.order_id: recorded.fact for recorded in firsts if isinstance(recorded.fact, OrderCreated)}
 
 
 async def page_ends(tx: Tx, size: int) -> list[str]:
