@@ -72,7 +72,7 @@ async def movements(tx: Tx, sku: str, *, before: str | None = None, limit: int =
     """What changed a SKU's stock, newest first."""
     rows = await tx.fetch(
         """SELECT id::text, sku, location, quantity, reason, reference, actor, at, on_hand_after FROM stock_movements
-           WHERE sku = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3""",
+           WHERE sku = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY stock_movements.id DESC LIMIT $3""",
         sku,
         before,
         limit,

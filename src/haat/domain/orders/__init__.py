@@ -25,7 +25,6 @@ from haat.domain.orders.queries import (
     created,
     find,
     page_ends,
-    placed_by_channel,
     read,
     recent_baskets,
     stored_between,
@@ -51,9 +50,9 @@ from haat.kernel.facts import Recorded
 
 __all__ = [
     "BUCKETS", "LINE_COLUMNS", "ORDER_COLUMNS", "PAGE_MAX", "TRANSITIONS", "VENDOR_COLUMNS", "Address", "Block", "Case", "CaseLine",
-    "Change", "Changed", "Entry", "Filter", "Hold", "NewOrder", "Note", "Order", "OrderLine", "Place", "Policy", "Recorded", "Rule", "Rules",
-    "StoredRows", "Unresolved", "VendorOrder", "VendorPart", "Verdict", "basket_key", "basket_keys", "begin", "by_external_id", "cancel", "cancelled_units",
-    "change", "compile_rules", "created", "events", "evolve", "find", "fingerprint", "fold", "for_external", "geography", "hold", "line_rows",
-    "note", "order_row", "page_ends", "placed_by_channel", "read", "recent_baskets", "record", "release", "stored_between", "streams",
-    "timeline", "validate", "vendor_part", "vendor_parts", "vendor_rows",
+    "Change", "Changed", "Entry", "Filter", "Hold", "NewOrder", "Note", "Order", "OrderLine", "Place", "Policy", "Recorded", "Rule",
+    "Rules", "StoredRows", "Unresolved", "VendorOrder", "VendorPart", "Verdict", "basket_key", "basket_keys", "begin", "by_external_id",
+    "cancel", "cancelled_units", "change", "compile_rules", "created", "events", "evolve", "find", "fingerprint", "fold",
+    "for_external", "geography", "hold", "line_rows", "note", "order_row", "page_ends", "read", "recent_baskets", "record", "release",
+    "stored_between", "streams", "timeline", "validate", "vendor_part", "vendor_parts", "vendor_rows",
 ]  # fmt: skip

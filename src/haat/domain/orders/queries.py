@@ -113,7 +113,8 @@ async def vendor_parts(
     rows = await tx.fetch(
         """SELECT id::text, order_id::text, vendor, status FROM vendor_orders
            WHERE ($1::text IS NULL OR vendor = $1) AND ($2::text IS NULL OR status = $2) AND ($3::uuid IS NULL OR order_id = $3)
-             AND ($4::uuid IS NULL OR order_id < $4 OR (order_id = $4 AND vendor > $5)) ORDER BY order_id DESC, vendor LIMIT $6""",
+             AND ($4::uuid IS NULL OR order_id <= $4) AND ($4::uuid IS NULL OR order_id < $4 OR vendor > $5)
+           ORDER BY vendor_orders.order_id DESC, vendor LIMIT $6""",
         vendor,
         status,
         order_id,
@@ -144,14 +145,6 @@ async def recent_baskets(tx: Tx, keys: Sequence[int], *, now: datetime, window_s
         now - timedelta(seconds=window_s),
     )
     return {row[0]: row[1] for row in rows}
-
-
-async def placed_by_channel(tx: Tx, channel: str, external_ids: Sequence[str]) -> dict[str, str]:
-    """Ids of the orders that the channel knows by these ids of its own, by the channel's id."""
-    rows = await tx.fetch(
-        "SELECT external_id, id::text FROM orders WHERE channel = $1 AND external_id = ANY ($2::text[])", channel, list(external_ids)
-    )
-    return dict(rows)
 
 
 async def created(journal: Journal, tx: Tx, order_ids: Sequence[str]) -> dict[str, OrderCreated]:
@@ -190,12 +183,12 @@ FROM orders WHERE ($1::uuid IS NULL OR id > $1) AND ($2::uuid IS NULL OR id <= $
 
 _STORED_LINES = """
 SELECT order_id::text, line_no, vendor, sku, quantity, unit_price, discount, tax, total, buckets FROM order_lines
-WHERE ($1::uuid IS NULL OR order_id > $1) AND ($2::uuid IS NULL OR order_id <= $2) ORDER BY order_id, line_no
+WHERE ($1::uuid IS NULL OR order_id > $1) AND ($2::uuid IS NULL OR order_id <= $2) ORDER BY order_lines.order_id, line_no
 """
 
 _STORED_VENDORS = """
 SELECT id::text, order_id::text, vendor, status, items, discount, shipping, tax, total FROM vendor_orders
-WHERE ($1::uuid IS NULL OR order_id > $1) AND ($2::uuid IS NULL OR order_id <= $2) ORDER BY order_id, vendor
+WHERE ($1::uuid IS NULL OR order_id > $1) AND ($2::uuid IS NULL OR order_id <= $2) ORDER BY vendor_orders.order_id, vendor
 """
 
 _BY_ORDER = """
@@ -203,7 +196,7 @@ SELECT id::text FROM orders
 WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR channel = $2) AND ($3::text IS NULL OR phone = $3)
   AND ($4::text IS NULL OR customer_id = $4) AND ($5::text IS NULL OR external_id = $5) AND (NOT $6 OR holds <> '{}')
   AND ($7::uuid IS NULL OR id < $7) AND ($8::uuid IS NULL OR id >= $8)
-ORDER BY id DESC LIMIT $9
+ORDER BY orders.id DESC LIMIT $9  -- qualified: a bare id would be the text in the answer, and every row would be sorted
 """
 
 _BY_VENDOR = """
