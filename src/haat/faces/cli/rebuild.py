@@ -23,7 +23,8 @@ from haat.faces.cli.opening import DataDir
 from haat.insight import recount
 from haat.insight.recount import Count, Difference
 
-PAGES_PER_TASK = 8
+PAGES_PER_TASK = 25
+ALONE_TASKS = 4  # fewer are counted here: a new process needs two seconds to begin
 SHOWN_MAX = 40
 Result = TypeVar("Result")
 Bounds = tuple[str | None, str | None]
@@ -76,7 +77,7 @@ def _counted(address: str, processes: int) -> tuple[list[Count], list[Difference
 
 def _dealt(address: str, bounds: Sequence[Bounds], processes: int) -> Iterator[list[Count]]:
     tasks = [bounds[n : n + PAGES_PER_TASK] for n in range(0, len(bounds), PAGES_PER_TASK)]
-    if processes == 1 or len(tasks) == 1:
+    if processes == 1 or len(tasks) <= ALONE_TASKS:
         for task in tasks:
             yield _count_pages(address, task)
         return

@@ -86,7 +86,7 @@ async def standing(runtime: Runtime, dump: Dump) -> set[str]:
     found: set[str] = set()
     for page in pages(order.id for order in dump.heads):
         async with runtime.database.reading() as tx:
-            found.update(await orders.placed_by_channel(tx, CHANNEL, page))
+            found.update(external_id for _, external_id in await orders.by_external_id(tx, [(CHANNEL, order_id) for order_id in page]))
     return found
 
 
