@@ -22,11 +22,11 @@ from haat.domain.inventory.commands import (
     release,
     reserve,
 )
-from haat.domain.inventory.queries import Drift, MovementView, drift, levels, levels_page, locations, movements
+from haat.domain.inventory.queries import Drift, MovementView, drift, levels, levels_page, locations, movements, overdue
 from haat.domain.inventory.reservation import Release, Reservation, releases
 
 __all__ = [
     "Admitted", "Demand", "Drift", "Level", "Levels", "Location", "Movement", "MovementView", "Release", "Reservation", "Short",
-    "Take", "Terms", "drift", "expire", "hold", "holding", "levels", "levels_page", "lock_levels", "locations", "move",
-    "movements", "put_locations", "put_terms", "release", "releases", "reserve",
+    "Take", "Terms", "drift", "expire", "hold", "holding", "levels", "levels_page", "locations", "lock_levels", "move",
+    "movements", "overdue", "put_locations", "put_terms", "release", "releases", "reserve",
 ]  # fmt: skip

@@ -94,6 +94,17 @@ async def drift(tx: Tx, limit: int = 100) -> list[Drift]:
     return [Drift(*row) for row in rows]
 
 
+async def overdue(tx: Tx, *, now: datetime, patience_s: int = 10) -> int:
+    """Holds that should have ended `patience_s` ago and still stand: nobody is ending them."""
+    return int(
+        await tx.fetchval(
+            "SELECT count(*) FROM order_reservations WHERE status = 'HELD' AND expires_at < $1::timestamptz - $2 * interval '1 second'",
+            now,
+            patience_s,
+        )
+    )
+
+
 def _level(row: Sequence[Any]) -> Level:
     safety = msgspec.json.decode(row[6]) if row[6] is not None else None
     return Level(row[0], row[1], row[2], row[3], row[4], row[5], safety)
