@@ -282,6 +282,16 @@ def measure_placing(m: serving.Market, empty: tuple[str, str], asked: argparse.N
         server.stop()
 
 
+def empty_market(m: serving.Market) -> tuple[str, str]:
+    """A second database beside the full one, with the same goods and no orders: its DSN and its channel's key."""
+    with psycopg.connect(m.dsn, autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS empty_market WITH (FORCE)")
+        connection.execute("CREATE DATABASE empty_market")
+    dsn = m.dsn.replace("/haat?", "/empty_market?")
+    migrate.migrate(dsn)
+    return dsn, asyncio.run(serving.goods(dsn, m.data_dir, seed))["web"]
+
+
 async def prepare(data_dir: Path, dsn: str, count: int) -> tuple[list[lives.Pattern], bytes]:
     async with app.open_parts(Settings(data_dir=data_dir, database_url=Secret(dsn)), dsn) as parts:
         await parts.memory.start()
@@ -304,6 +314,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--times", type=int, default=200)
+    parser.add_argument("--only", choices=("placing", "lists"), help="measure one of the two")
     parser.add_argument("--keep", action="store_true", help="leave the filled database for the next run, or use the one that was left")
     return parser.parse_args()
 
@@ -320,17 +331,14 @@ def main() -> None:
             fill(m.dsn, made, asked.orders, key, datetime.now(UTC))
             asyncio.run(checked(asked.dir, m.dsn, asked.orders))
             m.remember(left)
-        with psycopg.connect(m.dsn, autocommit=True) as connection:
+        with psycopg.connect(m.dsn) as connection:
             size = connection.execute("SELECT pg_size_pretty(pg_database_size(current_database()))").fetchone()
-            connection.execute("DROP DATABASE IF EXISTS empty_market WITH (FORCE)")
-            connection.execute("CREATE DATABASE empty_market")
         print(f"{asked.orders:,} orders, {size[0] if size else '?'}; 200 of them checked: the projection is the fold", flush=True)
-        dsn = m.dsn.replace("/haat?", "/empty_market?")
-        migrate.migrate(dsn)
-        web = asyncio.run(serving.goods(dsn, asked.dir, seed))["web"]
-        measure_placing(m, (dsn, web), asked)
-        server = m.serve()
-        report(asyncio.run(lists(server.port, m.keys["admin"], m.dsn, asked.orders, asked.times)))
+        if asked.only != "lists":
+            measure_placing(m, empty_market(m), asked)
+        if asked.only != "placing":
+            server = m.serve()
+            report(asyncio.run(lists(server.port, m.keys["admin"], m.dsn, asked.orders, asked.times)))
     if not asked.keep:
         shutil.rmtree(asked.dir, ignore_errors=True)
 

@@ -68,23 +68,20 @@ async def read(journal: Journal, tx: Tx, order_ids: Sequence[str], *, until: dat
 
 async def find(tx: Tx, wanted: Filter, *, before: str | None, placed_after_id: str | None, limit: int) -> list[str]:
     """Ids of matching orders, newest first, older than the id `before`. `placed_after_id` is the floor of `placed_after`."""
-    if wanted.serial is not None:
-        rows = await tx.fetch(
-            "SELECT id::text FROM orders WHERE serial = $1 AND ($2::text IS NULL OR customer_id = $2)", wanted.serial, wanted.customer
-        )
-        return [row[0] for row in rows]
-    statement = _BY_VENDOR if wanted.vendor is not None else _BY_ORDER
+    statement = _BY_SERIAL if wanted.serial is not None else _BY_ORDER if wanted.vendor is None else _BY_VENDOR
     rows = await tx.fetch(
         statement,
         wanted.status,
-        wanted.vendor if wanted.vendor is not None else wanted.channel,
+        wanted.channel,
         wanted.phone,
         wanted.customer,
         wanted.external_id,
         wanted.on_hold,
         before,
         placed_after_id,
-        min(limit, PAGE_MAX),
+        min(limit, PAGE_MAX + 1),  # one more than a page, so that the caller sees whether there is a next one
+        *(() if statement is _BY_ORDER else (wanted.vendor,)),
+        *((wanted.serial,) if statement is _BY_SERIAL else ()),
     )
     return [row[0] for row in rows]
 
@@ -191,18 +188,21 @@ SELECT id::text, order_id::text, vendor, status, items, discount, shipping, tax,
 WHERE ($1::uuid IS NULL OR order_id > $1) AND ($2::uuid IS NULL OR order_id <= $2) ORDER BY vendor_orders.order_id, vendor
 """
 
-_BY_ORDER = """
-SELECT id::text FROM orders
-WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR channel = $2) AND ($3::text IS NULL OR phone = $3)
-  AND ($4::text IS NULL OR customer_id = $4) AND ($5::text IS NULL OR external_id = $5) AND (NOT $6 OR holds <> '{}')
-  AND ($7::uuid IS NULL OR id < $7) AND ($8::uuid IS NULL OR id >= $8)
-ORDER BY orders.id DESC LIMIT $9  -- qualified: a bare id would be the text in the answer, and every row would be sorted
-"""
-
-_BY_VENDOR = """
-SELECT o.id::text FROM vendor_orders AS v JOIN orders AS o ON o.id = v.order_id
-WHERE ($1::text IS NULL OR o.status = $1) AND v.vendor = $2 AND ($3::text IS NULL OR o.phone = $3)
+_CONDITIONS = """($1::text IS NULL OR o.status = $1) AND ($2::text IS NULL OR o.channel = $2) AND ($3::text IS NULL OR o.phone = $3)
   AND ($4::text IS NULL OR o.customer_id = $4) AND ($5::text IS NULL OR o.external_id = $5) AND (NOT $6 OR o.holds <> '{}')
-  AND ($7::uuid IS NULL OR v.order_id < $7) AND ($8::uuid IS NULL OR v.order_id >= $8)
+  AND ($7::uuid IS NULL OR o.id < $7) AND ($8::uuid IS NULL OR o.id >= $8)"""
+
+# The order is qualified: a bare id would be the text in the answer, and every row would be sorted.
+_BY_ORDER = f"SELECT o.id::text FROM orders AS o WHERE {_CONDITIONS} ORDER BY o.id DESC LIMIT $9"  # noqa: S608
+
+# The range stands on both sides of the join, since PostgreSQL carries only equality across it.
+_BY_VENDOR = f"""
+SELECT o.id::text FROM vendor_orders AS v JOIN orders AS o ON o.id = v.order_id
+WHERE v.vendor = $10 AND ($7::uuid IS NULL OR v.order_id < $7) AND ($8::uuid IS NULL OR v.order_id >= $8) AND {_CONDITIONS}
 ORDER BY v.order_id DESC LIMIT $9
-"""
+"""  # noqa: S608
+
+_BY_SERIAL = f"""
+SELECT o.id::text FROM orders AS o WHERE o.serial = $11 AND {_CONDITIONS}
+  AND ($10::text IS NULL OR EXISTS (SELECT FROM vendor_orders AS v WHERE v.order_id = o.id AND v.vendor = $10)) LIMIT $9
+"""  # noqa: S608
