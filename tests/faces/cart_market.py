@@ -1,4 +1,4 @@
-"""A small open market for the tests of carts: two vendors, three products and a kit of two apples, and the API in front of it, in process."""
+"""A small open market for the tests of carts: two vendors, three fruits and a kit of two apples, with the API in front of it."""
 
 import os
 from collections.abc import AsyncIterator
@@ -88,7 +88,9 @@ async def opened(dsn: str, directory: Path) -> AsyncIterator[CartMarket]:
     async with app.open_parts(chosen, dsn, clock=clock) as parts:
         keys = await _seed(parts)
         await parts.memory.start()
-        router = Router(web.routes(app.endpoints(parts.shop), Gate(parts.database, parts.memory, clock, parts.secrets)), default=web.not_found)
+        router = Router(
+            web.routes(app.endpoints(parts.shop), Gate(parts.database, parts.memory, clock, parts.secrets)), default=web.not_found
+        )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=router), base_url="http://market") as client:
             market = CartMarket(parts, clock, client)
             market.keys = keys
@@ -111,7 +113,9 @@ async def _seed(parts: app.Parts) -> dict[str, str]:
             tx,
             [
                 pricing.PromotionRow("EID", "percent", {"rate": 1000}, automatic=False),
-                pricing.PromotionRow("BIG", "percent", {"rate": 500}, automatic=False, conditions=pricing.Conditions(minimum_total=900_000)),
+                pricing.PromotionRow(
+                    "BIG", "percent", {"rate": 500}, automatic=False, conditions=pricing.Conditions(minimum_total=900_000)
+                ),
             ],
             app.promotion_kinds(),
             now=START,
@@ -123,7 +127,14 @@ async def _seed(parts: app.Parts) -> dict[str, str]:
         assert not done.refusals, done.refusals
         received = [inventory.Movement(parts.draw.uuid(), sku, "DHK-1", 10, "receipt") for sku in ("APPLE", "MANGO", "PEAR")]
         await inventory.move(tx, received, actor="system", now=START)
-        for name, role in (("web", "channel"), ("shop", "channel"), ("rahima", "customer"), ("karim", "customer"), ("admin", "admin"), ("anna", "vendor")):
+        for name, role in (
+            ("web", "channel"),
+            ("shop", "channel"),
+            ("rahima", "customer"),
+            ("karim", "customer"),
+            ("admin", "admin"),
+            ("anna", "vendor"),
+        ):
             wanted = people.KeyOrder(id=parts.draw.uuid(), role=role, subject="" if role == "admin" else name, name=name)  # type: ignore[arg-type]
             keys[name] = (await people.issue_key(tx, wanted, entropy=os.urandom(32), by="system", now=START)).secret
     return keys

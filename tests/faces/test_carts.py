@@ -27,7 +27,10 @@ async def test_a_guest_goes_from_an_empty_cart_to_an_order_in_eight_requests(mar
     await market.ask("PUT", f"{path}/payment", {"method": "cod"}, by=token)
     seen = (await market.ask("GET", path, by=token)).json()
     assert (seen["missing"], seen["changes"], seen["quote"]["totals"]["grand"]) == ([], [], 20_000 + 20_000 + 2 * 6_000)
-    assert [(line["sku"], line["seen_price"], line["available"]) for line in seen["lines"]] == [("APPLE", 10_000, 10), ("MANGO", 20_000, 10)]
+    assert [(line["sku"], line["seen_price"], line["available"]) for line in seen["lines"]] == [
+        ("APPLE", 10_000, 10),
+        ("MANGO", 20_000, 10),
+    ]
     done = await market.ask("POST", f"{path}/orders", {"expected_total": 52_000}, by=token)
     assert done.status_code == 201, done.text
     assert done.json()["totals"]["grand"] == 52_000
@@ -197,7 +200,8 @@ async def test_lines_are_bounded_and_merged_by_sku(market: CartMarket) -> None:
     path, token = await market.cart(("PEAR", 1), ("PEAR", 2))
     assert [line["quantity"] for line in (await market.ask("GET", path, by=token)).json()["lines"]] == [3]
     for body, code in (
-        ({"sku": "MANGO", "quantity": 9}, "quantity_out_of_bounds"), ({"sku": "NOSUCH"}, "unknown_sku"), ({"sku": "PEAR", "quantity": 0}, "invalid"),
+        ({"sku": "MANGO", "quantity": 9}, "quantity_out_of_bounds"), ({"sku": "NOSUCH"}, "unknown_sku"),
+        ({"sku": "PEAR", "quantity": 0}, "invalid"),
         ({"sku": "PEAR", "quantity": 1_000_000}, "quantity_out_of_bounds"), ({"sku": "PEAR", "price": 1}, "invalid"),
     ):  # fmt: skip
         refused = await market.ask("POST", f"{path}/lines", body, by=token)

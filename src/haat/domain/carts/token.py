@@ -39,7 +39,10 @@ def cart_of(token: str, *, secrets: Sequence[bytes], now: datetime) -> str | Non
     for secret in secrets:
         genuine |= hmac.compare_digest(_mac(body, secret), mac)
     expires = int.from_bytes(body[_ID_BYTES:], "big")
-    return str(uuid.UUID(bytes=body[:_ID_BYTES])) if genuine and now.timestamp() < expires else None
+    if not genuine or now.timestamp() >= expires:
+        return None
+    text = body[:_ID_BYTES].hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def _mac(body: bytes, secret: bytes) -> bytes:

@@ -111,7 +111,7 @@ class _Desk:
         return Answer(201 if carted.created else 200, shown, [*_etag(carted.cart), (b"location", b"/v1/carts/" + carted.cart.id.encode())])
 
     async def look(self, call: Call) -> Answer:
-        carted = await self._seen(call, stocked=True)
+        carted = await self._seen(call, bare=False)
         return Answer(200, view(carted, self._shop.market, self._shop.clock.now()), _etag(carted.cart))
 
     async def add(self, call: Call) -> Answer:
@@ -145,7 +145,7 @@ class _Desk:
     async def coupon(self, call: Call) -> Answer:
         """A code that can never work for this cart is refused with its reason; one that may yet is kept and explained."""
         code = pricing.coupon_code(call.data.code)
-        carted = await self._seen(call, stocked=False)
+        carted = await self._seen(call, bare=True)
         tried = msgspec.structs.replace(carted.cart, coupons=(*carted.cart.coupons, carts.CartCoupon(code)))
         found = await self._shop.market.coupons([c.code for c in tried.coupons])
         reason = checkout.price_cart(tried, self._shop.market, self._shop.clock.now(), found).coupons.get(code, "")
@@ -192,7 +192,7 @@ class _Desk:
         """Prepared from the cart as it was read; where it changed before it was locked, read again (without If-Match)."""
         version = _if_match(call)
         for turn in range(1, COMPLETIONS_MAX + 1):
-            carted = await self._seen(call, stocked=False)
+            carted = await self._seen(call, bare=True)
             cart = carted.cart
             if cart.order_id:
                 return await self._ordered(call, cart)
@@ -248,8 +248,8 @@ class _Desk:
     def _shown(self, carted: checkout.Carted, status: int) -> Answer:
         return Answer(status, view(carted, self._shop.market, self._shop.clock.now()), _etag(carted.cart))
 
-    async def _seen(self, call: Call, *, stocked: bool) -> checkout.Carted:
-        found = await self._shop.looking.submit(checkout.Glance(_cart_id(call), stocked))
+    async def _seen(self, call: Call, *, bare: bool) -> checkout.Carted:
+        found = await self._shop.looking.submit(checkout.Glance(_cart_id(call), bare))
         if found is None:
             raise _unknown()
         _reach(call.principal)(found.cart)
@@ -299,7 +299,8 @@ def _unknown() -> Refused:
 
 
 def _cart_id(call: Call) -> str:
-    return _uuid(call.path["id"])
+    named = call.path["id"]
+    return named if named == call.principal.subject else _uuid(named)
 
 
 def _uuid(text: str) -> str:

@@ -28,6 +28,9 @@ class Priced(msgspec.Struct, frozen=True):
     refused: Refused | None = None
 
 
+UNPRICED = Priced(None, {}, NOTHING)
+
+
 def price_cart(cart: carts.Cart, market: Market, now: datetime, coupons: Mapping[str, pricing.Coupon] = NO_COUPONS) -> Priced:
     """Price what can be sold of a cart. Its SKUs must be known (`market.know`) and its coupons looked up."""
     prices: dict[str, int | None] = {}

@@ -191,10 +191,10 @@ class Carting:
 
 
 class Glance(msgspec.Struct, frozen=True):
-    """A cart to be looked at. `stocked`: with what there is of each line."""
+    """A cart to be looked at; `bare`: as it is stored, neither priced nor counted (`priced` is then empty)."""
 
     cart_id: str
-    stocked: bool = True
+    bare: bool = False
 
 
 class Looking:
@@ -210,28 +210,30 @@ class Looking:
         tx = await self._lane.connection()
         market = self._market
         found = await carts.read(tx, {glance.cart_id for glance in glances})
-        skus = {line.sku for cart in found.values() for line in cart.lines}
+        priced = {glance.cart_id for glance in glances if not glance.bare}.intersection(found)
+        skus = {line.sku for cart_id in priced for line in found[cart_id].lines}
         await market.know(skus)
-        stocked = {glance.cart_id for glance in glances if glance.stocked}
-        looked = {line.sku for cart in found.values() if cart.id in stocked and cart.open for line in cart.lines}
-        stock = cart_pricing.by_sku(await inventory.levels(tx, cart_pricing.components(looked, market))) if looked else {}
-        codes = sorted({coupon.code for cart in found.values() for coupon in cart.coupons})
+        stock = cart_pricing.by_sku(await inventory.levels(tx, cart_pricing.components(skus, market))) if skus else {}
+        codes = sorted({coupon.code for cart_id in priced for coupon in found[cart_id].coupons})
         coupons = await pricing.load_coupons(tx, codes) if codes else NO_COUPONS
         await market.know(skus)
-        return [self._seen(found.get(glance.cart_id), stock if glance.stocked else None, coupons) for glance in glances]
+        now = self._clock.now()
+        seen = {cart_id: self._seen(found[cart_id], stock, coupons, now) for cart_id in priced}
+        return [_bare(found.get(glance.cart_id)) if glance.bare else seen.get(glance.cart_id) for glance in glances]
 
     def _seen(
-        self, cart: carts.Cart | None, stock: Mapping[str, Sequence[inventory.Level]] | None, coupons: Mapping[str, pricing.Coupon]
-    ) -> Carted | None:
-        if cart is None:
-            return None
-        now = self._clock.now()
-        available = None if stock is None or not cart.open else cart_pricing.available(cart, stock, self._market, now)
+        self, cart: carts.Cart, stock: Mapping[str, Sequence[inventory.Level]], coupons: Mapping[str, pricing.Coupon], now: datetime
+    ) -> Carted:
+        available = cart_pricing.available(cart, stock, self._market, now) if cart.open else None
         priced = cart_pricing.price_cart(cart, self._market, now, coupons)
         told = carts.changes(cart, priced.prices, priced.coupons, available) if cart.open else ()
         if cart.hold is not None and cart.hold.until <= now:
             told = (*told, carts.Change("hold_ended"))
         return Carted(cart, priced, told, available)
+
+
+def _bare(cart: carts.Cart | None) -> Carted | None:
+    return None if cart is None else Carted(cart, cart_pricing.UNPRICED)
 
 
 async def roll_back(lane: Lane, transaction: object) -> None:
