@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from haat.engine import problems
-from haat.engine.web import Endpoint, scope_of
+from haat.engine.web import PATH_WORD_MAX, Endpoint, scope_of
 
 Json = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -101,6 +101,8 @@ def _operation(endpoint: Endpoint, path: str, schema_of: Mapping[int, Json], abo
     if text:
         said["description"] = "\n\n".join(text)
     said["security"] = _security(endpoint)
+    if endpoint.roles:
+        said |= {"x-roles": sorted(endpoint.roles), "x-scope": scope_of(endpoint)}
     parameters = [*_path_parameters(path, about.paths.get(path, {})), *_query_parameters(endpoint), *_header_parameters(endpoint)]
     if parameters:
         said["parameters"] = parameters
@@ -122,7 +124,7 @@ def _security(endpoint: Endpoint) -> list[Json]:
 def _path_parameters(path: str, examples: Mapping[str, str]) -> list[Json]:
     found = []
     for name in _PARAMETER.findall(path):
-        schema: Json = {"type": "string", "minLength": 1, "maxLength": 200}
+        schema: Json = {"type": "string", "minLength": 1, "maxLength": PATH_WORD_MAX}
         if name == "id":
             schema = {"type": "string", "format": "uuid"}
         parameter: Json = {"name": name, "in": "path", "required": True, "schema": schema}
@@ -231,7 +233,7 @@ _PARAMETERS: Json = {
     "Idempotency-Key": {
         "name": "Idempotency-Key", "in": "header", "required": False, "example": '"8e03978e-40d5-43e8-bc93-6894a57f9324"',
         "description": "One key for one wish: sent again, it is answered again and not done again. Kept for at least 24 hours.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+        "schema": {"type": "string", "minLength": 1, "maxLength": PATH_WORD_MAX},
     },
     "If-Match": {
         "name": "If-Match", "in": "header", "required": False, "example": '"3"',

@@ -26,6 +26,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 log = logging.getLogger("haat.web")
 
 BODY_MAX = 1 << 20
+PATH_WORD_MAX = 200
 _encode = msgspec.json.Encoder().encode
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
 _PATH = re.compile(r"^(?P<detail>.*) - at `\$(?P<path>.*)`$").match
@@ -211,8 +212,8 @@ class _Resource:
         if endpoint.query is None and query and "access_token" not in query:
             raise Refused("unknown_parameter", "This takes no query parameters.", kind="malformed", parameters=sorted(query))
         path = scope.get("path_params", {})
-        if "\0" in scope["path"]:
-            raise Refused("malformed_path", "A path must not contain the character U+0000.", kind="malformed")
+        if any(len(word) > PATH_WORD_MAX or "\0" in word for word in path.values()):
+            raise Refused("no_such_path", "There is nothing here.", kind="missing")
         return Call(path, asked, data, body, headers, principal, trace, chunks), extra
 
 
@@ -280,8 +281,8 @@ class WrongMedia(HaatError):
 
 def decode_query(kind: Any, query: Mapping[str, str]) -> Any:
     """The typed value of a query string; unknown parameters are refused."""
-    if any("\0" in v for v in query.values()):
-        raise Refused("invalid_parameter", "A parameter must not contain the character U+0000.", kind="malformed")
+    if any("\0" in v or v.lower() == "null" for v in query.values()):  # msgspec would take the text «null» for nothing said
+        raise Refused("invalid_parameter", "A parameter must not be null or contain the character U+0000.", kind="malformed")
     try:
         return msgspec.convert({k: v for k, v in query.items() if k != "access_token"}, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -300,9 +301,13 @@ def _invalid(error: msgspec.ValidationError, where: str) -> Refused:
 
 def _pairs(raw: bytes) -> dict[str, str]:
     try:
-        return dict(parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=50, errors="strict"))
+        found = parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=50, errors="strict")
     except (UnicodeDecodeError, ValueError) as error:
         raise Refused("malformed_query", "The query string is not readable.", kind="malformed") from error
+    pairs = dict(found)
+    if len(pairs) < len(found):
+        raise Refused("repeated_parameter", "A parameter may be given once.", kind="malformed")
+    return pairs
 
 
 def _trace(headers: Mapping[bytes, bytes]) -> str:

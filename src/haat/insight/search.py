@@ -2,23 +2,31 @@
 
 A follower of the journal writes one row of words per order (`order_search`), off the write path, about a second behind.
 A common word is answered by walking the newest orders, a rare one by the index: PostgreSQL chooses from its statistics.
+Words are cut here, alike for what is stored and what is asked, and hold only letters, digits and their marks: nothing that
+anybody types is ever read as a query language.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import msgspec
 
 from haat.domain import orders
-from haat.domain.orders import events
 from haat.engine.database import Tx
 from haat.engine.journal import RawFact
 from haat.kernel.text import ascii_digits
 
 FOLLOWER = "search"
-WORDS_MAX = 8
-_decode = msgspec.json.Decoder(events.OrderCreated).decode
-_WORD = re.compile(r"[\w\u0980-\u09ff]+", re.UNICODE)
+WORDS_MAX = 8  # of a question; more would only cost
+WORD_MAX = 64
+PREFIX_MIN = 2  # the last word may be a beginning, but one letter begins everything
+_decode = msgspec.json.Decoder(orders.events.OrderCreated).decode
+#: Letters, digits, and the marks of Bangla (vowel signs, hasanta, candrabindu), which `\\w` leaves out.
+_WORD = re.compile(r"[\w\u0980-\u0983\u09bc-\u09d7\u09e2\u09e3\u09fe]+")
+_JOINERS = {0x200B: None, 0x200C: None, 0x200D: None, 0xFEFF: None}
+_TYPED_PHONE = re.compile(r"\+?[\d\u09e6-\u09ef][\d\u09e6-\u09ef\s()./-]{6,}[\d\u09e6-\u09ef]")
+_NUMBER = re.compile(r"\b[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]\b")
 
 
 async def deal(tx: Tx, facts: Sequence[RawFact]) -> None:
@@ -34,33 +42,38 @@ async def deal(tx: Tx, facts: Sequence[RawFact]) -> None:
         )
 
 
-def words_of(created: events.OrderCreated) -> str:
+def words_of(created: orders.events.OrderCreated) -> str:
     """The distinct words of an order, separated by blanks. A phone is found whole and in its local form, a number without dashes."""
     c, a = created.customer, created.ship_to
-    texts = [c.name, c.email, a.recipient, a.district, a.upazila, a.area, a.landmark, created.external_id, created.note]
+    texts = [c.name, c.email, a.recipient, a.district, a.upazila, a.area, a.landmark, a.postcode, created.external_id, created.note]
     for line in created.lines:
-        texts += (line.name, line.name_bn, line.vendor)
-    found = set(_split(" ".join(texts)))
-    found.update(line.sku.lower() for line in created.lines)
+        texts += (line.name, line.name_bn, line.vendor, line.sku)
+    found = set(split(" ".join(texts)))
     found.add(created.number.replace("-", "").lower())
-    if c.phone:
-        found.update((c.phone.removeprefix("+"), c.phone[3:] if c.phone.startswith("+880") else c.phone.removeprefix("+")))
+    for phone in (c.phone, a.phone):
+        found.update(_phone_words(phone))
     return " ".join(sorted(found))
 
 
+def question(text: str) -> str:
+    """The `tsquery` that asks for every word of `text`, the last one as a beginning; empty where it holds no word."""
+    text = _TYPED_PHONE.sub(lambda typed: f" {_phone_words(typed[0])[-1]} ", text)
+    text = _NUMBER.sub(lambda typed: typed[0].replace("-", ""), text)
+    asked = list(dict.fromkeys(split(text)))[:WORDS_MAX]
+    if not asked:
+        return ""
+    beginning = ":*" if len(asked[-1]) >= PREFIX_MIN else ""
+    return " & ".join([*(f"'{word}'" for word in asked[:-1]), f"'{asked[-1]}'{beginning}"])
+
+
 async def find(tx: Tx, text: str, wanted: orders.Filter, before: str | None, placed_after_id: str | None, limit: int) -> list[str]:
-    """Ids of orders that have every word of `text` (the last one as a beginning), newest first. Other filters hold as well."""
-    asked = _split(text.replace("-", "") if not text.replace("-", "").isalpha() else text)[:WORDS_MAX]
+    """Ids of orders that have every word of `text` (the last one as a beginning), newest first. Every other filter holds as well."""
+    asked = question(text)
     if not asked:
         return []
-    query = " & ".join([f"'{word}'" for word in asked[:-1]] + [f"'{asked[-1]}'" + (":*" if len(asked[-1]) >= 3 else "")])
     rows = await tx.fetch(
-        """SELECT s.order_id::text FROM order_search AS s JOIN orders AS o ON o.id = s.order_id
-           WHERE s.words @@ $1::tsquery AND ($2::uuid IS NULL OR s.order_id < $2) AND ($3::uuid IS NULL OR s.order_id >= $3)
-             AND ($4::text IS NULL OR o.status = $4) AND ($5::text IS NULL OR o.channel = $5) AND ($6::text IS NULL OR o.customer_id = $6)
-             AND ($7::text IS NULL OR o.phone = $7) AND (NOT $8 OR o.holds <> '{}')
-           ORDER BY s.order_id DESC LIMIT $9""",
-        query,
+        _FIND,
+        asked,
         before,
         placed_after_id,
         wanted.status,
@@ -68,10 +81,34 @@ async def find(tx: Tx, text: str, wanted: orders.Filter, before: str | None, pla
         wanted.customer,
         wanted.phone,
         wanted.on_hold,
+        wanted.vendor,
+        wanted.serial,
+        wanted.external_id,
         limit,
     )
     return [row[0] for row in rows]
 
 
-def _split(text: str) -> list[str]:
-    return [word[:64] for word in _WORD.findall(ascii_digits(text).lower())]
+def split(text: str) -> list[str]:
+    """The words of a text in order: NFC, case folded, Bangla digits as ASCII ones, joiners gone, at most 64 characters each."""
+    plain = unicodedata.normalize("NFC", ascii_digits(text.translate(_JOINERS)).casefold())
+    return [word[:WORD_MAX] for word in _WORD.findall(plain)]
+
+
+def _phone_words(phone: str) -> list[str]:
+    """A phone with its country code and, for Bangladesh, as people write it: `8801712345678`, `01712345678`."""
+    digits = re.sub(r"\D", "", ascii_digits(phone))
+    if not digits:
+        return []
+    return [digits, digits.removeprefix("88")] if digits.startswith("8801") else [digits]
+
+
+_FIND = """
+SELECT s.order_id::text FROM order_search AS s JOIN orders AS o ON o.id = s.order_id
+WHERE s.words @@ $1::tsquery AND ($2::uuid IS NULL OR s.order_id < $2) AND ($3::uuid IS NULL OR s.order_id >= $3)
+  AND ($4::text IS NULL OR o.status = $4) AND ($5::text IS NULL OR o.channel = $5) AND ($6::text IS NULL OR o.customer_id = $6)
+  AND ($7::text IS NULL OR o.phone = $7) AND (NOT $8 OR o.holds <> '{}')
+  AND ($9::text IS NULL OR EXISTS (SELECT FROM vendor_orders AS v WHERE v.order_id = s.order_id AND v.vendor = $9))
+  AND ($10::bigint IS NULL OR o.serial = $10) AND ($11::text IS NULL OR o.external_id = $11)
+ORDER BY s.order_id DESC LIMIT $12
+"""

@@ -61,6 +61,7 @@ class _Desk:
 
     async def reorder(self, call: Call) -> Answer:
         shop, asked = self._shop, call.data
+        key = key_in(call)
         request = same_again(await self._order(call), asked)
         await shop.market.know([line.sku for line in request.lines])
         coupons = await shop.market.coupons(request.coupons)
@@ -68,7 +69,6 @@ class _Desk:
         if asked.preview:
             basket = checkout.price(request, shop.market, now, coupons=coupons)
             return Answer(200, QuoteView(basket.quote, getattr(basket.place, "zone", "")))
-        key = key_in(call)
         if key is not None:
             key = idempotency.Key(f"reorder:{call.path['id']}:{call.principal.actor}", key.key, key.fingerprint)
         origin = Origin(call.principal.actor, f"reorder:{order_id_in(call)}", call.trace)
