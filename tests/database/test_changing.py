@@ -123,7 +123,10 @@ async def test_after_any_history_the_rows_are_the_fold_and_no_unit_is_lost(dsn: 
         async def somebody(n: int) -> None:
             parts = random.choice((one, other))
             if not known or random.random() < 0.3:
-                wanted = {sku: random.randint(1, 4) for sku in random.sample(["TEA", "CUP", "POT", "LAST", "BREAKFAST", "GIFT"], random.randint(1, 3))}
+                wanted = {
+                    sku: random.randint(1, 4)
+                    for sku in random.sample(["TEA", "CUP", "POT", "LAST", "BREAKFAST", "GIFT"], random.randint(1, 3))
+                }
                 known.append((await place(parts, body(wanted, phone=f"017{n:08d}"), f"key-{n}")).order.id)
                 return
             quantities = random.choice([None, {1: 1}, {1: 1, 2: 1}, {1: 2}])

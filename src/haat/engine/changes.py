@@ -5,6 +5,7 @@ and at the latest after half a second, and drops what they name. A copy is never
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Generic, TypeVar
@@ -12,7 +13,9 @@ from typing import Generic, TypeVar
 from haat.engine.database import Database, Lost, Tx, listen
 from haat.kernel.errors import HaatError
 
+log = logging.getLogger("haat.changes")
 POLL_S = 0.5
+PAGE = 10_000
 WAKE_CHANNEL = "haat_changes"
 ALL = "*"
 
@@ -28,6 +31,9 @@ async def announce(tx: Tx, kind: str, keys: Sequence[str]) -> None:
         kind,
         list(keys),
     )
+
+
+_HORIZON = """SELECT value::bigint + (pg_snapshot_xmin(pg_current_snapshot())::text::bigint << 16) FROM instance WHERE key = 'position_base'"""
 
 
 class Keyed(Generic[Value]):
@@ -105,7 +111,8 @@ class Memory:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._copies: list[Keyed[object] | Whole[object]] = []
-        self._position = 0
+        self._floor = 0  # everything up to here is dealt with …
+        self._seen: set[int] = set()  # … and these above it, of transactions younger than one that still writes
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -115,7 +122,7 @@ class Memory:
 
     async def start(self) -> None:
         async with self._database.reading() as tx:
-            self._position = await tx.fetchval("SELECT coalesce(max(position), 0) FROM reference_changes")
+            self._floor = await tx.fetchval(_HORIZON) - 1
         await self._refresh()
         loop = asyncio.get_running_loop()
         self._tasks = [
@@ -130,20 +137,23 @@ class Memory:
             await task
 
     async def catch_up(self) -> None:
-        """Apply what was announced until now (what a process just wrote itself, it may want to see at once)."""
+        """Apply what was announced until now (what a process just wrote itself, it may want to see at once).
+
+        Announcements need no order, so one that is committed is applied at once, whoever older still writes.
+        """
         async with self._database.reading() as tx:
+            horizon = await tx.fetchval(_HORIZON)
             rows = await tx.fetch(
-                """SELECT position, kind, keys FROM reference_changes WHERE position > $1
-                   AND position < (SELECT value::bigint FROM instance WHERE key = 'position_base')
-                     + (pg_snapshot_xmin(pg_current_snapshot())::text::bigint << 16)
-                   ORDER BY position LIMIT 10000""",
-                self._position,
+                "SELECT position, kind, keys FROM reference_changes WHERE position > $1 ORDER BY position LIMIT $2", self._floor, PAGE
             )
         for position, kind, keys in rows:
-            self._position = max(self._position, position)
-            for copy in self._copies:
-                if kind in copy.kinds:
-                    copy.drop(keys)
+            if position > self._floor and position not in self._seen:
+                self._seen.add(position)
+                for copy in self._copies:
+                    if kind in copy.kinds:
+                        copy.drop(keys)
+        self._floor = max(self._floor, horizon - 1 if len(rows) < PAGE else min(horizon - 1, rows[-1][0]))
+        self._seen = {position for position in self._seen if position > self._floor}
         await self._refresh()
 
     async def _refresh(self) -> None:
@@ -156,5 +166,9 @@ class Memory:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), POLL_S)
             self._wake.clear()
-            with suppress(*Lost, HaatError):
+            try:
                 await self.catch_up()
+            except (*Lost, HaatError) as error:
+                log.warning("changes cannot be read", extra={"error": type(error).__name__})
+            except Exception:  # whatever it is, a process that stops listening would sell at yesterday's prices
+                log.exception("changes could not be applied; trying again")

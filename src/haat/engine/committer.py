@@ -125,7 +125,8 @@ class Committer(Generic[Ask, Answer]):
                 return await self._halve(asks, error)
             else:
                 if len(answers) != len(asks):
-                    raise Broken(f"{self.name}: {len(answers)} answers to {len(asks)} asks")
+                    log.error("answers do not match asks", extra={"committer": self.name, "asks": len(asks), "answers": len(answers)})
+                    return [Broken(f"{self.name}: {len(answers)} answers to {len(asks)} asks")] * len(asks)
                 return answers
 
     async def _halve(self, asks: Sequence[Ask], error: Exception) -> Sequence[Answer | Exception]:

@@ -23,9 +23,18 @@ Lost = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
     ConnectionError,
     TimeoutError,
     OSError,
+)
+#: Those of them that leave no doubt about the connection itself.
+_GONE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    ConnectionError,
 )
 #: Two writers met; the same work done again will go through.
 Collided = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError, asyncpg.LockNotAvailableError)
@@ -89,8 +98,13 @@ class Database:
             raise Unavailable("database_unavailable", "The database cannot be reached.", retry_after_s=2) from error
         try:
             yield connection
+        except Lost as error:
+            if connection.is_closed() or isinstance(error, _GONE):
+                raise Unavailable("database_unavailable", "The database cannot be reached.", retry_after_s=2) from error
+            raise
         finally:
-            await self._pool.release(connection)
+            with suppress(*Lost):
+                await self._pool.release(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
@@ -134,15 +148,15 @@ class Lane:
 async def listen(dsn: str, channel: str, heard: Callable[[], None], stop: asyncio.Event) -> None:
     """Call `heard` at every NOTIFY on `channel`, and after every reconnection (something may have been missed)."""
     while not stop.is_set():
+        ended = asyncio.Event()
         try:
             connection = await connect(dsn, name=f"haat listen {channel}")
+            connection.add_termination_listener(lambda _, ended=ended: ended.set())
+            await connection.add_listener(channel, lambda *_: heard())
         except Lost:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), 1)
             continue
-        ended = asyncio.Event()
-        connection.add_termination_listener(lambda _, ended=ended: ended.set())
-        await connection.add_listener(channel, lambda *_: heard())
         heard()
         waits = [asyncio.ensure_future(ended.wait()), asyncio.ensure_future(stop.wait())]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

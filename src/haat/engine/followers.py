@@ -14,6 +14,7 @@ from contextlib import suppress
 from haat.engine import metrics
 from haat.engine.database import Database, Lost, Tx, listen
 from haat.engine.journal import WAKE_CHANNEL, Journal, RawFact
+from haat.kernel.errors import Unavailable
 
 log = logging.getLogger("haat.followers")
 POLL_S = 1.0
@@ -43,7 +44,7 @@ class Follower:
             try:
                 while not self._stop.is_set() and await self.step() >= self._page:
                     pass
-            except Lost:
+            except (*Lost, Unavailable):
                 log.warning("follower lost the database", extra={"follower": self.name})
             except Exception:
                 log.exception("a follower failed on a page; it will try again", extra={"follower": self.name})

@@ -100,11 +100,12 @@ class Live:
 
     async def _tell(self, position: int | None) -> int:
         async with self._database.reading() as tx:
-            if position is None:  # nobody watched until now: everyone who does has read what was there before
+            if position is None:  # nobody watched until now: whoever does reads again what was there before this head
+                position = await self._journal.head(tx)
                 for events in self._watchers.values():
                     for event in events:
                         event.set()
-                return await self._journal.head(tx)
+                return position
             changed = await self._journal.changed_after(tx, position)
         for order_id, at in changed:
             position = max(position, at)

@@ -30,6 +30,8 @@ class Changes:
         transaction = tx.transaction()
         await transaction.start()
         try:
+            if self._in_doubt:  # the lost transaction may still be committing: its locks say when it has ended
+                await self._journal.lock(tx, {ask.order_id for ask in asks})
             done = await self._done_before(tx, asks) if self._in_doubt else {}
             todo = [ask for ask in asks if id(ask) not in done]
             decided = iter(await orders.change(self._journal, tx, todo) if todo else [])
