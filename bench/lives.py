@@ -119,7 +119,7 @@ def _pattern(parts: app.Parts, random: Random, address: dict[str, Any], n: int, 
     external = n % 16 == 5
     request = _request(random, address, external)
     origin = Origin(f"channel:{request.channel}", "api", "%(t)s")
-    prepared = checkout.prepare(request, parts.market, parts.draw, serial, origin, AT, key=None)
+    prepared = checkout.prepare(request, parts.market, parts.draw, checkout.Errand(serial, origin, AT))
     demanded = sorted({sku for _, sku, _ in prepared.demands})
     levels = inventory.Levels([inventory.Level(sku, "DHK-1", market.STOCK, 0) for sku in demanded], {"DHK-1": 100})
     admitted = levels.admit(prepared.demands, request.channel)

@@ -114,7 +114,7 @@ async def prepared(parts: app.Parts, request: Mapping[str, Any], key: str = "") 
     coupons = await parts.market.coupons(asked.coupons)
     serial = await parts.draw.serial()
     settled = key_of(key, request) if key else None
-    return checkout.prepare(asked, parts.market, parts.draw, serial, SHOP, parts.clock.now(), key=settled, coupons=coupons)
+    return checkout.prepare(asked, parts.market, parts.draw, checkout.Errand(serial, SHOP, parts.clock.now(), settled, coupons))
 
 
 async def place(parts: app.Parts, request: Mapping[str, Any], key: str = "") -> Placed:

@@ -101,7 +101,7 @@ class _Desk:
             return (cart,), ()
 
         claims = (owner, asked.channel) if owner else None
-        wish = checkout.CartWish((cart_id,), begin, claims=claims, skus=tuple(w.sku for w in wishes), stocked=bool(wishes))
+        wish = checkout.CartWish((cart_id,), begin, claims=claims, skus=tuple(w.sku for w in wishes), stocked=bool(wishes), begins=True)
         carted = await shop.carting.submit(wish)
         token, until = None, None
         if not carted.cart.owner:
@@ -217,7 +217,7 @@ class _Desk:
         serial = await shop.draw.serial()
         origin = Origin(call.principal.actor, f"cart:{cart.id}", call.trace)
         hold = None if cart.hold is None else cart.hold.id
-        return checkout.prepare(request, shop.market, shop.draw, serial, origin, shop.clock.now(), key=None, coupons=coupons, cart=hold)
+        return checkout.prepare(request, shop.market, shop.draw, checkout.Errand(serial, origin, shop.clock.now(), None, coupons, hold))
 
     async def _ordered(self, call: Call, cart: carts.Cart) -> Answer:
         async with self._shop.database.reading() as tx:

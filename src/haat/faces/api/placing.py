@@ -1,6 +1,7 @@
 """POST /v1/orders, /v1/order-batches, /v1/quotes: the busiest handlers. They parse, prepare, and wait for the commit."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -16,9 +17,10 @@ from haat.faces.api import access, examples
 from haat.faces.api.shop import Shop
 from haat.flows import checkout
 from haat.flows.checkout import Placed, PlaceOrder, QuoteRequest
-from haat.kernel.errors import HaatError, Refused
+from haat.kernel.errors import Broken, HaatError, Refused
 from haat.kernel.facts import Origin
 
+log = logging.getLogger("haat.placing")
 _key_of = re.compile(r'^"?([\x21\x23-\x7e]{1,200})"?$').match
 _encode = msgspec.json.Encoder().encode
 BATCH_MAX = 1000
@@ -70,7 +72,8 @@ def endpoints(shop: Shop) -> list[Endpoint]:
         ),
         Endpoint(
             "POST", "/v1/order-batches", "placeOrders", "Place up to 1,000 orders", desk.place_many, "Orders", access.BUYERS, Batch,
-            answers={200: BatchAnswer}, problems=(413, 415, 422, 503), scope="orders:write", body_max=BATCH_BODY_MAX, example={"orders": [{"order": examples.PLACE_ORDER}]},
+            answers={200: BatchAnswer}, problems=(413, 415, 422, 503), scope="orders:write", body_max=BATCH_BODY_MAX,
+            example={"orders": [{"order": examples.PLACE_ORDER}]},
         ),
         Endpoint(
             "POST", "/v1/quotes", "quote", "Price a basket, with its receipt", desk.quote, "Quotes", access.BUYERS, QuoteRequest,
@@ -130,7 +133,13 @@ class _Desk:
         coupons = await shop.market.coupons(request.coupons)
         serial = await shop.draw.serial()
         origin = Origin(principal.actor, "api", trace)
-        prepared = checkout.prepare(request, shop.market, shop.draw, serial, origin, shop.clock.now(), key=key, coupons=coupons)
+        try:
+            prepared = checkout.prepare(request, shop.market, shop.draw, checkout.Errand(serial, origin, shop.clock.now(), key, coupons))
+        except Refused:  # a vendor closed, a price rose: that does not undo the order that this very request made before
+            before = None if key is None else await checkout.placed_before(shop.database, shop.journal, key)
+            if before is None:
+                raise
+            return before
         return await shop.placing.submit(prepared)
 
 
@@ -155,6 +164,9 @@ def _result(outcome: Placed | BaseException, call: Call) -> BatchResult:
     if isinstance(outcome, HaatError):
         problem = problems.of(outcome, call.trace)
         return BatchResult(problem.status, problem=problem)
+    if isinstance(outcome, Exception):  # its neighbours stand, so they are told
+        log.error("an order of a batch broke", exc_info=outcome, extra={"trace": call.trace})
+        return BatchResult(500, problem=problems.of(Broken(repr(outcome)), call.trace))
     raise outcome
 
 

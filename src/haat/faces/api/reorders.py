@@ -72,7 +72,7 @@ class _Desk:
         if key is not None:
             key = idempotency.Key(f"reorder:{call.path['id']}:{call.principal.actor}", key.key, key.fingerprint)
         origin = Origin(call.principal.actor, f"reorder:{order_id_in(call)}", call.trace)
-        prepared = checkout.prepare(request, shop.market, shop.draw, await shop.draw.serial(), origin, now, key=key, coupons=coupons)
+        prepared = checkout.prepare(request, shop.market, shop.draw, checkout.Errand(await shop.draw.serial(), origin, now, key, coupons))
         placed = await shop.placing.submit(prepared)
         order = access.seen_by(call.principal, placed.order)
         headers = [(b"etag", b'"%d"' % order.version), (b"location", b"/v1/orders/" + order.id.encode())]

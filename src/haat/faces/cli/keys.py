@@ -40,7 +40,7 @@ def issue(
 
     async def task(runtime: Runtime) -> people.IssuedKey:
         now = runtime.clock.now()
-        wish = {"id": runtime.draw.uuid(), "role": role, "subject": subject, "name": name, "rate_per_minute": rate}
+        wish: dict[str, object] = {"id": runtime.draw.uuid(), "role": role, "subject": subject, "name": name, "rate_per_minute": rate}
         wish |= {"scopes": scope} if scope else {}
         wish |= {"expires_at": now + timedelta(days=days)} if days else {}
         try:

@@ -10,8 +10,8 @@ from haat.flows.checkout.cart_pricing import Priced, bounds_of, order_of, price_
 from haat.flows.checkout.carting import Carted, Carting, CartWish, Glance, Looking
 from haat.flows.checkout.completing import Completion, Till
 from haat.flows.checkout.market import Item, Market, Parties
-from haat.flows.checkout.placing import Desk, Placed
-from haat.flows.checkout.preparing import Basket, Prepared, prepare, price
+from haat.flows.checkout.placing import Desk, Placed, placed_before
+from haat.flows.checkout.preparing import Basket, Errand, Prepared, prepare, price
 from haat.flows.checkout.request import (
     LINES_MAX,
     CustomerRequest,
@@ -32,6 +32,7 @@ __all__ = [
     "Completion",
     "CustomerRequest",
     "Desk",
+    "Errand",
     "External",
     "Glance",
     "Item",
@@ -48,6 +49,7 @@ __all__ = [
     "Till",
     "bounds_of",
     "order_of",
+    "placed_before",
     "prepare",
     "price",
     "price_cart",

@@ -1,13 +1,17 @@
 """Carts at work: many wishes at once, decided together on locked carts, priced from memory, committed in one transaction.
 
     wish ─► queue ─► [ lock carts ─ decide ─ hold stock ─ price ─ remember what was shown ─ rows ] ─ commit ─► answers
+              └────► decide on the cart as this process wrote it last ─► one statement, for rows that are still that version
 
-A refused wish stands alone. Wishes of one cart in one batch see each other. A cart whose stock is held keeps it: when lines
+The short way is for what most wishes are: one more step in a cart that this process has just written. It only ever ends in a
+write of the version that it began with; a refusal, or a cart that somebody else wrote meanwhile, goes the long way and is
+decided there. A refused wish stands alone. Wishes of one cart in one batch see each other. A cart whose stock is held keeps it: when lines
 change the hold is replaced, when it runs short it is prolonged, and where the stock is gone the change is refused and the
 cart stays as it was. Repeatable: after a lost commit the rows themselves say whether it took effect.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -23,6 +27,8 @@ from haat.flows.checkout.cart_pricing import Priced
 from haat.flows.checkout.market import NO_COUPONS, Market
 from haat.kernel.errors import Refused
 
+RECENT_MAX = 10_000  # carts kept in memory: some minutes of a busy shop, some twenty megabytes
+
 #: (the carts a wish touches, None where there is none) -> the same carts as they shall be, and what to tell besides. Pure.
 Decide = Callable[[Sequence[carts.Cart | None]], tuple[Sequence[carts.Cart], Sequence[carts.Change]]]
 
@@ -32,7 +38,8 @@ class CartWish(msgspec.Struct):
 
     `version`: what the asker believes the cart to be, None for any. `claims`: (owner, channel) whose open cart is meant if there
     is one, instead of the first that it touches. `skus` and `coupons`: what it may bring into the cart. `take_hold`: hold the
-    stock from now on. `stocked`: tell how much there is of each line. `tried`: set before a commit whose answer may get lost.
+    stock from now on. `stocked`: tell how much there is of each line. `begins`: there is no such cart yet. `tried`: set before a
+    commit whose answer may get lost.
     """
 
     touches: tuple[str, ...]
@@ -43,6 +50,7 @@ class CartWish(msgspec.Struct):
     coupons: tuple[str, ...] = ()
     take_hold: bool = False
     stocked: bool = False
+    begins: bool = False
     tried: "Carted | None" = None
 
 
@@ -77,14 +85,68 @@ class Carting:
         self._market = market
         self._clock = clock
         self._draw = draw
+        self._recent: dict[str, carts.Cart] = {}
 
     async def apply(self, wishes: Sequence[CartWish]) -> Sequence[Carted | Exception]:
         """Answer each wish, in order."""
+        answers = await self._short_way(wishes)
+        rest = [wish for wish in wishes if id(wish) not in answers]
+        if rest:
+            answers.update(zip(map(id, rest), await self._long_way(rest), strict=True))
+        return [answers[id(wish)] for wish in wishes]
+
+    async def _short_way(self, wishes: Sequence[CartWish]) -> dict[int, Carted | Exception]:
+        """What could be written without a lock, by `id` of the wish."""
+        long = {cart_id for wish in wishes if not self._is_plain(wish) for cart_id in wish.touches}
+        plain = [wish for wish in wishes if wish.touches[0] not in long]
+        if not plain:
+            return {}
+        standing = {w.touches[0]: self._recent[w.touches[0]] for w in plain if w.touches[0] in self._recent}
+        versions = {cart_id: cart.version for cart_id, cart in standing.items()}
+        known = _Known(self._clock.now(), standing, {})
+        tx = await self._lane.connection()
+        skus = _skus(plain, standing)
+        await self._market.know(skus)
+        if any(wish.stocked for wish in plain):
+            await self._count(tx, plain, known)
+            await self._market.know(skus)
+        answers: dict[int, Carted | Exception] = {}
+        for wish in plain:
+            with suppress(Refused):
+                answer = self._answer(wish, known)
+                if answer.cart.id in known.fresh or answer.cart.id in known.changed:
+                    answers[id(wish)] = wish.tried = answer
+        if not answers:
+            return {}
+        written = await carts.exchange(tx, list(known.fresh.values()), list(known.changed.values()), [versions[i] for i in known.changed])
+        lost = set(known.changed) - written
+        self._remember({**known.fresh, **known.changed}, lost)
+        for wish in plain:
+            if wish.tried is not None and wish.tried.cart.id in lost:
+                wish.tried = None
+                del answers[id(wish)]
+        return answers
+
+    def _is_plain(self, wish: CartWish) -> bool:
+        """Whether a wish concerns one guest's or customer's cart that is new or fresh in memory, and nothing but that cart."""
+        if wish.tried is not None or wish.claims is not None or wish.take_hold or wish.coupons or len(wish.touches) > 1:
+            return False
+        cart = self._recent.get(wish.touches[0])
+        return wish.begins if cart is None else cart.open and cart.hold is None and not cart.coupons
+
+    def _remember(self, written: Mapping[str, carts.Cart], lost: Collection[str]) -> None:
+        for cart_id in (*written, *lost):
+            self._recent.pop(cart_id, None)
+        self._recent.update((cart_id, cart) for cart_id, cart in written.items() if cart.open and cart_id not in lost)
+        while len(self._recent) > RECENT_MAX:
+            self._recent.pop(next(iter(self._recent)))
+
+    async def _long_way(self, wishes: Sequence[CartWish]) -> Sequence[Carted | Exception]:
         tx = await self._lane.connection()
         transaction = tx.transaction()
         await transaction.start()
         try:
-            answers = await self._settle(tx, wishes)
+            answers, written = await self._settle(tx, wishes)
         except BaseException:
             await roll_back(self._lane, transaction)
             raise
@@ -95,9 +157,10 @@ class Carting:
         except BaseException:
             await self._lane.drop()
             raise
+        self._remember(written, ())
         return answers
 
-    async def _settle(self, tx: Tx, wishes: Sequence[CartWish]) -> list[Carted | Exception]:
+    async def _settle(self, tx: Tx, wishes: Sequence[CartWish]) -> tuple[list[Carted | Exception], Mapping[str, carts.Cart]]:
         known = await self._find_out(tx, wishes)
         done = _done_before(wishes, known.standing)
         answers: list[Carted | Exception] = []
@@ -110,7 +173,7 @@ class Carting:
         await carts.insert(tx, list(known.fresh.values()))
         if known.holding is not None:
             await known.holding.write(tx, known.now)
-        return answers
+        return answers, {**known.fresh, **known.changed}
 
     async def _find_out(self, tx: Tx, wishes: Sequence[CartWish]) -> _Known:
         claims = {wish.claims for wish in wishes if wish.claims is not None}
@@ -123,15 +186,18 @@ class Carting:
             known.coupons = await pricing.load_coupons(tx, sorted(codes))
         skus = {line.sku for cart in known.standing.values() for line in cart.lines}.union(*[wish.skus for wish in wishes])
         await self._market.know(skus)
-        stocked = [wish for wish in wishes if wish.stocked]
-        if stocked:
-            looked = _skus(stocked, known.standing)
-            known.stock = cart_pricing.by_sku(await inventory.levels(tx, cart_pricing.components(looked, self._market)))
+        await self._count(tx, wishes, known)
         concerned = {w.touches[0] for w in wishes if w.take_hold}.union(c.id for c in known.standing.values() if c.hold is not None)
         if concerned:
             known.holding = await self._holding(tx, [w for w in wishes if not concerned.isdisjoint(w.touches)], known.standing)
         await self._market.know(skus)  # what was announced while we asked; from here on nothing waits
         return known
+
+    async def _count(self, tx: Tx, wishes: Sequence[CartWish], known: _Known) -> None:
+        """What there is of the goods of those who want to know."""
+        skus = _skus([wish for wish in wishes if wish.stocked], known.standing)
+        if skus:
+            known.stock = cart_pricing.by_sku(await inventory.levels(tx, cart_pricing.components(skus, self._market)))
 
     async def _holding(self, tx: Tx, wishes: Sequence[CartWish], standing: Mapping[str, carts.Cart]) -> Holding:
         """The stock that these wishes are about, locked, and what their carts hold of it."""
@@ -144,8 +210,9 @@ class Carting:
 
     def _answer(self, wish: CartWish, known: _Known) -> Carted:
         touches = wish.touches
-        if wish.claims is not None and wish.claims in known.claimed:
-            touches = (known.claimed[wish.claims], *touches[1:])
+        claimed = known.standing.get(known.claimed.get(wish.claims, "")) if wish.claims is not None else None
+        if claimed is not None and claimed.open:  # it may have become an order before we had locked it
+            touches = (claimed.id, *touches[1:])
         before = [known.standing.get(cart_id) for cart_id in touches]
         main = before[0]
         if main is not None and wish.version is not None and wish.version != main.version:

@@ -17,7 +17,7 @@ from haat.domain import inventory, orders, pricing
 from haat.domain.orders import events
 from haat.engine import idempotency, quotas
 from haat.engine.clock import Clock
-from haat.engine.database import Lane, Tx
+from haat.engine.database import Database, Lane, Tx
 from haat.engine.journal import Journal
 from haat.flows.checkout import preparing
 from haat.flows.checkout.market import Market
@@ -129,13 +129,7 @@ class Desk:
         externals = [(ask.request.channel, ask.request.external.id) for ask in asks if ask.request.external is not None]
         sold = await orders.by_external_id(tx, externals) if externals else {}
         subjects = {s.subject for s in settled.values()} | {ask.ids.order_id for ask in asks if ask.attempted} | set(sold.values())
-        standing: dict[str, orders.Order] = {}
-        if subjects:
-            for order_id, stream in (await orders.streams(self._journal, tx, sorted(subjects))).items():
-                first = stream[0].position >> 16
-                order = orders.fold(fact for fact in stream if fact.position >> 16 == first)
-                assert order is not None
-                standing[order_id] = order
+        standing = await _as_placed(self._journal, tx, sorted(subjects)) if subjects else {}
         window_s = self._market.policy.duplicate_window_s
         keys = [k for ask in asks if ask.request.external is None for k in orders.basket_keys(ask.fingerprint, now, window_s)]
         baskets = await orders.recent_baskets(tx, keys, now=now, window_s=window_s) if keys else {}
@@ -188,7 +182,7 @@ class Desk:
         reserved = events.OrderStockReserved(
             tuple([events.Reservation(t.line_no, t.sku, t.location, t.quantity, t.backordered) for t in admitted.takes]), admitted.expected_at
         )
-        new = orders.NewOrder(ask.ids.order_id, ask.ids.serial, preparing.facts(ask, verdict, reserved), ask.at, ask.origin)
+        new = orders.NewOrder(ask.ids.order_id, ask.ids.serial, preparing.facts(ask, verdict, reserved), ask.errand.at, ask.errand.origin)
         order = orders.begin(new)
         written.prepared.append(ask)
         written.news.append(new)
@@ -241,6 +235,30 @@ class Desk:
         await idempotency.settle(tx, [key for key, _ in keyed], [subject for _, subject in keyed], now)
 
 
+async def placed_before(database: Database, journal: Journal, key: idempotency.Key) -> Placed | None:
+    """The order that this key stands for. A repeated request gets it even where the same basket would be refused by now.
+
+    Raises Refused where the key was used for another request.
+    """
+    async with database.reading() as tx:
+        settled = (await idempotency.find(tx, [key])).get((key.scope, key.key))
+        if settled is None:
+            return None
+        _same_request(key.fingerprint, settled.fingerprint)
+        return Placed((await _as_placed(journal, tx, [settled.subject]))[settled.subject], replayed=True)
+
+
+async def _as_placed(journal: Journal, tx: Tx, order_ids: Sequence[str]) -> dict[str, orders.Order]:
+    """These orders as they were when they had just been placed: the fold of their first transaction's facts."""
+    found: dict[str, orders.Order] = {}
+    for order_id, stream in (await orders.streams(journal, tx, order_ids)).items():
+        first = stream[0].position >> 16
+        order = orders.fold(fact for fact in stream if fact.position >> 16 == first)
+        assert order is not None
+        found[order_id] = order
+    return found
+
+
 def _unclaim(ask: Prepared, known: _Known) -> None:
     for claim in ask.claims:
         known.used[claim.key] -= claim.amount
@@ -270,4 +288,4 @@ async def _roll_back(lane: Lane, transaction: object) -> None:
         await lane.drop()
 
 
-__all__ = ["Broken", "Desk", "Placed", "out_of_stock"]
+__all__ = ["Broken", "Desk", "Placed", "out_of_stock", "placed_before"]

@@ -36,6 +36,18 @@ class Ids(msgspec.Struct, frozen=True):
     vendor_order_ids: tuple[str, ...]
 
 
+class Errand(msgspec.Struct, frozen=True):
+    """One request's circumstances: the serial and number drawn for it (`Draw.serial`), who asks and when, under which key, with
+    which coupons looked up (`Market.coupons`), and the owner of the held stock that becomes the order's."""
+
+    serial: tuple[int, str]
+    origin: Origin
+    at: datetime
+    key: idempotency.Key | None = None
+    coupons: Mapping[str, pricing.Coupon] = NO_COUPONS
+    cart: str | None = None
+
+
 class Basket(msgspec.Struct, frozen=True):
     """A priced basket with what was found out on the way."""
 
@@ -44,7 +56,6 @@ class Basket(msgspec.Struct, frozen=True):
     place: orders.Place | orders.Unresolved | None
     phone: str | None
     buyer: str
-    coupons: Mapping[str, pricing.Coupon] = NO_COUPONS
 
 
 class Prepared(msgspec.Struct):
@@ -58,12 +69,17 @@ class Prepared(msgspec.Struct):
     fingerprint: int
     claims: tuple[quotas.Claim, ...]
     demands: tuple[tuple[int, str, int], ...]
-    at: datetime
-    origin: Origin
-    key: idempotency.Key | None
-    cart: str | None = None
+    errand: Errand
     attempted: bool = False
     created: events.OrderCreated | None = None
+
+    @property
+    def key(self) -> idempotency.Key | None:
+        return self.errand.key
+
+    @property
+    def cart(self) -> str | None:
+        return self.errand.cart
 
 
 def price(
@@ -109,47 +125,27 @@ def price(
         without=without,
         coupons=coupons,
     )
-    return Basket(quote, items, place, phone, buyer, coupons)
+    return Basket(quote, items, place, phone, buyer)
 
 
-def prepare(
-    request: PlaceOrder,
-    market: Market,
-    draw: Draw,
-    serial: tuple[int, str],
-    origin: Origin,
-    now: datetime,
-    *,
-    key: idempotency.Key | None,
-    coupons: Mapping[str, pricing.Coupon] = NO_COUPONS,
-    cart: str | None = None,
-) -> Prepared:
-    """Price and validate. `serial` is `draw.serial()`. Raises Refused, with every rule that says no in `errors`."""
+def prepare(request: PlaceOrder, market: Market, draw: Draw, errand: Errand) -> Prepared:
+    """Price and validate. Raises Refused, with every rule that says no in `errors`."""
     _admissible(request, market.parties)
-    basket = price(request, market, now, coupons=coupons)
+    basket = price(request, market, errand.at, coupons=errand.coupons)
     external = request.external
-    ms = unix_ms(external.placed_at if external is not None and external.placed_at is not None else now)
-    ids = Ids(draw.uuid(ms), *serial, tuple([draw.uuid(ms) for _ in basket.quote.vendors]))
-    return _prepared(request, market, basket, ids, origin, now, key, cart)
+    ms = unix_ms(external.placed_at if external is not None and external.placed_at is not None else errand.at)
+    ids = Ids(draw.uuid(ms), *errand.serial, tuple([draw.uuid(ms) for _ in basket.quote.vendors]))
+    return _prepared(request, market, basket, ids, errand)
 
 
 def again_without(prepared: Prepared, market: Market, promotions: frozenset[str], now: datetime) -> Prepared:
     """The same order without automatic promotions that turned out to be used up; dearer, so price drift is judged again."""
-    basket = price(prepared.request, market, now, coupons=prepared.basket.coupons, without=promotions)
-    return _prepared(prepared.request, market, basket, prepared.ids, prepared.origin, now, prepared.key, prepared.cart)
+    basket = price(prepared.request, market, now, coupons=prepared.errand.coupons, without=promotions)
+    return _prepared(prepared.request, market, basket, prepared.ids, prepared.errand)
 
 
-def _prepared(
-    request: PlaceOrder,
-    market: Market,
-    basket: Basket,
-    ids: Ids,
-    origin: Origin,
-    now: datetime,
-    key: idempotency.Key | None,
-    cart: str | None,
-) -> Prepared:
-    case = _case(request, basket, market.parties, now)
+def _prepared(request: PlaceOrder, market: Market, basket: Basket, ids: Ids, errand: Errand) -> Prepared:
+    case = _case(request, basket, market.parties, errand.at)
     verdict = orders.validate(case, market.policy if request.external is None else market.external_policy, market.checks)
     if verdict.refusals:
         raise refusal(verdict)
@@ -164,9 +160,7 @@ def _prepared(
     items = basket.items
     demands = tuple([(n, sku, line.quantity * units) for n, line in enumerate(lines, 1) for sku, units in items[line.sku].demand])
     fingerprint = orders.fingerprint(basket.buyer, [(line.sku, line.quantity) for line in lines])
-    prepared = Prepared(
-        request, basket, case, verdict, ids, fingerprint, claims, demands, now, origin, key, cart,
-    )  # fmt: skip
+    prepared = Prepared(request, basket, case, verdict, ids, fingerprint, claims, demands, errand)
     prepared.created = _created(prepared)
     return prepared
 
@@ -301,7 +295,7 @@ def _created(prepared: Prepared) -> events.OrderCreated:
         vendor_orders=tuple(shares),
         totals=events.Totals(t.items, t.discount, t.shipping, t.tax, t.fees, t.grand),
         payment_method=request.payment_method,
-        basket=orders.basket_key(prepared.fingerprint, prepared.at),
+        basket=orders.basket_key(prepared.fingerprint, prepared.errand.at),
         place=basket.place if isinstance(basket.place, orders.Place) else None,
         adjustments=tuple([events.Adjustment(a.kind, a.code, a.amount, "", a.version) for a in quote.adjustments]),
         shipping_method=request.shipping_method,

@@ -109,7 +109,7 @@ async def _submitted(runtime: Runtime, row: dict[str, Any], customers: Mapping[s
     key = idempotency.Key("demo", row["key"], idempotency.fingerprint(row["key"].encode()))
     origin = Origin(f"customer:{customer.id}", "demo")
     serial = await runtime.draw.serial()
-    prepared = checkout.prepare(request, runtime.market, runtime.draw, serial, origin, row["placed_at"], key=key, coupons=coupons)
+    prepared = checkout.prepare(request, runtime.market, runtime.draw, checkout.Errand(serial, origin, row["placed_at"], key, coupons))
     return runtime.placing.submit(prepared)
 
 
