@@ -56,6 +56,15 @@ async def test_the_database_keeps_a_second_open_cart_of_a_customer_out(database:
         await carts.insert(tx, [a_cart(OTHER, owner="rahima")])
 
 
+async def test_a_cart_is_exchanged_only_at_the_version_that_it_was_thought_to_have(database: Database) -> None:
+    async with database.transaction() as tx:
+        await carts.insert(tx, [a_cart(version=3)])
+        assert await carts.exchange(tx, [a_cart(OTHER)], [a_cart(version=3, payment_method="cod")], [2]) == set()
+        assert (await carts.read(tx, [CART, OTHER])) == {CART: a_cart(version=3), OTHER: a_cart(OTHER)}
+        assert await carts.exchange(tx, [], [a_cart(version=4, payment_method="cod")], [3]) == {CART}
+        assert (await carts.read(tx, [CART]))[CART].payment_method == "cod"
+
+
 async def test_carts_that_nobody_touched_are_swept_and_others_stay(database: Database) -> None:
     async with database.transaction() as tx:
         await carts.insert(tx, [a_cart(), a_cart(OTHER, updated_at=START + timedelta(days=2))])
@@ -102,6 +111,24 @@ async def test_a_hold_that_was_committed_without_an_answer_is_not_taken_twice(ma
     await lane.close()
 
 
+async def test_a_desk_that_remembers_an_old_cart_neither_writes_nor_refuses_by_it(market: CartMarket, dsn: str) -> None:
+    parts = market.parts
+    lane = Lane(dsn, "desk")
+    desk = checkout.Carting(lane, parts.market, market.clock, parts.draw)
+    async with parts.database.transaction() as tx:
+        await carts.insert(tx, [a_cart()])
+    await desk.apply([added("PEAR")])
+    async with parts.database.transaction() as tx:  # another process
+        await carts.save(tx, [a_cart(version=9, lines=(carts.CartLine("MANGO", 1),))])
+    removed = checkout.CartWish((CART,), lambda standing: ((carts.remove_line(standing[0], "MANGO"),), ()), version=9)  # type: ignore[arg-type]
+    added_again = added("APPLE")
+    answers = await desk.apply([removed, added_again])
+    assert [answer.cart.version for answer in answers if isinstance(answer, checkout.Carted)] == [10, 11]
+    async with parts.database.reading() as tx:
+        assert [line.sku for line in (await carts.read(tx, [CART]))[CART].lines] == ["APPLE"]
+    await lane.close()
+
+
 async def test_two_desks_with_one_cart_lose_nothing(market: CartMarket, dsn: str) -> None:
     parts = market.parts
     async with parts.database.transaction() as tx:
@@ -111,7 +138,8 @@ async def test_two_desks_with_one_cart_lose_nothing(market: CartMarket, dsn: str
 
     async def work(desk: checkout.Carting) -> None:
         for _ in range(10):
-            await desk.apply([added("PEAR"), added("PEAR")])
+            answers = await desk.apply([added("PEAR"), added("PEAR")])
+            assert not any(isinstance(answer, Exception) for answer in answers)
 
     await asyncio.gather(*[work(desk) for desk in desks])
     for lane in lanes:

@@ -33,13 +33,13 @@ from haat.domain.carts.cart import (
     wish_services,
 )
 from haat.domain.carts.changing import Change, changes, seen
-from haat.domain.carts.commands import insert, lock, save, sweep
+from haat.domain.carts.commands import exchange, insert, lock, save, sweep
 from haat.domain.carts.document import NO_ADDRESS, Cart, CartCoupon, CartLine, Contact, Hold
 from haat.domain.carts.queries import open_of, read
 
 __all__ = [
     "COUPONS_MAX", "LINES_MAX", "NO_ADDRESS", "QUANTITY_MAX", "SERVICES_MAX", "Bounds", "Cart", "CartCoupon", "CartLine", "Change",
     "Contact", "Hold", "Wish", "add_coupon", "add_line", "changes", "check_open", "close", "contact", "deliver_to", "drop_coupon",
-    "hold", "insert", "lock", "merge", "missing", "open_of", "pay_by", "put_line", "read", "remove_line", "save", "seen", "ship_by",
-    "sweep", "token", "wish_services",
+    "exchange", "hold", "insert", "lock", "merge", "missing", "open_of", "pay_by", "put_line", "read", "remove_line", "save",
+    "seen", "ship_by", "sweep", "token", "wish_services",
 ]  # fmt: skip

@@ -44,6 +44,30 @@ async def save(tx: Tx, carts: Sequence[Cart]) -> None:
         )
 
 
+async def exchange(tx: Tx, fresh: Sequence[Cart], changed: Sequence[Cart], versions: Sequence[int]) -> set[str]:
+    """Store new carts, and write those of `changed` that are still at the version given for each; returns whose write took place.
+
+    One statement, so it needs no transaction around it and takes no lock before it writes.
+    """
+    rows = await tx.fetch(
+        """WITH made AS (
+             INSERT INTO carts (id, channel, owner, open, version, content, updated_at)
+             SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::int[], $6::json[], $7::timestamptz[]))
+           UPDATE carts AS c SET open = t.open, version = t.version, content = t.content, updated_at = t.updated_at
+           FROM unnest($8::uuid[], $9::boolean[], $10::int[], $11::json[], $12::timestamptz[], $13::int[])
+             AS t (id, open, version, content, updated_at, expected)
+           WHERE c.id = t.id AND c.version = t.expected RETURNING c.id::text""",
+        *_columns(fresh),
+        [c.id for c in changed],
+        [c.open for c in changed],
+        [c.version for c in changed],
+        [_encode(c).decode() for c in changed],
+        [c.updated_at for c in changed],
+        list(versions),
+    )
+    return {row[0] for row in rows}
+
+
 async def sweep(tx: Tx, *, before: datetime, limit: int = 1000) -> int:
     """Forget carts that nobody touched since `before`, at most `limit`; returns how many. Orders stand without their cart."""
     rows = await tx.fetch(
