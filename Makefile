@@ -2,7 +2,7 @@
 #   make run  ARGS="--port 9000"      make test  ARGS="tests/domain -k coupon"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench bench-place lock clean environment
+.PHONY: help run test check format bench bench-place bench-flash bench-kill bench-growth schemathesis lock clean environment
 PYTHON_IN := .venv/bin/python
 ARGS ?=
 
@@ -11,6 +11,7 @@ help:
 	@echo "make test     the whole suite"
 	@echo "make check    format, lint, types, house rules"
 	@echo "make bench    the benchmarks, each beside its floor"
+	@echo "make schemathesis  a long search for requests that break the API  ARGS=\"--max-examples 500\""
 	@echo "make lock     requirements.lock from pyproject.toml"
 	@echo "make clean    everything that can be made again (never haat-data/)"
 
@@ -38,6 +39,12 @@ bench: environment
 
 bench-place: environment
 	$(PYTHON_IN) bench/place.py $(ARGS)
+
+schemathesis: environment
+	HAAT_SCHEMATHESIS="--max-examples 200 $(ARGS)" $(PYTHON_IN) -m pytest -q tests/faces/test_schemathesis.py
+
+bench-flash bench-kill bench-growth: bench-%: environment
+	$(PYTHON_IN) -m bench.$* $(ARGS)
 
 # The hashes stand in the file, the place they come from does not: everybody uses their own index.
 lock:

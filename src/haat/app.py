@@ -16,7 +16,7 @@ import msgspec
 from starlette.routing import Route, Router
 
 from haat.domain import orders, pricing
-from haat.domain.orders import events
+
 from haat.domain.orders import rules as validation_rules
 from haat.domain.pricing import promotions
 from haat.engine import journal, logs, memory_tuning, plugins, settings, web
@@ -89,7 +89,7 @@ async def open_parts(chosen: Settings, dsn: str, *, clock: Clock | None = None) 
     market = Market(database, memory, policy=orders.Policy(), checks=validation(), promotions=kinds)
     async with database.reading() as tx:
         base = await journal.position_base(tx)
-    ledger = Journal(events.decode, position_base=base)
+    ledger = Journal(orders.events.decode, position_base=base)
     draw = await Draw.open(clock, database)
     lanes = [Lane(dsn, f"haat {work}") for work in ("placing", "changing", "carting", "completing", "looking")]
     desk, changes = Desk(lanes[0], ledger, market, clock), Changes(lanes[1], ledger, clock)
@@ -145,7 +145,7 @@ def asgi() -> Front:
 
 def application(chosen: Settings, dsn: str) -> Front:
     """The HTTP application of one server process."""
-    router = Router(routes=[], default=web.not_found)
+    router = Router(routes=[], default=web.not_found, redirect_slashes=False)
 
     @asynccontextmanager
     async def life(front: Front) -> AsyncIterator[None]:

@@ -32,7 +32,7 @@ class About(msgspec.Struct, frozen=True):
     licence: str
     server: str
     tags: Mapping[str, str]
-    #: example values of path parameters, by path
+    #: example values of path parameters, by path; they hold for what lies beneath it as well
     paths: Mapping[str, Mapping[str, str]]
 
 
@@ -103,7 +103,7 @@ def _operation(endpoint: Endpoint, path: str, schema_of: Mapping[int, Json], abo
     said["security"] = _security(endpoint)
     if endpoint.roles:
         said |= {"x-roles": sorted(endpoint.roles), "x-scope": scope_of(endpoint)}
-    parameters = [*_path_parameters(path, about.paths.get(path, {})), *_query_parameters(endpoint), *_header_parameters(endpoint)]
+    parameters = [*_path_parameters(path, _examples(path, about)), *_query_parameters(endpoint), *_header_parameters(endpoint)]
     if parameters:
         said["parameters"] = parameters
     body = _body(endpoint, schema_of)
@@ -119,6 +119,15 @@ def _security(endpoint: Endpoint) -> list[Json]:
     if not endpoint.roles:
         return []
     return [{"bearer": []}, {"link": []}] if "guest" in endpoint.roles else [{"bearer": []}]
+
+
+def _examples(path: str, about: About) -> Json:
+    """Example values for the path's parameters: its own, and those of the resources that it lies beneath."""
+    found: Json = {}
+    for prefix in sorted(about.paths, key=len):
+        if path == prefix or path.startswith(prefix + "/"):
+            found |= about.paths[prefix]
+    return found
 
 
 def _path_parameters(path: str, examples: Mapping[str, str]) -> list[Json]:

@@ -9,6 +9,7 @@ import logging
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
@@ -284,10 +285,14 @@ def decode_query(kind: Any, query: Mapping[str, str]) -> Any:
     if any("\0" in v or v.lower() == "null" for v in query.values()):  # msgspec would take the text «null» for nothing said
         raise Refused("invalid_parameter", "A parameter must not be null or contain the character U+0000.", kind="malformed")
     try:
-        return msgspec.convert({k: v for k, v in query.items() if k != "access_token"}, kind, strict=False)
+        found = msgspec.convert({k: v for k, v in query.items() if k != "access_token"}, kind, strict=False)
     except msgspec.ValidationError as error:
         refused = _invalid(error, "parameter")
         raise Refused("invalid_parameter", refused.detail, kind="malformed", **refused.data) from error
+    for name, value in query.items():
+        if ":" not in value and isinstance(getattr(found, name, None), datetime):  # msgspec also takes seconds since 1970
+            raise Refused("invalid_parameter", f"{name} is an instant as in RFC 3339.", kind="malformed")
+    return found
 
 
 def _invalid(error: msgspec.ValidationError, where: str) -> Refused:

@@ -1,0 +1,46 @@
+"""Schemathesis attacks the API with all that its description allows, and with what it does not, as four kinds of asker.
+
+Bounded here; `make schemathesis` searches longer. What waits for news is left out and tested by hand, as are streamed bodies.
+"""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.faces.served import Served
+
+CHECKS = (
+    "not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",
+    "response_schema_conformance", "negative_data_rejection", "unsupported_method", "ignored_auth",
+)  # fmt: skip
+LEFT_OUT = ("streamOrder", "readFeed", "importProducts")
+
+
+def attack(served: Served, role: str, *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            sys.executable, "-m", "schemathesis.cli", "run", f"{served.url}/openapi.json",
+            "--header", f"Authorization: Bearer {served.keys[role]}", "--checks", ",".join(CHECKS),
+            *[word for name in LEFT_OUT for word in ("--exclude-operation-id", name)],
+            "--suppress-health-check", "all", "--generation-database", "none", "--continue-on-failure", "--no-color", *more,
+        ],
+        capture_output=True, text=True, timeout=7200, check=False, cwd=served.log.parent,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("role", "phases"),
+    [
+        ("admin", ("examples,coverage,fuzzing", "--max-examples", "4")),
+        ("vendor", ("coverage",)),
+        ("customer", ("fuzzing", "--max-examples", "3")),
+    ],
+)
+def test_no_request_breaks_the_api_or_is_answered_otherwise_than_described(served: Served, role: str, phases: tuple[str, ...]) -> None:
+    longer = os.environ.get("HAAT_SCHEMATHESIS", "").split()
+    more = ("examples,coverage,fuzzing,stateful", *longer) if longer else (*phases, "--seed", "1971")
+    result = attack(served, role, "--phases", *more)
+    assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
+    assert " passed" in result.stdout
