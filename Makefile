@@ -2,7 +2,7 @@
 #   make run  ARGS="--port 9000"      make test  ARGS="tests/domain -k coupon"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench bench-place bench-flash bench-kill bench-growth schemathesis lock clean environment
+.PHONY: help run test check format bench bench-place bench-checkout bench-flash bench-kill bench-growth schemathesis lock clean environment
 PYTHON_IN := .venv/bin/python
 ARGS ?=
 
@@ -39,6 +39,9 @@ bench: environment
 
 bench-place: environment
 	$(PYTHON_IN) bench/place.py $(ARGS)
+
+bench-checkout: environment
+	$(PYTHON_IN) bench/checkout.py $(ARGS)
 
 schemathesis: environment
 	HAAT_SCHEMATHESIS="--max-examples 200 $(ARGS)" $(PYTHON_IN) -m pytest -q tests/faces/test_schemathesis.py

@@ -8,6 +8,7 @@ Every order is durable when it is answered, and at the end each that was answere
 
 import argparse
 import asyncio
+import os
 import random
 import re
 import shutil
@@ -149,10 +150,28 @@ async def orders_in(dsn: str) -> int:
     return int(counted)
 
 
-def cpu_s(processes: Sequence[psutil.Process]) -> float:
-    """CPU seconds of some processes and their children until now."""
-    family = [member for process in processes for member in (process, *process.children(recursive=True))]
-    return sum(sum(member.cpu_times()[:2]) for member in family)
+class Meter:
+    """CPU seconds of the servers, PostgreSQL and this client, and of everybody else on the machine, since it was made."""
+
+    def __init__(self, servers: Sequence[int], database: int | None) -> None:
+        self._families = {"server": servers, "PostgreSQL": [] if database is None else [database], "client": [os.getpid()]}
+        self._before = {name: self._spent(pids) for name, pids in self._families.items()}
+        self._busy, self._began = self._machine(), time.perf_counter()
+
+    def read(self) -> tuple[dict[str, float], float]:
+        """(CPU seconds a second by family, cores that others kept busy meanwhile)."""
+        seconds = time.perf_counter() - self._began
+        spent = {name: (self._spent(pids) - self._before[name]) / seconds for name, pids in self._families.items()}
+        return spent, max((self._machine() - self._busy) / seconds - sum(spent.values()), 0)
+
+    def _spent(self, pids: Sequence[int]) -> float:
+        roots = [psutil.Process(pid) for pid in pids]
+        family = [member for root in roots for member in (root, *(root.children(recursive=True) if root.pid != os.getpid() else ()))]
+        return sum(sum(member.cpu_times()[:2]) for member in family)
+
+    def _machine(self) -> float:
+        times = psutil.cpu_times()
+        return float(times.user + times.system + times.nice + times.irq + times.softirq)
 
 
 def at(values: list[float], part: float) -> str:
@@ -185,7 +204,7 @@ def main() -> None:
     console = Console()
     with serving.market(directory, market.seed) as running:
         servers = [running.serve() for _ in range(asked.servers)]
-        measured = sum(measure(asked, shoppers, servers, running.keys["web"].encode(), console) for shoppers in asked.shoppers)
+        measured = sum(measure(asked, shoppers, running, servers, console) for shoppers in asked.shoppers)
         kept = asyncio.run(orders_in(running.dsn))
         console.print(f"{kept:,} carts became orders; {measured:,} of them were measured")
         if kept < measured:
@@ -193,14 +212,16 @@ def main() -> None:
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def measure(asked: argparse.Namespace, shoppers: int, servers: Sequence[serving.Server], key: bytes, console: Console) -> int:
+def measure(asked: argparse.Namespace, shoppers: int, running: serving.Market, servers: Sequence[serving.Server], console: Console) -> int:
     """One measurement, printed; returns how many checkouts it counted."""
-    processes = [psutil.Process(server.pid) for server in servers]
-    before, began = cpu_s(processes), time.perf_counter()
-    tally = uvloop.run(load([server.port for server in servers], key, shoppers, asked.warm, asked.seconds))
-    busy = (cpu_s(processes) - before) / (time.perf_counter() - began)
+    meter = Meter([server.pid for server in servers], running.embedded.pid if running.embedded is not None else None)
+    ports = [server.port for server in servers]
+    tally = uvloop.run(load(ports, running.keys["web"].encode(), shoppers, asked.warm, asked.seconds))
+    spent, others = meter.read()
+    rate = max(len(tally.whole) / asked.seconds, 1e-9)
     console.print(table(tally, asked, shoppers))
-    console.print(f"server CPU: {busy / max(len(tally.whole) / asked.seconds, 1e-9) * 1000:.2f} s per 1,000 checkouts")
+    each = ", ".join(f"{name} {cores / rate * 1000:.2f} s" for name, cores in spent.items())
+    console.print(f"CPU per 1,000 checkouts: {each}. Everybody else on this machine kept {others:.2f} of {psutil.cpu_count()} cores busy.")
     for what, times in tally.wrong.items():
         console.print(f"{times} × {what}", style="red", markup=False)
     return len(tally.whole)
