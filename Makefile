@@ -44,7 +44,7 @@ bench-checkout: environment
 	$(PYTHON_IN) bench/checkout.py $(ARGS)
 
 schemathesis: environment
-	HAAT_SCHEMATHESIS="--max-examples 200 $(ARGS)" $(PYTHON_IN) -m pytest -q tests/faces/test_schemathesis.py
+	SCHEMATHESIS_ARGS="--max-examples 200 $(ARGS)" $(PYTHON_IN) -m pytest -q tests/faces/test_schemathesis.py
 
 bench-flash bench-kill bench-growth: bench-%: environment
 	$(PYTHON_IN) -m bench.$* $(ARGS)

@@ -39,7 +39,7 @@ def attack(served: Served, role: str, *more: str) -> subprocess.CompletedProcess
     ],
 )
 def test_no_request_breaks_the_api_or_is_answered_otherwise_than_described(served: Served, role: str, phases: tuple[str, ...]) -> None:
-    longer = os.environ.get("HAAT_SCHEMATHESIS", "").split()
+    longer = os.environ.get("SCHEMATHESIS_ARGS", "").split()
     more = ("examples,coverage,fuzzing,stateful", *longer) if longer else (*phases, "--seed", "1971")
     result = attack(served, role, "--phases", *more)
     assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
