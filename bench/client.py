@@ -7,6 +7,7 @@ with the same Idempotency-Key.
 import asyncio
 import json
 import time
+from contextlib import suppress
 from typing import Any
 
 Reply = tuple[int, bytes]
@@ -52,6 +53,14 @@ class Client:
         if self._writer is not None:
             self._writer.close()
         self._reader = self._writer = None
+
+    async def end(self) -> None:
+        """Close, and wait until it is closed."""
+        writer = self._writer
+        self.close()
+        if writer is not None:
+            with suppress(*NET):
+                await writer.wait_closed()
 
 
 async def until_answered(client: Client, body: bytes, key: str, *, patience_s: float = 60.0, other: Client | None = None) -> Reply:

@@ -181,7 +181,7 @@ async def place(port: int, key: str, seconds: float, connections: int, tag: str)
             assert reply is not None and reply[0] == 201, reply
             took.append((time.perf_counter() - began) * 1000)
             turn += 1
-        mine.close()
+        await mine.end()
 
     await asyncio.gather(*(buyer(n) for n in range(connections)))
     return took
@@ -215,7 +215,7 @@ async def lists(port: int, key: str, dsn: str, count: int, times: int) -> dict[s
             found[title].append(took)
             if took > 200:
                 print(f"    {took:.0f} ms: {asked}", flush=True)
-    mine.close()
+    await mine.end()
     return found
 
 
