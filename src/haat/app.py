@@ -16,7 +16,6 @@ import msgspec
 from starlette.routing import Route, Router
 
 from haat.domain import orders, pricing
-
 from haat.domain.orders import rules as validation_rules
 from haat.domain.pricing import promotions
 from haat.engine import journal, logs, memory_tuning, plugins, settings, web
