@@ -115,3 +115,17 @@ async def test_a_refused_order_leaves_the_hold_as_it_was(market: CartMarket) -> 
     assert (refused.json()["code"], await market.stock("PEAR")) == ("price_changed", (10, 2))
     market.clock.turn_by(WHOLE)
     assert (await market.end_holds(), await market.stock("PEAR")) == (1, (10, 0))
+
+
+async def test_what_is_no_longer_sold_does_not_stand_in_the_way_of_a_held_cart(market: CartMarket) -> None:
+    path, token = await market.ready(("PEAR", 2), ("APPLE", 1))
+    await market.ask("POST", f"{path}/holds", {}, by=token)
+    await market.reprice("PEAR", 5_000, status="archived")
+    market.clock.turn_by(HALF)
+    said = await market.ask("PUT", f"{path}/payment", {"method": "cod"}, by=token)
+    assert (said.status_code, [c["kind"] for c in said.json()["changes"]]) == (200, ["gone"])
+    assert (await market.stock("PEAR"), await market.stock("APPLE")) == ((10, 0), (10, 1))
+    refused = await market.ask("POST", f"{path}/holds", {}, by=token)
+    assert (refused.json()["code"], refused.json()["data"]["lines"][0]["sku"]) == ("out_of_stock", "PEAR")
+    await market.ask("DELETE", f"{path}/lines/PEAR", by=token)
+    assert (await market.ask("POST", f"{path}/orders", {}, by=token)).status_code == 201

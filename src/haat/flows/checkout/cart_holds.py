@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from haat.domain import carts, inventory
 from haat.engine.database import Tx
 from haat.engine.draw import Draw
+from haat.flows.checkout import cart_pricing
 from haat.flows.checkout.market import Market
 from haat.kernel.errors import Refused
 
@@ -44,15 +45,21 @@ class Holding:
             ended = False
         if not take and old is None:
             return after, ended
-        if not after.lines:
+        wanted = demands(after, self._market, all_lines=take)
+        if not wanted:
             if take:
                 raise Refused("nothing_to_hold", "The cart is empty.")
-            self.drop(after.hold)
+            self.drop(old)
             return carts.hold(after, None), ended
-        same = before is not None and before.lines == after.lines
-        if same and not take and old is not None and old.until - now > PROLONGED_BELOW:
+        same = before is not None and before.lines == after.lines and not take
+        if same and old is not None and old.until - now > PROLONGED_BELOW:
             return after, ended
-        return carts.hold(after, self._replace(old, after, now)), ended
+        try:
+            return carts.hold(after, self._replace(old, after, wanted, now)), ended
+        except Refused:
+            if same:  # what cannot be prolonged (its place has closed) lasts as long as it was meant to
+                return after, ended
+            raise
 
     def drop(self, old: carts.Hold | None) -> None:
         """Give everything of a hold back."""
@@ -69,11 +76,11 @@ class Holding:
         if self._taken or any(self._levels.deltas.values()):
             await inventory.hold(tx, list(self._taken.items()), self._levels.deltas, until=now + HOLD_FOR, now=now)
 
-    def _replace(self, old: carts.Hold | None, cart: carts.Cart, now: datetime) -> carts.Hold:
+    def _replace(self, old: carts.Hold | None, cart: carts.Cart, wanted: Sequence[inventory.Demand], now: datetime) -> carts.Hold:
         units = self._units(old)
         for sku, location, quantity in units:
             self._levels.give_back(sku, location, quantity)
-        admitted = self._levels.admit(demands(cart, self._market), cart.channel)
+        admitted = self._levels.admit(wanted, cart.channel)
         if isinstance(admitted, tuple):
             for sku, location, quantity in units:
                 self._levels.give_back(sku, location, -quantity)
@@ -92,14 +99,15 @@ class Holding:
         return units + [(r.sku, r.location, r.held) for r in self._standing.get(old.id, ())]
 
 
-def demands(cart: carts.Cart, market: Market) -> list[inventory.Demand]:
-    """What a cart's lines take from stock, kits taken apart. Refused where a line is no longer sold."""
+def demands(cart: carts.Cart, market: Market, *, all_lines: bool) -> list[inventory.Demand]:
+    """What a cart's lines take from stock, kits taken apart. A line that is no longer sold is refused, or, without `all_lines`, passed."""
     wanted: list[inventory.Demand] = []
     for n, line in enumerate(cart.lines, 1):
-        item = market.item(line.sku)
-        if item is None or item.product.status != "active":
+        item = cart_pricing.sold(market.item(line.sku))
+        if item is not None:
+            wanted.extend((n, sku, line.quantity * units) for sku, units in item.demand)
+        elif all_lines:
             raise Refused("out_of_stock", "This is no longer sold.", kind="conflict", lines=[_line(n, line, line.sku, 0)])
-        wanted.extend((n, sku, line.quantity * units) for sku, units in item.demand)
     return wanted
 
 
