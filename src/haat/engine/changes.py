@@ -33,7 +33,9 @@ async def announce(tx: Tx, kind: str, keys: Sequence[str]) -> None:
     )
 
 
-_HORIZON = """SELECT value::bigint + (pg_snapshot_xmin(pg_current_snapshot())::text::bigint << 16) FROM instance WHERE key = 'position_base'"""
+_HORIZON = (
+    """SELECT value::bigint + (pg_snapshot_xmin(pg_current_snapshot())::text::bigint << 16) FROM instance WHERE key = 'position_base'"""
+)
 
 
 class Keyed(Generic[Value]):

@@ -71,4 +71,4 @@ class Draw:
 
 def trace_id() -> str:
     """32 hex digits for a trace that begins here. Not a secret, so not from the system's randomness."""
-    return f"{random.getrandbits(128):032x}"  # noqa: S311
+    return f"{random.getrandbits(128):032x}"

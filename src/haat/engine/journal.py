@@ -15,6 +15,7 @@ from operator import attrgetter
 
 import msgspec
 
+from haat.engine import together
 from haat.engine.arrays import ints, texts
 from haat.engine.database import Row, Tx
 from haat.kernel.errors import Broken
@@ -72,11 +73,15 @@ class Journal:
         if written:
             raise Broken("orders are locked after the transaction wrote: version order could leave position order")
 
-    async def append(self, tx: Tx, appends: Sequence[Append], *, offset: int = 0) -> int:
-        """Write the facts of many orders; returns how many. At most once per transaction, or with `offset` = those before.
+    async def append(self, tx: Tx, appends: Sequence[Append], *, offset: int = 0) -> None:
+        """Write the facts of many orders. At most once per transaction, or with `offset` = those before.
 
         A version that exists already raises asyncpg's UniqueViolationError: somebody else was next.
         """
+        await tx.execute(_APPEND, *self.append_arguments(appends, offset=offset))
+
+    def append_arguments(self, appends: Sequence[Append], *, offset: int = 0) -> tuple[object, ...]:
+        """The arguments of APPEND, for a statement that writes more than facts."""
         ids: list[str] = []
         versions: list[int] = []
         types: list[str] = []
@@ -101,19 +106,7 @@ class Journal:
                 datas.append(_encode(fact).decode())
         if offset + len(ids) > FACTS_PER_TRANSACTION_MAX:
             raise Broken(f"{offset + len(ids)} facts in one transaction; the position has room for {FACTS_PER_TRANSACTION_MAX}")
-        await tx.execute(
-            _APPEND,
-            texts(ids),
-            ints(versions),
-            texts(types),
-            texts(ats),
-            texts(actors),
-            texts(causes),
-            texts(traces),
-            datas,
-            self._base + offset,
-        )
-        return len(ids)
+        return texts(ids), ints(versions), texts(types), texts(ats), texts(actors), texts(causes), texts(traces), datas, self._base + offset
 
     async def streams(self, tx: Tx, order_ids: Sequence[str], *, until: datetime | None = None) -> dict[str, list[Recorded]]:
         """The facts of these orders by version, each order under its id; orders without facts are absent."""
@@ -163,16 +156,20 @@ class Journal:
         return int(value)
 
 
-_APPEND = """
-WITH head AS MATERIALIZED (SELECT $9::bigint + (pg_current_xact_id()::text::bigint << 16) AS base),
-woken AS MATERIALIZED (SELECT pg_notify('haat_facts', ''))
-INSERT INTO order_events (position, order_id, version, type, at, actor, cause, trace, data)
-SELECT head.base + f.n, f.order_id, f.version, f.type, f.at, f.actor, f.cause, f.trace, f.data::json
-FROM head CROSS JOIN woken CROSS JOIN
-  unnest($1::text::uuid[], $2::text::int[], $3::text::text[], $4::text::timestamptz[], $5::text::text[], $6::text::text[], $7::text::text[],
-    $8::text[])
-  WITH ORDINALITY AS f (order_id, version, type, at, actor, cause, trace, data, n)
-"""
+#: The facts of a transaction; wakes the followers when it commits.
+APPEND: together.Piece = (
+    ("head", "SELECT $9::bigint + (pg_current_xact_id()::text::bigint << 16) AS base"),
+    ("woken", "SELECT pg_notify('haat_facts', '')"),
+    (
+        "facts",
+        """INSERT INTO order_events (position, order_id, version, type, at, actor, cause, trace, data)
+           SELECT head.base + f.n, f.order_id, f.version, f.type, f.at, f.actor, f.cause, f.trace, f.data::json
+           FROM head CROSS JOIN woken CROSS JOIN
+             unnest($1::text::uuid[], $2::text::int[], $3::text::text[], $4::text::timestamptz[], $5::text::text[], $6::text::text[],
+               $7::text::text[], $8::text[]) WITH ORDINALITY AS f (order_id, version, type, at, actor, cause, trace, data, n)""",
+    ),
+)
+_APPEND = together.writes(APPEND)
 
 _STREAMS = """
 SELECT position, order_id::text, version, at, actor, cause, trace, data FROM order_events

@@ -52,7 +52,14 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def problem(
-    status: int, code: str, detail: str, *, trace: str = "", retryable: bool = False, errors: list[dict[str, Any]] | None = None, data: dict[str, Any] | None = None
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    trace: str = "",
+    retryable: bool = False,
+    errors: list[dict[str, Any]] | None = None,
+    data: dict[str, Any] | None = None,
 ) -> Problem:
     """A problem whose `type` follows from its code."""
     return Problem(TYPE_BASE + code.replace("_", "-"), TITLES.get(status, "Problem"), status, code, detail, trace, retryable, errors, data)

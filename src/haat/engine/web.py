@@ -179,7 +179,9 @@ class _Resource:
         except Exception:
             log.exception("an endpoint broke", extra={"operation": operation.endpoint.name, "trace": trace})
             status = 500
-            await _send_problem(send, problems.problem(500, "broken", "Something of ours is wrong; it has been written down.", trace=trace), ())
+            await _send_problem(
+                send, problems.problem(500, "broken", "Something of ours is wrong; it has been written down.", trace=trace), ()
+            )
         else:
             status = answer.status
             await _send(send, answer, extra, trace, empty=scope["method"] == "HEAD")

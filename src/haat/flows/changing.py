@@ -1,6 +1,6 @@
 """Changes of placed orders: cancellations, holds, notes. Many at once, one transaction; stock and counted limits follow the facts.
 
-    asked ─► [ order locks ─ decide ─ facts, rows ] ─► what was cancelled ─► [ stock released, limits given back ] ─ commit
+asked ─► [ order locks ─ decide ─ facts, rows ] ─► what was cancelled ─► [ stock released, limits given back ] ─ commit
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,9 @@ class Changes:
             todo = [ask for ask in asks if id(ask) not in done]
             decided = iter(await orders.change(self._journal, tx, todo) if todo else [])
             outcomes: list[Outcome] = [done[id(ask)] if id(ask) in done else next(decided) for ask in asks]
-            await self._follow(tx, [o for a, o in zip(asks, outcomes, strict=True) if id(a) not in done and isinstance(o, orders.Changed) and o.facts])
+            await self._follow(
+                tx, [o for a, o in zip(asks, outcomes, strict=True) if id(a) not in done and isinstance(o, orders.Changed) and o.facts]
+            )
         except BaseException:
             try:
                 await transaction.rollback()

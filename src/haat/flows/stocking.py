@@ -74,9 +74,7 @@ def _terms(
     return terms
 
 
-def _first_place(
-    product: catalogue.Product, levels: Sequence[inventory.Level], places: Mapping[str, inventory.Location]
-) -> str | None:
+def _first_place(product: catalogue.Product, levels: Sequence[inventory.Level], places: Mapping[str, inventory.Location]) -> str | None:
     """Where the SKU is kept already, else the vendor's own place, else the marketplace's; by priority, then code."""
     kept = [places[level.location] for level in levels if level.location in places]
     own = [place for place in places.values() if place.vendor == product.vendor]

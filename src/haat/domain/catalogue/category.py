@@ -5,7 +5,6 @@ tree recomputes the paths of all of it here, in plain Python, and a product read
 """
 
 from collections.abc import Mapping
-
 from typing import Annotated
 
 from msgspec import Meta, Struct

@@ -9,6 +9,7 @@ as many orders as there are units; the database refuses an oversale by itself.
 
 from haat.domain.inventory.admission import Admitted, Demand, Level, Levels, Short, Take
 from haat.domain.inventory.commands import (
+    RESERVE,
     Location,
     Movement,
     Terms,
@@ -21,12 +22,14 @@ from haat.domain.inventory.commands import (
     put_terms,
     release,
     reserve,
+    reserve_arguments,
 )
 from haat.domain.inventory.queries import Drift, MovementView, drift, levels, levels_page, locations, movements, overdue
 from haat.domain.inventory.reservation import Release, Reservation, releases
 
 __all__ = [
-    "Admitted", "Demand", "Drift", "Level", "Levels", "Location", "Movement", "MovementView", "Release", "Reservation", "Short",
+    "RESERVE", "Admitted", "Demand", "Drift", "Level", "Levels", "Location", "Movement", "MovementView", "Release", "Reservation", "Short",
     "Take", "Terms", "drift", "expire", "hold", "holding", "levels", "levels_page", "locations", "lock_levels", "move",
     "movements", "overdue", "put_locations", "put_terms", "release", "releases", "reserve",
+    "reserve_arguments",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ import msgspec
 
 from haat.domain.inventory.admission import Level, Take
 from haat.domain.inventory.reservation import HOLDING, Release, Reservation
-from haat.engine import changes
+from haat.engine import changes, together
 from haat.engine.arrays import ints, texts
 from haat.engine.database import Rejected, Tx
 from haat.kernel.errors import Refused
@@ -50,6 +50,10 @@ class Terms(msgspec.Struct, frozen=True):
     backorder_limit: int = 0
     expected_at: datetime | None = None
     safety: Mapping[str, int] | None = None
+
+
+Owned = Sequence[tuple[str, Sequence[Take]]]
+Deltas = Mapping[tuple[str, str], int]
 
 
 async def put_locations(tx: Tx, locations: Sequence[Location]) -> None:
@@ -120,26 +124,18 @@ async def lock_levels(tx: Tx, skus: Sequence[str]) -> list[Level]:
     return [Level(r[0], r[1], r[2], r[3], r[4], r[5], decode(r[6]) if r[6] is not None else None) for r in rows]
 
 
-async def reserve(tx: Tx, owned: Sequence[tuple[str, Sequence[Take]]], deltas: Mapping[tuple[str, str], int], *, now: datetime) -> None:
+async def reserve(tx: Tx, owned: Owned, deltas: Deltas, *, now: datetime) -> None:
     """Commit what admission took: one reservation per take, owned by its order, and the levels moved by `deltas`."""
-    await _reserve(tx, owned, deltas, "COMMITTED", None, now)
+    await tx.execute(_RESERVE, *reserve_arguments(owned, deltas, now=now))
 
 
-async def hold(
-    tx: Tx, owned: Sequence[tuple[str, Sequence[Take]]], deltas: Mapping[tuple[str, str], int], *, until: datetime, now: datetime
-) -> None:
+async def hold(tx: Tx, owned: Owned, deltas: Deltas, *, until: datetime, now: datetime) -> None:
     """Set units aside for checkouts; the holds end by themselves at `until` unless they become orders."""
-    await _reserve(tx, owned, deltas, "HELD", until, now)
+    await tx.execute(_RESERVE, *reserve_arguments(owned, deltas, until=until, now=now))
 
 
-async def _reserve(
-    tx: Tx,
-    owned: Sequence[tuple[str, Sequence[Take]]],
-    deltas: Mapping[tuple[str, str], int],
-    status: str,
-    until: datetime | None,
-    now: datetime,
-) -> None:
+def reserve_arguments(owned: Owned, deltas: Deltas, *, until: datetime | None = None, now: datetime) -> tuple[object, ...]:
+    """The arguments of RESERVE: COMMITTED, or HELD where it ends by itself at `until`."""
     owners: list[str] = []
     takes: list[Take] = []
     for owner, taken in owned:
@@ -147,15 +143,14 @@ async def _reserve(
             owners.append(owner)
             takes.append(take)
     changed = sorted((key, delta) for key, delta in deltas.items() if delta)
-    await tx.execute(
-        _RESERVE,
+    return (
         texts(owners),
         ints([t.line_no for t in takes]),
         texts([t.sku for t in takes]),
         texts([t.location for t in takes]),
         ints([t.quantity for t in takes]),
         ints([t.backordered for t in takes]),
-        status,
+        "COMMITTED" if until is None else "HELD",
         until,
         now,
         texts([key[0] for key, _ in changed]),
@@ -249,15 +244,23 @@ SELECT a.id, a.sku, a.location, a.quantity, a.reason, a.reference, $7, $8,
 FROM asked AS a JOIN after USING (sku, location)
 """
 
-_RESERVE = """
-WITH levels AS (
-  UPDATE stock AS s SET reserved = s.reserved + d.delta
-  FROM unnest($10::text::text[], $11::text::text[], $12::text::bigint[]) AS d (sku, location, delta)
-  WHERE s.sku = d.sku AND s.location = d.location)
-INSERT INTO order_reservations (owner, line_no, sku, location, quantity, backordered, status, expires_at, updated_at)
-SELECT owner, line_no, sku, location, quantity, backordered, $7, $8, $9
-FROM unnest($1::text::uuid[], $2::text::smallint[], $3::text::text[], $4::text::text[], $5::text::int[], $6::text::int[]) AS t (owner, line_no, sku, location, quantity, backordered)
-"""
+#: Reservations of new owners, and the levels moved by what they take.
+RESERVE: together.Piece = (
+    (
+        "taken_levels",
+        """UPDATE stock AS s SET reserved = s.reserved + d.delta
+           FROM unnest($10::text::text[], $11::text::text[], $12::text::bigint[]) AS d (sku, location, delta)
+           WHERE s.sku = d.sku AND s.location = d.location""",
+    ),
+    (
+        "new_reservations",
+        """INSERT INTO order_reservations (owner, line_no, sku, location, quantity, backordered, status, expires_at, updated_at)
+           SELECT owner, line_no, sku, location, quantity, backordered, $7, $8, $9
+           FROM unnest($1::text::uuid[], $2::text::smallint[], $3::text::text[], $4::text::text[], $5::text::int[], $6::text::int[])
+             AS t (owner, line_no, sku, location, quantity, backordered)""",
+    ),
+)
+_RESERVE = together.writes(RESERVE)
 
 _RELEASE = """
 WITH locked AS MATERIALIZED (

@@ -10,8 +10,9 @@ import msgspec
 
 from haat.domain.orders import projection, queries
 from haat.domain.orders.order import Order, evolve
+from haat.engine import together
 from haat.engine.database import Tx
-from haat.engine.journal import Append, Journal
+from haat.engine.journal import APPEND, Append, Journal
 from haat.kernel.errors import Broken, Refused
 from haat.kernel.facts import Fact, Origin
 
@@ -56,10 +57,19 @@ def begin(new: NewOrder) -> Order:
 
 async def record(journal: Journal, tx: Tx, news: Sequence[NewOrder], orders: Sequence[Order]) -> None:
     """Append the first facts of new orders and write their rows. `orders` is `begin` of each."""
-    if not news:
-        return
-    await journal.append(tx, [Append(n.order_id, 0, n.facts, n.at, n.origin) for n in news])
-    await projection.insert(tx, orders, [n.serial for n in news])
+    if news:
+        await tx.execute(_RECORD, *record_arguments(journal, news, orders))
+
+
+#: The first facts of new orders and their rows.
+RECORD = (APPEND, projection.INSERT)
+_RECORD = together.writes(*RECORD)
+
+
+def record_arguments(journal: Journal, news: Sequence[NewOrder], orders: Sequence[Order]) -> tuple[object, ...]:
+    """The arguments of RECORD."""
+    appends = [Append(n.order_id, 0, n.facts, n.at, n.origin) for n in news]
+    return *journal.append_arguments(appends), *projection.insert_arguments(orders, [n.serial for n in news])
 
 
 async def change(journal: Journal, tx: Tx, changes: Sequence[Change]) -> list[Changed | Refused]:

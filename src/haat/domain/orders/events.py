@@ -230,14 +230,7 @@ class OrderNoted(Fact, frozen=True):
 
 
 OrderFact = (
-    OrderCreated
-    | OrderValidated
-    | OrderStockReserved
-    | OrderHeld
-    | OrderReleased
-    | OrderLinesCancelled
-    | OrderCancelled
-    | OrderNoted
+    OrderCreated | OrderValidated | OrderStockReserved | OrderHeld | OrderReleased | OrderLinesCancelled | OrderCancelled | OrderNoted
 )
 
 _decoder: msgspec.json.Decoder[OrderFact] = msgspec.json.Decoder(OrderFact)

@@ -158,7 +158,9 @@ def evolve(order: Order | None, fact: Fact, *, order_id: str, version: int, at: 
     replace = msgspec.structs.replace
     match fact:
         case OrderStockReserved():
-            return replace(order, lines=_reserved(order, fact), promised_at=fact.expected_at or order.promised_at, version=version, updated_at=at)
+            return replace(
+                order, lines=_reserved(order, fact), promised_at=fact.expected_at or order.promised_at, version=version, updated_at=at
+            )
         case OrderHeld():
             hold = Hold(fact.hold, fact.kind, fact.reason, fact.detail, at, fact.until)
             return replace(order, holds=(*order.holds, hold), version=version, updated_at=at)
@@ -177,15 +179,29 @@ def evolve(order: Order | None, fact: Fact, *, order_id: str, version: int, at: 
 def _created(fact: OrderCreated, order_id: str, version: int, at: datetime) -> Order:
     lines = tuple(
         OrderLine(
-            line.line_no, line.sku, line.vendor, line.name, line.quantity, line.unit_price, line.discount, line.tax, line.total,
-            {"open": line.quantity}, line.name_bn, line.tax_rate, line.tax_class, line.tax_added, line.list_price,
-            line.unit_discounts, line.vendor_funded, line.weight_g, line.tax,
+            line.line_no,
+            line.sku,
+            line.vendor,
+            line.name,
+            line.quantity,
+            line.unit_price,
+            line.discount,
+            line.tax,
+            line.total,
+            {"open": line.quantity},
+            line.name_bn,
+            line.tax_rate,
+            line.tax_class,
+            line.tax_added,
+            line.list_price,
+            line.unit_discounts,
+            line.vendor_funded,
+            line.weight_g,
+            line.tax,
         )  # fmt: skip
         for line in fact.lines
     )
-    shares = tuple(
-        VendorOrder(s.id, s.vendor, "placed", s.items, s.discount, s.shipping, s.tax, s.total) for s in fact.vendor_orders
-    )
+    shares = tuple(VendorOrder(s.id, s.vendor, "placed", s.items, s.discount, s.shipping, s.tax, s.total) for s in fact.vendor_orders)
     return Order(
         id=order_id, number=fact.number, status="placed", payment_status=_payment_status(fact.totals.grand, fact.payments),
         fulfilment_status="unfulfilled", holds=(), channel=fact.channel, currency=fact.currency, customer=fact.customer,

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from haat.domain.orders.order import Order
+from haat.engine import together
 from haat.engine.arrays import ints, texts
 from haat.engine.database import Tx
 
@@ -53,12 +54,16 @@ def vendor_rows(order: Order) -> list[tuple[object, ...]]:
 
 async def insert(tx: Tx, orders: Sequence[Order], serials: Sequence[int]) -> None:
     """Rows of orders that are new. `serials` are those their numbers were made from."""
-    if not orders:
-        return
+    if orders:
+        await tx.execute(_INSERT, *insert_arguments(orders, serials))
+
+
+def insert_arguments(orders: Sequence[Order], serials: Sequence[int]) -> list[str]:
+    """The arguments of INSERT, for a statement that writes more than rows of orders."""
     columns = zip(*[order_row(order) for order in orders], strict=True)
     lines = zip(*[row for order in orders for row in line_rows(order)], strict=True)
     shares = zip(*[row for order in orders for row in vendor_rows(order)], strict=True)
-    await tx.execute(_INSERT, *[_literal(column) for column in (*columns, serials, *lines, *shares)])
+    return [_literal(column) for column in (*columns, serials, *lines, *shares)]
 
 
 def _literal(column: Sequence[Any]) -> str:
@@ -91,27 +96,36 @@ _CHANGING = (
     "id", "status", "payment_status", "fulfilment_status", "holds", "items", "discount", "shipping", "tax", "fees", "grand", "version", "updated_at",
 )  # fmt: skip
 
-_INSERT = """
-WITH o AS (
-  INSERT INTO orders (id, number, status, payment_status, fulfilment_status, holds, channel, external_id, customer_id, phone, basket,
-    currency, items, discount, shipping, tax, fees, grand, version, placed_at, updated_at, serial)
-  SELECT id, number, status, payment_status, fulfilment_status, holds::text[], channel, nullif(external_id, ''), nullif(customer_id, ''), phone, basket,
-    currency, items, discount, shipping, tax, fees, grand, version, placed_at, updated_at, serial
-  FROM unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::text[], $7::text::text[], $8::text::text[], $9::text::text[], $10::text::text[],
-    $11::text::bigint[], $12::text::text[], $13::text::bigint[], $14::text::bigint[], $15::text::bigint[], $16::text::bigint[], $17::text::bigint[], $18::text::bigint[], $19::text::int[],
-    $20::text::timestamptz[], $21::text::timestamptz[], $22::text::bigint[])
-    AS t (id, number, status, payment_status, fulfilment_status, holds, channel, external_id, customer_id, phone, basket,
-      currency, items, discount, shipping, tax, fees, grand, version, placed_at, updated_at, serial)),
-l AS (
-  INSERT INTO order_lines (order_id, line_no, vendor, sku, quantity, unit_price, discount, tax, total, buckets)
-  SELECT order_id, line_no, vendor, sku, quantity, unit_price, discount, tax, total, buckets::json
-  FROM unnest($23::text::uuid[], $24::text::smallint[], $25::text::text[], $26::text::text[], $27::text::int[], $28::text::bigint[], $29::text::bigint[], $30::text::bigint[],
-    $31::text::bigint[], $32::text::text[]) AS t (order_id, line_no, vendor, sku, quantity, unit_price, discount, tax, total, buckets))
-INSERT INTO vendor_orders (id, order_id, vendor, status, items, discount, shipping, tax, total)
-SELECT id, order_id, vendor, status, items, discount, shipping, tax, total
-FROM unnest($33::text::uuid[], $34::text::uuid[], $35::text::text[], $36::text::text[], $37::text::bigint[], $38::text::bigint[], $39::text::bigint[], $40::text::bigint[], $41::text::bigint[])
-  AS t (id, order_id, vendor, status, items, discount, shipping, tax, total)
-"""
+#: The rows of new orders.
+INSERT: together.Piece = (
+    (
+        "new_orders",
+        """INSERT INTO orders (id, number, status, payment_status, fulfilment_status, holds, channel, external_id, customer_id, phone, basket,
+           currency, items, discount, shipping, tax, fees, grand, version, placed_at, updated_at, serial)
+           SELECT id, number, status, payment_status, fulfilment_status, holds::text[], channel, nullif(external_id, ''), nullif(customer_id, ''), phone, basket,
+           currency, items, discount, shipping, tax, fees, grand, version, placed_at, updated_at, serial
+           FROM unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::text[], $7::text::text[], $8::text::text[], $9::text::text[], $10::text::text[],
+           $11::text::bigint[], $12::text::text[], $13::text::bigint[], $14::text::bigint[], $15::text::bigint[], $16::text::bigint[], $17::text::bigint[], $18::text::bigint[], $19::text::int[],
+           $20::text::timestamptz[], $21::text::timestamptz[], $22::text::bigint[])
+           AS t (id, number, status, payment_status, fulfilment_status, holds, channel, external_id, customer_id, phone, basket,
+           currency, items, discount, shipping, tax, fees, grand, version, placed_at, updated_at, serial)""",
+    ),
+    (
+        "new_lines",
+        """INSERT INTO order_lines (order_id, line_no, vendor, sku, quantity, unit_price, discount, tax, total, buckets)
+           SELECT order_id, line_no, vendor, sku, quantity, unit_price, discount, tax, total, buckets::json
+           FROM unnest($23::text::uuid[], $24::text::smallint[], $25::text::text[], $26::text::text[], $27::text::int[], $28::text::bigint[], $29::text::bigint[], $30::text::bigint[],
+           $31::text::bigint[], $32::text::text[]) AS t (order_id, line_no, vendor, sku, quantity, unit_price, discount, tax, total, buckets)""",
+    ),
+    (
+        "new_vendor_orders",
+        """INSERT INTO vendor_orders (id, order_id, vendor, status, items, discount, shipping, tax, total)
+           SELECT id, order_id, vendor, status, items, discount, shipping, tax, total
+           FROM unnest($33::text::uuid[], $34::text::uuid[], $35::text::text[], $36::text::text[], $37::text::bigint[], $38::text::bigint[], $39::text::bigint[], $40::text::bigint[], $41::text::bigint[])
+           AS t (id, order_id, vendor, status, items, discount, shipping, tax, total)""",
+    ),
+)
+_INSERT = together.writes(INSERT)
 
 _UPDATE = """
 WITH o AS (

@@ -11,6 +11,7 @@ import msgspec
 
 from haat.domain.orders.events import OrderCreated
 from haat.domain.orders.order import Order, fold
+from haat.engine import together
 from haat.engine.arrays import ints
 from haat.engine.database import Tx
 from haat.engine.journal import Journal
@@ -135,13 +136,26 @@ def basket_keys(fingerprint: int, at: datetime, window_s: int) -> list[int]:
 
 async def recent_baskets(tx: Tx, keys: Sequence[int], *, now: datetime, window_s: int) -> dict[int, str]:
     """Numbers of orders with these baskets that were placed within the window and stand, by the 40 bit fingerprint."""
-    rows = await tx.fetch(
-        """SELECT basket & ((1::bigint << 40) - 1), number FROM orders
-           WHERE basket = ANY ($1::text::bigint[]) AND placed_at > $2 AND status <> 'cancelled' ORDER BY id""",
-        ints(keys),
-        now - timedelta(seconds=window_s),
-    )
-    return {row[0]: row[1] for row in rows}
+    return found_baskets(await tx.fetchval(_BASKETS, *basket_arguments(keys, now=now, window_s=window_s)))
+
+
+def basket_arguments(keys: Sequence[int], *, now: datetime, window_s: int) -> tuple[object, ...]:
+    """The arguments of BASKETS."""
+    return ints(keys), now - timedelta(seconds=window_s)
+
+
+def found_baskets(answer: str) -> dict[int, str]:
+    """What BASKETS answered."""
+    return dict(_decode_baskets(answer))
+
+
+#: Which of these baskets were placed lately and stand.
+BASKETS = """
+SELECT json_build_array(basket & ((1::bigint << 40) - 1), number) AS answer FROM orders
+WHERE basket = ANY ($1::text::bigint[]) AND placed_at > $2 AND status <> 'cancelled' ORDER BY id
+"""
+_BASKETS = together.questions(BASKETS)
+_decode_baskets = msgspec.json.Decoder(list[tuple[int, str]]).decode
 
 
 async def created(journal: Journal, tx: Tx, order_ids: Sequence[str]) -> dict[str, OrderCreated]:

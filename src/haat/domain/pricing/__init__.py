@@ -13,6 +13,8 @@ rule with its version, and says of each coupon why it did not apply. A promotion
 from haat.domain.pricing.basket import Basket, BasketLine, PricedItem
 from haat.domain.pricing.candidates import coupon_code
 from haat.domain.pricing.commands import (
+    CALCULATIONS,
+    calculation_arguments,
     drop_prices,
     generate_coupons,
     put_coupons,
@@ -71,6 +73,7 @@ from haat.domain.pricing.rows import (
 from haat.domain.pricing.rules import Rules, compile_rules
 
 __all__ = [
+    "CALCULATIONS",
     "Adjustment",
     "Band",
     "Basket",
@@ -107,6 +110,7 @@ __all__ = [
     "VendorTotals",
     "batch",
     "calculation",
+    "calculation_arguments",
     "compile_rules",
     "coupon_code",
     "drop_prices",

@@ -11,8 +11,8 @@ from datetime import datetime
 from haat.domain.pricing.admission import admit, admit_prices
 from haat.domain.pricing.promotion import Kinds
 from haat.domain.pricing.rows import Coupon, FeeRate, Price, PriceList, PriceRule, PromotionRow, ShippingRate, TaxRate
+from haat.engine import changes, together
 from haat.engine.arrays import texts
-from haat.engine import changes
 from haat.engine.database import Tx
 from haat.kernel.errors import Refused
 from haat.kernel.ids import SYMBOLS
@@ -185,14 +185,23 @@ async def drop_prices(tx: Tx, price_list: str, skus: Sequence[str]) -> int:
 
 async def record_calculations(tx: Tx, order_ids: Sequence[str], rules_version: int, receipts: Sequence[str], now: datetime) -> None:
     """Keep the receipts (JSON) of orders that are being placed, beside their ids."""
-    await tx.execute(
+    await tx.execute(_CALCULATIONS, *calculation_arguments(order_ids, rules_version, receipts, now))
+
+
+def calculation_arguments(order_ids: Sequence[str], rules_version: int, receipts: Sequence[str], now: datetime) -> tuple[object, ...]:
+    """The arguments of CALCULATIONS."""
+    return texts(order_ids), rules_version, receipts, now
+
+
+#: The receipts of orders that are being placed.
+CALCULATIONS: together.Piece = (
+    (
+        "new_calculations",
         """INSERT INTO order_calculations (order_id, rules_version, receipt, created_at)
            SELECT order_id, $2, receipt, $4 FROM unnest($1::text::uuid[], $3::json[]) AS n (order_id, receipt)""",
-        texts(order_ids),
-        rules_version,
-        receipts,
-        now,
-    )
+    ),
+)
+_CALCULATIONS = together.writes(CALCULATIONS)
 
 
 async def _put(tx: Tx, kind: str, upsert: str, documents: Sequence[tuple[str, str]], now: datetime) -> dict[str, int]:

@@ -15,7 +15,7 @@ import msgspec
 
 from haat.domain import inventory, orders, pricing
 from haat.domain.orders import events
-from haat.engine import idempotency, quotas
+from haat.engine import idempotency, quotas, together
 from haat.engine.clock import Clock
 from haat.engine.database import Database, Lane, Tx
 from haat.engine.journal import Journal
@@ -32,6 +32,10 @@ class Placed(msgspec.Struct, frozen=True):
 
     order: orders.Order
     replayed: bool = False
+
+
+_ASKED_FIRST = together.questions(idempotency.FIND, orders.BASKETS)
+_WRITTEN_AT_ONCE = together.writes(*orders.RECORD, inventory.RESERVE, pricing.CALCULATIONS, idempotency.SETTLE)
 
 
 class _Known(msgspec.Struct):
@@ -125,14 +129,17 @@ class Desk:
         return answers
 
     async def _find_out(self, tx: Tx, asks: Sequence[Prepared], limits: Sequence[quotas.Claim], now: datetime) -> _Known:
-        settled = await idempotency.find(tx, [ask.key for ask in asks if ask.key is not None])
+        window_s = self._market.policy.duplicate_window_s
+        keys = [ask.key for ask in asks if ask.key is not None]
+        slots = [k for ask in asks if ask.request.external is None for k in orders.basket_keys(ask.fingerprint, now, window_s)]
+        answers = await tx.fetchrow(
+            _ASKED_FIRST, *idempotency.find_arguments(keys), *orders.basket_arguments(slots, now=now, window_s=window_s)
+        )
+        settled, baskets = idempotency.found(answers[0]), orders.found_baskets(answers[1])
         externals = [(ask.request.channel, ask.request.external.id) for ask in asks if ask.request.external is not None]
         sold = await orders.by_external_id(tx, externals) if externals else {}
         subjects = {s.subject for s in settled.values()} | {ask.ids.order_id for ask in asks if ask.attempted} | set(sold.values())
         standing = await _as_placed(self._journal, tx, sorted(subjects)) if subjects else {}
-        window_s = self._market.policy.duplicate_window_s
-        keys = [k for ask in asks if ask.request.external is None for k in orders.basket_keys(ask.fingerprint, now, window_s)]
-        baskets = await orders.recent_baskets(tx, keys, now=now, window_s=window_s) if keys else {}
         claims = [*limits, *[claim for ask in asks for claim in ask.claims]]
         used = await quotas.lock(tx, claims) if claims else {}
         carts = [ask.cart for ask in asks if ask.cart is not None]
@@ -180,7 +187,8 @@ class Desk:
             self._undo(ask, known)
             raise out_of_stock(ask, admitted)
         reserved = events.OrderStockReserved(
-            tuple([events.Reservation(t.line_no, t.sku, t.location, t.quantity, t.backordered) for t in admitted.takes]), admitted.expected_at
+            tuple([events.Reservation(t.line_no, t.sku, t.location, t.quantity, t.backordered) for t in admitted.takes]),
+            admitted.expected_at,
         )
         new = orders.NewOrder(ask.ids.order_id, ask.ids.serial, preparing.facts(ask, verdict, reserved), ask.errand.at, ask.errand.origin)
         order = orders.begin(new)
@@ -205,7 +213,11 @@ class Desk:
             quoted = next((c for c in ask.basket.quote.claims if c.key == refused.key), None)
             if quoted is None:
                 raise Refused(
-                    "purchase_limit", "This would be more than one customer may buy.", kind="conflict", limit=refused.key.split(":")[1], cap=refused.cap
+                    "purchase_limit",
+                    "This would be more than one customer may buy.",
+                    kind="conflict",
+                    limit=refused.key.split(":")[1],
+                    cap=refused.cap,
                 )
             if quoted.coupon:
                 raise Refused("coupon_used_up", f"The coupon {quoted.coupon} is used up.", kind="conflict", coupon=quoted.coupon)
@@ -222,17 +234,20 @@ class Desk:
                 known.levels.give_back(r.sku, r.location, -r.held)
 
     async def _write(self, tx: Tx, written: _Written, known: _Known, now: datetime) -> None:
-        await orders.record(self._journal, tx, written.news, written.placed)
+        """Facts, rows, stock, receipts and keys in one statement; what few orders need (held stock, counted limits) before it."""
         if written.freed:
             await inventory.release(tx, written.freed, status="REASSIGNED", now=now)
-        await inventory.reserve(tx, written.takes, known.levels.deltas, now=now)
-        await pricing.record_calculations(
-            tx, [p.ids.order_id for p in written.prepared], self._market.rules.version, [preparing.receipt_json(p) for p in written.prepared], now
-        )
         if written.used:
             await quotas.record(tx, written.used)
+        ids = [p.ids.order_id for p in written.prepared]
         keyed = [(p.key, p.ids.order_id) for p in written.prepared if p.key is not None]
-        await idempotency.settle(tx, [key for key, _ in keyed], [subject for _, subject in keyed], now)
+        await tx.execute(
+            _WRITTEN_AT_ONCE,
+            *orders.record_arguments(self._journal, written.news, written.placed),
+            *inventory.reserve_arguments(written.takes, known.levels.deltas, now=now),
+            *pricing.calculation_arguments(ids, self._market.rules.version, [preparing.receipt_json(p) for p in written.prepared], now),
+            *idempotency.settle_arguments([key for key, _ in keyed], [subject for _, subject in keyed], now),
+        )
 
 
 async def placed_before(database: Database, journal: Journal, key: idempotency.Key) -> Placed | None:
@@ -271,7 +286,13 @@ def out_of_stock(ask: Prepared, shorts: Sequence[inventory.Short]) -> Refused:
         asked = ask.request.lines[short.line_no - 1]
         units = next((u for sku, u in ask.basket.items[asked.sku].demand if sku == short.sku), 1)
         lines.append(
-            {"line_no": short.line_no, "sku": asked.sku, "component": short.sku, "wanted": asked.quantity, "available": short.available // units}
+            {
+                "line_no": short.line_no,
+                "sku": asked.sku,
+                "component": short.sku,
+                "wanted": asked.quantity,
+                "available": short.available // units,
+            }
         )
     return Refused("out_of_stock", "Not enough of this is left.", kind="conflict", lines=lines)
 
