@@ -14,6 +14,7 @@ from haat.engine.clock import Clock
 from haat.engine.database import Database, Lane
 from haat.flows import checkout
 from haat.kernel.errors import Refused
+from haat.kernel.facts import Origin
 from tests.faces import cart_market
 from tests.faces.cart_market import START, CartMarket
 
@@ -147,3 +148,48 @@ async def test_two_desks_with_one_cart_lose_nothing(market: CartMarket, dsn: str
     async with parts.database.reading() as tx:
         stored = (await carts.read(tx, [CART]))[CART]
     assert (stored.quantity_of("PEAR"), stored.version) == (40, 41)
+
+
+async def prepared(market: CartMarket, path: str, token: str) -> checkout.Completion:
+    """A completion of a cart as a server process prepares it."""
+    shop = market.parts.shop
+    cart_id = path.rsplit("/", 1)[1]
+    async with shop.database.reading() as tx:
+        cart = (await carts.read(tx, [cart_id]))[cart_id]
+    errand = checkout.Errand(await shop.draw.serial(), Origin("guest", "test"), market.clock.now())
+    request = checkout.order_of(cart, expected_total=None, note="")
+    assert (await market.ask("GET", path, by=token)).status_code == 200
+    return checkout.Completion(cart.id, cart.version, checkout.prepare(request, shop.market, shop.draw, errand))
+
+
+async def test_two_tills_with_one_cart_make_one_order_and_a_lost_answer_makes_no_second(market: CartMarket, dsn: str) -> None:
+    parts = market.parts
+    path, token = await market.ready(("PEAR", 1))
+    lanes = [Lane(dsn, f"till {n}") for n in range(2)]
+    desks = [checkout.Desk(lane, parts.journal, parts.market, market.clock) for lane in lanes]
+    tills = [checkout.Till(lane, desk, parts.journal, market.clock) for lane, desk in zip(lanes, desks, strict=True)]
+    asks = [await prepared(market, path, token) for _ in tills]
+    answers = await asyncio.gather(*[till.complete([ask]) for till, ask in zip(tills, asks, strict=True)])
+    placed = [answer for (answer,) in answers if isinstance(answer, checkout.Placed)]
+    assert sorted(answer.replayed for answer in placed) == [False, True]
+    assert len({answer.order.id for answer in placed}) == 1
+    first = placed[0].replayed
+    (again,) = await tills[first].complete([asks[first]])  # what the committer does when it never heard of the commit
+    assert isinstance(again, checkout.Placed)
+    assert (again.order.id, again.replayed) == (placed[0].order.id, False)
+    assert (await market.orders(), await market.stock("PEAR")) == (1, (10, 1))
+    for lane in lanes:
+        await lane.close()
+
+
+async def test_a_cart_that_changed_after_it_was_prepared_is_not_sold_as_it_was(market: CartMarket, dsn: str) -> None:
+    parts = market.parts
+    path, token = await market.ready(("PEAR", 1))
+    ask = await prepared(market, path, token)
+    await market.ask("POST", f"{path}/lines", {"sku": "PEAR"}, by=token)
+    lane = Lane(dsn, "till")
+    till = checkout.Till(lane, checkout.Desk(lane, parts.journal, parts.market, market.clock), parts.journal, market.clock)
+    (answer,) = await till.complete([ask])
+    assert isinstance(answer, Refused)
+    assert (answer.code, await market.orders()) == ("stale", 0)
+    await lane.close()
