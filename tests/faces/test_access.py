@@ -1,6 +1,6 @@
 """Who may do what: every operation is tried with no key, with every role that it is not for, and on what is somebody else's."""
 
-import asyncio
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -65,7 +65,7 @@ def test_somebody_elses_order_does_not_exist(served: Served, role: str) -> None:
     order = served.place()["id"]
     with served.client(role) as client:
         for method, path, said in operations(served):
-            if not path.startswith("/v1/orders/") or said["x-roles"] == ["admin"] or role.split("_")[-1] not in said["x-roles"]:
+            if not path.startswith("/v1/orders/") or said["x-roles"] == ["admin"] or role.rpartition("_")[2] not in said["x-roles"]:
                 continue
             body = {"reason": "x", "text": "x", "kind": "MANUAL"}
             needed = {"cancelOrder": {"reason": "mistake"}, "noteOrder": {"text": "x"}, "reorder": {}}.get(said["operationId"], body)
@@ -93,7 +93,9 @@ def test_a_vendor_meets_nothing_of_another_vendor(served: Served) -> None:
         assert other.get("/v1/stock?sku=DEMO-001").json()["data"] == []
         assert other.get("/v1/stock-movements?sku=DEMO-001").status_code == 404
         assert part not in {each["id"] for each in other.get("/v1/vendor-orders?limit=200").json()["data"]}
-        moved = other.post("/v1/stock-movements", json={"movements": [{"sku": "DEMO-001", "location": "sylhet", "quantity": 1, "reason": "receipt"}]})
+        moved = other.post(
+            "/v1/stock-movements", json={"movements": [{"sku": "DEMO-001", "location": "sylhet", "quantity": 1, "reason": "receipt"}]}
+        )
         assert (moved.status_code, moved.json()["code"]) == (422, "unknown_sku")
         taken = other.put("/v1/products/DEMO-001", json={"sku": "DEMO-001", "vendor": "khokon-sona", "name_en": "Mine now", "price": 1})
         assert (taken.status_code, taken.json()["code"]) == (409, "sku_taken")
@@ -127,16 +129,16 @@ def test_an_expired_key_says_so(served: Served) -> None:
     assert (answer.status_code, answer.json()["code"]) == (401, "key_expired")
 
 
-async def test_a_revoked_key_opens_nothing_within_a_second(served: Served) -> None:
+def test_a_revoked_key_opens_nothing_within_a_second(served: Served) -> None:
     with served.client("admin") as admin:
         made = admin.post("/v1/api-keys", json={"role": "channel", "subject": "web", "name": "short-lived"}).json()
         with httpx.Client(base_url=served.url, headers={"authorization": f"Bearer {made['secret']}"}) as client:
             assert client.get("/v1/orders").status_code == 200
             gone = admin.delete(f"/v1/api-keys/{made['key']['id']}").json()
             assert gone["revoked_at"]
-            async with asyncio.timeout(2):
-                while (answer := client.get("/v1/orders")).status_code == 200:
-                    await asyncio.sleep(0)
+            until = time.monotonic() + 1
+            while (answer := client.get("/v1/orders")).status_code == 200:
+                assert time.monotonic() < until
         assert (answer.status_code, answer.json()["code"]) == (401, "key_revoked")
         assert made["secret"] not in admin.get("/v1/api-keys?limit=200").text
 

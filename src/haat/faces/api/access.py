@@ -28,11 +28,11 @@ def may_see(principal: Any, order: orders.Order) -> bool:
         case "admin":
             return True
         case "channel":
-            return order.channel == principal.subject
+            return bool(order.channel == principal.subject)
         case "customer":
-            return order.customer.id == principal.subject
+            return bool(order.customer.id == principal.subject)
         case "guest":
-            return order.id == principal.subject
+            return bool(order.id == principal.subject)
         case _:
             return False
 

@@ -64,7 +64,7 @@ PROMOTION = {
     "conditions": {"categories": ["lamps"], "minimum_total": 50_000},
     "funded_by": "vendor",
 }
-SHIPPING_RATE = {"code": "express-dhaka", "currency": "BDT", "amount": 12_000, "method": "express", "zone": "dhaka", "tax_class": "delivery"}
+SHIPPING_RATE = {"code": "express-dhaka", "currency": "BDT", "amount": 12_000, "method": "express", "zone": "dhaka"}
 FEE_RATE = {"code": "insurance", "currency": "BDT", "service": "insurance", "rate": 100, "minimum": 1_000}
 PRICE_RULE = {
     "code": "last-lamps",

@@ -19,6 +19,10 @@ from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact, Origin
 from haat.kernel.time import unix_ms
 
+HoldKind = Literal[
+    "FRAUD_REVIEW", "PAYMENT_PENDING", "ADDRESS", "STOCK", "VENDOR_ACK", "CUSTOMER_REQUEST", "COMPLIANCE", "MANUAL", "DUPLICATE"
+]  # fmt: skip
+
 
 class OrdersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Filters of the list; every one given must hold. `phone` as it may be typed, `number` as it may be typed."""
@@ -69,7 +73,7 @@ class CancellationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
 class HoldRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`kind` names the queue that works on it."""
 
-    kind: Literal["FRAUD_REVIEW", "PAYMENT_PENDING", "ADDRESS", "STOCK", "VENDOR_ACK", "CUSTOMER_REQUEST", "COMPLIANCE", "MANUAL", "DUPLICATE"]
+    kind: HoldKind
     reason: Annotated[str, Meta(min_length=1, max_length=64)]
     detail: Annotated[str, Meta(max_length=500)] = ""
     until: Instant | None = None
@@ -124,7 +128,7 @@ class OrderPage(msgspec.Struct, frozen=True):
 
 def endpoints(shop: Shop) -> list[Endpoint]:
     desk = _Desk(shop)
-    read, write = access.ALL, frozenset({"admin", "channel", "customer", "guest"})
+    read, write, changed = access.ALL, frozenset({"admin", "channel", "customer", "guest"}), (404, 409, 412, 413, 415, 422, 503)
     one = "/v1/orders/{id}"
     return [
         Endpoint("GET", one, "getOrder", "An order, now or at any past instant", desk.one, "Orders", read, query=AtQuery,
@@ -137,16 +141,16 @@ def endpoints(shop: Shop) -> list[Endpoint]:
                  query=LanguageQuery, answers={200: Timeline}, problems=(400, 404)),
         Endpoint("GET", one + "/stream", "streamOrder", "An order's facts as they happen (server-sent events)", desk.stream, "Orders",
                  access.STAFF, query=StreamQuery, answers={200: "text/event-stream"}, problems=(400, 404, 503)),
-        Endpoint("POST", one + "/cancellations", "cancelOrder", "Cancel an order, or lines and quantities of it", desk.cancel, "Orders", write,
-                 CancellationRequest, answers={201: orders.Order}, problems=(404, 409, 412, 413, 415, 422, 503), example=examples.CANCELLATION),
+        Endpoint("POST", one + "/cancellations", "cancelOrder", "Cancel an order, or lines and quantities of it", desk.cancel, "Orders",
+                 write, CancellationRequest, answers={201: orders.Order}, problems=changed, example=examples.CANCELLATION),
         Endpoint("POST", one + "/holds", "holdOrder", "Hold an order", desk.hold, "Orders", access.STAFF, HoldRequest,
-                 answers={201: orders.Order}, problems=(404, 409, 412, 413, 415, 422, 503), example=examples.HOLD),
+                 answers={201: orders.Order}, problems=changed, example=examples.HOLD),
         Endpoint("DELETE", one + "/holds/{hold}", "releaseOrder", "Release a hold", desk.release, "Orders", access.STAFF,
                  answers={200: orders.Order}, problems=(404, 409, 412, 503)),
-        Endpoint("POST", one + "/tokens", "openOrderToGuest", "A signed link token by which a guest may look at this order", desk.token,
+        Endpoint("POST", one + "/tokens", "openOrderToGuest", "A link token for a guest of this order", desk.token,
                  "Orders", frozenset({"admin", "channel"}), answers={201: GuestToken}, problems=(404,)),
         Endpoint("POST", one + "/notes", "noteOrder", "Write a note on an order", desk.note, "Orders", frozenset({"admin", "channel"}),
-                 NoteRequest, answers={201: orders.Order}, problems=(404, 409, 412, 413, 415, 422, 503), example=examples.NOTE),
+                 NoteRequest, answers={201: orders.Order}, problems=changed, example=examples.NOTE),
     ]  # fmt: skip
 
 
@@ -178,7 +182,8 @@ class _Desk:
         )
         if principal.role == "channel" and asked.channel not in (None, principal.subject):
             raise Refused("other_channel", "A channel sees its own orders only.", kind="forbidden")
-        floor = None if asked.placed_after is None else ids.uuid7_floor(unix_ms(conditions.kept(asked.placed_after)))
+        since = conditions.kept(asked.placed_after)
+        floor = None if since is None else ids.uuid7_floor(unix_ms(since))
         async with shop.database.reading() as tx:
             if asked.q is not None:
                 found = await shop.search(tx, asked.q, wanted, asked.cursor, floor, asked.limit + 1)
@@ -191,9 +196,8 @@ class _Desk:
 
     async def events(self, call: Call) -> Answer:
         stream = await self._stream(call)
-        return Answer(
-            200, Events([RecordedView(f.position, f.version, type(f.fact).__name__, f.at, f.actor, f.cause, f.trace, f.fact) for f in stream])
-        )
+        found = [RecordedView(f.position, f.version, type(f.fact).__name__, f.at, f.actor, f.cause, f.trace, f.fact) for f in stream]
+        return Answer(200, Events(found))
 
     async def timeline(self, call: Call) -> Answer:
         stream = await self._stream(call)
@@ -225,10 +229,10 @@ class _Desk:
 
     async def hold(self, call: Call) -> Answer:
         asked: HoldRequest = call.data
-        hold_id = self._shop.draw.uuid()
+        hold_id, until = self._shop.draw.uuid(), conditions.kept(asked.until)
         return await self._change(
             call,
-            lambda o: orders.hold(o, hold_id=hold_id, kind=asked.kind, reason=asked.reason, detail=asked.detail, until=conditions.kept(asked.until)),
+            lambda o: orders.hold(o, hold_id=hold_id, kind=asked.kind, reason=asked.reason, detail=asked.detail, until=until),
             201,
         )
 
@@ -243,7 +247,8 @@ class _Desk:
     async def _change(self, call: Call, decide: Callable[[orders.Order], tuple[Fact, ...]], status: int) -> Answer:
         order = await self._order(call)
         origin = Origin(call.principal.actor, "api", call.trace)
-        changed = await self._shop.changing.submit(orders.Change(order.id, decide, self._shop.clock.now(), origin, conditions.expected(call)))
+        change = orders.Change(order.id, decide, self._shop.clock.now(), origin, conditions.expected(call))
+        changed = await self._shop.changing.submit(change)
         after = access.seen_by(call.principal, changed.after)
         return Answer(status, after, [conditions.etag(after.version), (b"location", b"/v1/orders/" + after.id.encode())])
 

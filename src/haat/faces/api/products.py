@@ -26,7 +26,10 @@ class ProductView(catalogue.ProductSheet, frozen=True, kw_only=True, omit_defaul
 
 
 class ProductsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`q`: words in Bangla or English (the last one may be a beginning), or the beginning of a SKU. `category` takes in what is below it."""
+    """`q`: words in Bangla or English (the last one may be a beginning), or the beginning of a SKU.
+
+    `category` takes in what is below it.
+    """
 
     q: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     vendor: Word | None = None

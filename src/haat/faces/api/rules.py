@@ -78,8 +78,8 @@ def _endpoints(desk: "_Desk", kind: _Kind) -> list[Endpoint]:
     if kind.table == "tax_rates":  # a class, a zone and a start name a tax rate, so it has no code to be asked for by
         return [
             listed,
-            Endpoint("PUT", many, f"put{kind.one}", "Write a tax rate; a new rate is a new start", desk.put, "Prices", access.STAFF, kind.row,
-                     answers={200: kind.row}, problems=(413, 415, 422), scope="prices:write", example=kind.example),
+            Endpoint("PUT", many, f"put{kind.one}", "Write a tax rate; a new rate is a new start", desk.put, "Prices", access.STAFF,
+                     kind.row, answers={200: kind.row}, problems=(413, 415, 422), scope="prices:write", example=kind.example),
         ]  # fmt: skip
     return [
         listed,
