@@ -1,4 +1,4 @@
-"""The worker: what happens without being asked. Followers of the journal, holds that end, keys that are forgotten.
+"""The worker: what happens without being asked. Followers of the journal, holds that end, keys and carts that are forgotten.
 
     run(database, clock, followers, stop)     until `stop`; a chore that fails is logged and tried again
 
@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import msgspec
 
-from haat.domain import inventory
+from haat.domain import carts, inventory
 from haat.engine import idempotency
 from haat.engine.clock import Clock
 from haat.engine.database import Database, Lost
@@ -25,6 +25,8 @@ log = logging.getLogger("haat.worker")
 EXPIRE_EACH_S = 1.0
 EXPIRE_AT_ONCE = 500
 FORGET_EACH_S = 600.0
+CARTS_KEPT_DAYS = 90  # a cart that nobody touched for a season; its address and phone go with it
+CARTS_AT_ONCE = 1000
 
 
 class Chore(msgspec.Struct, frozen=True):
@@ -47,7 +49,15 @@ def chores(database: Database, clock: Clock) -> Sequence[Chore]:
             await idempotency.forget(tx, clock.now() - timedelta(hours=idempotency.KEPT_HOURS))
         return False
 
-    return [Chore("end holds", EXPIRE_EACH_S, end_holds), Chore("forget idempotency keys", FORGET_EACH_S, forget_keys)]
+    async def forget_carts() -> bool:
+        async with database.transaction() as tx:
+            return await carts.sweep(tx, before=clock.now() - timedelta(days=CARTS_KEPT_DAYS), limit=CARTS_AT_ONCE) == CARTS_AT_ONCE
+
+    return [
+        Chore("end holds", EXPIRE_EACH_S, end_holds),
+        Chore("forget idempotency keys", FORGET_EACH_S, forget_keys),
+        Chore("forget carts", FORGET_EACH_S, forget_carts),
+    ]
 
 
 async def run(database: Database, clock: Clock, followers: Sequence[Follower], stop: asyncio.Event) -> None:
