@@ -7,6 +7,8 @@ import pytest
 from haat import app
 from haat.domain import orders
 from haat.domain.orders import queries
+from haat.engine.followers import Follower
+from haat.insight import search
 from tests.database import trading
 from tests.database.trading import body, place
 
@@ -40,3 +42,25 @@ async def test_no_list_sorts_all_orders(dsn: str, tmp_path: Path, statement: str
         wanted = [None, None, None, None, None, False, parts.draw.uuid(), None, 50] + ([] if statement == "_BY_ORDER" else ["shop-a"])
         plan = [row[0] for row in await tx.fetch("EXPLAIN " + getattr(queries, statement), *wanted)]
         assert not any("Sort" in step for step in plan), plan
+
+
+@pytest.mark.parametrize("endings_max", [0, 1, 40])
+async def test_a_beginning_finds_the_same_orders_however_many_words_it_may_become(
+    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endings_max: int
+) -> None:
+    monkeypatch.setattr(search, "ENDINGS_MAX", endings_max)
+    async with trading.market(dsn, tmp_path) as parts:
+        tea, teapot, cup = [
+            (await place(parts, body({sku: 1}, phone=f"0171111111{n}") | {"note": note})).order.id
+            for n, (sku, note) in enumerate([("TEA", "gift"), ("POT", "teatime gift"), ("CUP", "gift")])
+        ]
+        assert await Follower(search.FOLLOWER, parts.database, parts.journal, search.deal).step() == 9
+        expected = {
+            "gift": [cup, teapot, tea], "gift te": [teapot, tea], "teat": [teapot], "rahima tea": [teapot, tea], "tea rahi": [tea],
+            "tea cup": [], "zzz": [], "017111": [cup, teapot, tea], "0171111111": [cup, teapot, tea], "01711111110": [tea],
+        }  # fmt: skip
+        async with parts.database.reading() as tx:
+            for typed, ids in expected.items():
+                assert await search.find(tx, typed, orders.Filter(), None, None, 50) == ids, typed
+            assert await search.find(tx, "gift te", orders.Filter(vendor="shop-b"), None, None, 50) == []
+            assert await search.find(tx, "gift te", orders.Filter(), teapot, None, 50) == [tea]

@@ -20,6 +20,8 @@ from haat.kernel.text import ascii_digits
 FOLLOWER = "search"
 WORDS_MAX = 8  # of a question; more would only cost
 WORD_MAX = 64
+DIGITS_MIN = 6  # of a number or phone whose beginning is asked for
+ENDINGS_MAX = 40  # of a beginning, beyond which it is a sieve
 PREFIX_MIN = 2  # the last word may be a beginning, but one letter begins everything
 _decode = msgspec.json.Decoder(orders.events.OrderCreated).decode
 #: Letters, digits, and the marks of Bangla (vowel signs, hasanta, candrabindu), which `\\w` leaves out.
@@ -32,14 +34,19 @@ _NUMBER = re.compile(r"\b[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]\b")
 async def deal(tx: Tx, facts: Sequence[RawFact]) -> None:
     """Write the words of the orders that were created. The same fact again changes nothing."""
     created = [(fact.order_id, words_of(_decode(fact.data))) for fact in facts if fact.type == "OrderCreated"]
-    if created:
-        await tx.execute(
-            """INSERT INTO order_search (order_id, words)
-               SELECT id, array_to_tsvector(string_to_array(words, ' ')) FROM unnest($1::uuid[], $2::text[]) AS t (id, words)
-               ON CONFLICT (order_id) DO NOTHING""",
-            [order_id for order_id, _ in created],
-            [words for _, words in created],
-        )
+    if not created:
+        return
+    await tx.execute(
+        """INSERT INTO order_search (order_id, words)
+           SELECT id, array_to_tsvector(string_to_array(words, ' ')) FROM unnest($1::uuid[], $2::text[]) AS t (id, words)
+           ON CONFLICT (order_id) DO NOTHING""",
+        [order_id for order_id, _ in created],
+        [words for _, words in created],
+    )
+    await tx.execute(
+        "INSERT INTO order_search_words (word) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING",
+        sorted({word for _, words in created for word in words.split(" ") if word and not _has_digit(word)}),
+    )
 
 
 def words_of(created: orders.events.OrderCreated) -> str:
@@ -55,22 +62,50 @@ def words_of(created: orders.events.OrderCreated) -> str:
     return " ".join(sorted(found))
 
 
-def question(text: str) -> str:
-    """The `tsquery` that asks for every word of `text`, the last one as a beginning; empty where it holds no word."""
+def words_asked(text: str) -> list[str]:
+    """The distinct words that are asked for; phones and order numbers as one word each, however they were typed."""
     text = _TYPED_PHONE.sub(lambda typed: f" {_phone_words(typed[0])[-1]} ", text)
     text = _NUMBER.sub(lambda typed: typed[0].replace("-", ""), text)
-    asked = list(dict.fromkeys(split(text)))[:WORDS_MAX]
+    return list(dict.fromkeys(split(text)))[:WORDS_MAX]
+
+
+def question(text: str) -> str:
+    """The `tsquery` that asks for every word of `text`, the last one as a beginning; empty where it holds no word."""
+    asked = words_asked(text)
     if not asked:
         return ""
     beginning = ":*" if len(asked[-1]) >= PREFIX_MIN else ""
     return " & ".join([*(f"'{word}'" for word in asked[:-1]), f"'{asked[-1]}'{beginning}"])
 
 
-async def find(tx: Tx, text: str, wanted: orders.Filter, before: str | None, placed_after_id: str | None, limit: int) -> list[str]:
+async def _question(tx: Tx, asked: Sequence[str]) -> tuple[str, str | None]:
+    """What `question` says, so that it is fast at any size: the query for the index, and what its rows must hold beside.
+
+    The index finds whole words at once and reads every posting of a beginning, so a beginning is replaced by the words that it
+    may become. Where those are many it is a sieve over the rows that the other words find.
+    """
+    whole, last = [f"'{word}'" for word in asked[:-1]], asked[-1]
+    if _has_digit(last):
+        return " & ".join([*whole, f"'{last}'" + (":*" if len(last) >= DIGITS_MIN else "")]), None
+    if len(last) < PREFIX_MIN:
+        return " & ".join([*whole, f"'{last}'"]), None
+    rows = await tx.fetch(
+        "SELECT word FROM order_search_words WHERE word >= $1 AND word < $1 || chr(1114111) LIMIT $2", last, ENDINGS_MAX + 1
+    )
+    if len(rows) <= ENDINGS_MAX:
+        endings = " | ".join(f"'{word}'" for word in sorted({last, *[row[0] for row in rows]}))
+        return " & ".join([*whole, f"({endings})"]), None
+    return (" & ".join(whole), f"'{last}':*") if whole else (f"'{last}':*", None)
+
+
+async def find(  # noqa: PLR0913, PLR0917 - the shape of every list of orders
+    tx: Tx, text: str, wanted: orders.Filter, before: str | None, placed_after_id: str | None, limit: int
+) -> list[str]:
     """Ids of orders that have every word of `text` (the last one as a beginning), newest first. Every other filter holds as well."""
-    asked = question(text)
-    if not asked:
+    words = words_asked(text)
+    if not words:
         return []
+    asked, sieve = await _question(tx, words)
     rows = await tx.fetch(
         _FIND,
         asked,
@@ -85,6 +120,7 @@ async def find(tx: Tx, text: str, wanted: orders.Filter, before: str | None, pla
         wanted.serial,
         wanted.external_id,
         limit,
+        sieve,
     )
     return [row[0] for row in rows]
 
@@ -103,9 +139,17 @@ def _phone_words(phone: str) -> list[str]:
     return [digits, digits.removeprefix("88")] if digits.startswith("8801") else [digits]
 
 
+def _has_digit(word: str) -> bool:
+    return any(letter.isdigit() for letter in word)
+
+
+# Ranges stand on both sides of the join, since PostgreSQL carries only equality across it. IS NOT FALSE keeps the sieve out of
+# the index.
 _FIND = """
 SELECT s.order_id::text FROM order_search AS s JOIN orders AS o ON o.id = s.order_id
-WHERE s.words @@ $1::tsquery AND ($2::uuid IS NULL OR s.order_id < $2) AND ($3::uuid IS NULL OR s.order_id >= $3)
+WHERE s.words @@ $1::tsquery AND (s.words @@ $13::tsquery) IS NOT FALSE
+  AND ($2::uuid IS NULL OR o.id < $2) AND ($3::uuid IS NULL OR o.id >= $3)
+  AND ($2::uuid IS NULL OR s.order_id < $2) AND ($3::uuid IS NULL OR s.order_id >= $3)
   AND ($4::text IS NULL OR o.status = $4) AND ($5::text IS NULL OR o.channel = $5) AND ($6::text IS NULL OR o.customer_id = $6)
   AND ($7::text IS NULL OR o.phone = $7) AND (NOT $8 OR o.holds <> '{}')
   AND ($9::text IS NULL OR EXISTS (SELECT FROM vendor_orders AS v WHERE v.order_id = s.order_id AND v.vendor = $9))
