@@ -185,9 +185,14 @@ async def work(chosen: Settings, dsn: str, stop: asyncio.Event) -> None:
         await worker.run(parts.database, parts.clock, followers(parts), stop)
 
 
+def house() -> cli.House:
+    """What the command line is handed."""
+    return cli.House(open_runtime, application, work, promotion_kinds, (search.FOLLOWER,))
+
+
 def main() -> None:
     """The program `haat`."""
-    cli.main(cli.House(open_runtime, application, work, promotion_kinds, (search.FOLLOWER,)))
+    cli.main(house())
 
 
 def secret_of(chosen: Settings) -> str:

@@ -17,6 +17,7 @@ import uvicorn
 
 from haat.engine.front import Front
 from haat.engine.settings import Settings
+from haat.engine.wire import Wire
 
 DRAIN_S = 1.0
 BACKLOG = 8192
@@ -28,7 +29,7 @@ class Server(uvicorn.Server):
     def __init__(self, front: Front, found: Settings) -> None:
         super().__init__(
             uvicorn.Config(
-                front, host=found.host, port=found.port, loop="uvloop", http="httptools", ws="none", lifespan="on", interface="asgi3",
+                front, host=found.host, port=found.port, loop="uvloop", http=Wire, ws="none", lifespan="on", interface="asgi3",
                 access_log=False, log_config=None, log_level="warning", server_header=False, date_header=False, proxy_headers=False,
                 backlog=BACKLOG, timeout_graceful_shutdown=max(int(found.shutdown_grace_s), 1),
             )
