@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from haat.engine.database import Database, Lost, Tx, listen
 from haat.kernel.errors import HaatError
@@ -112,15 +112,16 @@ class Memory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._copies: list[Keyed[object] | Whole[object]] = []
+        self._copies: list[Keyed[Any] | Whole[Any]] = []
         self._floor = 0  # everything up to here is dealt with …
         self._seen: set[int] = set()  # … and these above it, of transactions younger than one that still writes
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
-    def keep(self, copy: "Keyed[Value] | Whole[Value]") -> None:
-        self._copies.append(copy)  # type: ignore[arg-type]
+    def keep(self, *copies: Keyed[Any] | Whole[Any]) -> None:
+        """Keep these copies fresh from now on."""
+        self._copies.extend(copies)
 
     async def start(self) -> None:
         async with self._database.reading() as tx:

@@ -6,7 +6,6 @@ asked ─► [ order locks ─ decide ─ facts, rows ] ─► what was cancelle
 from collections.abc import Sequence
 
 from haat.domain import inventory, orders
-from haat.domain.orders import events
 from haat.engine import quotas
 from haat.engine.clock import Clock
 from haat.engine.database import Lane, Tx
@@ -76,7 +75,7 @@ class Changes:
             for line_no, (cancelled, left) in orders.cancelled_units(c).items():
                 earlier = units.get((c.after.id, line_no))
                 units[c.after.id, line_no] = (earlier[0] + cancelled, earlier[1]) if earlier else (cancelled, left)
-            if any(isinstance(fact, events.OrderCancelled) for fact in c.facts):
+            if any(isinstance(fact, orders.events.OrderCancelled) for fact in c.facts):
                 gone.append(c.after)
         if not units:
             return

@@ -21,12 +21,17 @@ async def put_products(
     """`catalogue.upsert`, and the stock terms that follow from it. Idempotent. Locks products, then stock, each in SKU order."""
     before = await _permissions(tx, sheets)
     done = await catalogue.upsert(tx, sheets, now=now, vendor=vendor, expected=expected)
-    await _permit(tx, before, [*done.created, *done.changed])
+    homeless = await _permit(tx, before, [*done.created, *done.changed])
+    if homeless:
+        raise Refused("no_location", f"{homeless[0]} may be sold in advance, but there is no place that will send it.", sku=homeless[0])
     return done
 
 
 async def import_products(tx: Tx, import_id: str, batch: catalogue.Batch, *, now: datetime) -> catalogue.Import:
-    """`catalogue.import_batch`, and the stock terms that follow from it."""
+    """`catalogue.import_batch`, and the stock terms that follow from it.
+
+    Where the market has no place at all, a permission waits for the next change of its product: no row fails for its neighbour.
+    """
     sheets = [entry.sheet for _, entry in batch.rows]
     before = await _permissions(tx, sheets)
     job = await catalogue.import_batch(tx, import_id, batch, now=now)
@@ -39,32 +44,28 @@ async def _permissions(tx: Tx, sheets: Sequence[catalogue.ProductSheet]) -> dict
     return {sku: product.backorder for sku, product in known.items()}
 
 
-async def _permit(tx: Tx, before: Mapping[str, catalogue.Backorder | None], skus: Iterable[str]) -> None:
-    """Carry over the permissions of `skus` that are not what they were `before`."""
+async def _permit(tx: Tx, before: Mapping[str, catalogue.Backorder | None], skus: Iterable[str]) -> list[str]:
+    """Carry over the permissions of `skus` that are not what they were `before`; returns those for which there is no place."""
     after = await catalogue.products(tx, list(skus))
     changed = {sku: product for sku, product in after.items() if product.backorder != before.get(sku)}
     if not changed:
-        return
+        return []
     places = {place.code: place for place in (await inventory.locations(tx)).values() if place.active}
     levels: dict[str, list[inventory.Level]] = {sku: [] for sku in changed}
     for level in await inventory.lock_levels(tx, sorted(changed)):
         levels[level.sku].append(level)
-    terms = [each for sku, product in changed.items() for each in _terms(product, levels[sku], places)]
+    first = {sku: _first_place(product, levels[sku], places) for sku, product in changed.items()}
+    terms = [each for sku, product in changed.items() for each in _terms(product, levels[sku], first[sku])]
     if terms:
         await inventory.put_terms(tx, terms)
+    return [sku for sku, product in changed.items() if product.backorder is not None and first[sku] is None]
 
 
-def _terms(
-    product: catalogue.Product, levels: Sequence[inventory.Level], places: Mapping[str, inventory.Location]
-) -> list[inventory.Terms]:
+def _terms(product: catalogue.Product, levels: Sequence[inventory.Level], first: str | None) -> list[inventory.Terms]:
     permission = product.backorder
-    first = _first_place(product, levels, places)
-    if first is None:
-        if permission is None:
-            return []
-        raise Refused("no_location", f"{product.sku} may be sold in advance, but there is no place that will send it.", sku=product.sku)
     by_place = {level.location: level for level in levels}
-    by_place.setdefault(first, inventory.Level(product.sku, first, 0, 0))
+    if first is not None:
+        by_place.setdefault(first, inventory.Level(product.sku, first, 0, 0))
     terms = []
     for location, level in by_place.items():
         limit = permission.limit if permission is not None and location == first else 0

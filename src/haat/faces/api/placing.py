@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from haat.domain import pricing
-from haat.domain.orders import Order
+from haat.domain import orders, pricing
 from haat.engine import idempotency, problems
 from haat.engine.problems import Problem
 from haat.engine.web import Answer, Call, Endpoint
@@ -45,7 +44,7 @@ class BatchResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """What came of one order of a batch: its status as if it had been sent alone, and the order or the problem."""
 
     status: int
-    order: Order | None = None
+    order: orders.Order | None = None
     problem: Problem | None = None
 
 
@@ -67,7 +66,8 @@ def endpoints(shop: Shop) -> list[Endpoint]:
     return [
         Endpoint(
             "POST", "/v1/orders", "placeOrder", "Place an order", desk.place, "Orders", access.BUYERS, PlaceOrder,
-            answers={201: Order, 200: Order}, problems=(409, 413, 415, 422, 503), idempotent=True, example=examples.PLACE_ORDER,
+            answers={201: orders.Order, 200: orders.Order}, problems=(409, 413, 415, 422, 503), idempotent=True,
+            example=examples.PLACE_ORDER,
             description="Prices, validates, reserves and records the order in one step. 200 answers a repeated Idempotency-Key.",
         ),
         Endpoint(

@@ -53,8 +53,7 @@ class Market:
         self._items: Keyed[Item] = Keyed({"catalogue", "prices"}, _load_items)
         self._rules: Whole[pricing.Rules] = Whole({"pricing"}, self._load_rules)
         self._parties: Whole[Parties] = Whole({"channels", "vendors", "locations", "people"}, _load_parties)
-        for copy in (self._items, self._rules, self._parties):
-            memory.keep(copy)
+        memory.keep(self._items, self._rules, self._parties)
 
     async def know(self, skus: Iterable[str]) -> None:
         """Load what is not in memory yet; at once when everything is."""

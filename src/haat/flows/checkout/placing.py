@@ -14,7 +14,6 @@ from datetime import datetime
 import msgspec
 
 from haat.domain import inventory, orders, pricing
-from haat.domain.orders import events
 from haat.engine import idempotency, quotas, together
 from haat.engine.clock import Clock
 from haat.engine.database import Database, Lane, Tx
@@ -50,7 +49,7 @@ class _Known(msgspec.Struct):
     holds: dict[str, list[inventory.Reservation]]
 
 
-class _MoreLimits(Exception):
+class _MoreLimitsError(Exception):
     """A repriced basket counts against limits that are not locked yet."""
 
     def __init__(self, claims: Sequence[quotas.Claim]) -> None:
@@ -103,7 +102,7 @@ class Desk:
         while True:
             try:
                 return await self._decide(tx, asks, limits)
-            except _MoreLimits as more:  # nothing is written yet: lock them, too, and decide anew
+            except _MoreLimitsError as more:  # nothing is written yet: lock them, too, and decide anew
                 limits.extend(more.claims)
 
     async def _decide(self, tx: Tx, asks: Sequence[Prepared], limits: Sequence[quotas.Claim]) -> list[Placed | Exception]:
@@ -186,8 +185,8 @@ class Desk:
         if isinstance(admitted, tuple):
             self._undo(ask, known)
             raise out_of_stock(ask, admitted)
-        reserved = events.OrderStockReserved(
-            tuple([events.Reservation(t.line_no, t.sku, t.location, t.quantity, t.backordered) for t in admitted.takes]),
+        reserved = orders.events.OrderStockReserved(
+            tuple([orders.events.Reservation(t.line_no, t.sku, t.location, t.quantity, t.backordered) for t in admitted.takes]),
             admitted.expected_at,
         )
         new = orders.NewOrder(ask.ids.order_id, ask.ids.serial, preparing.facts(ask, verdict, reserved), ask.errand.at, ask.errand.origin)
@@ -224,7 +223,7 @@ class Desk:
             without |= {quoted.promotion}
             ask = preparing.again_without(ask, self._market, without, now)
             if more := [claim for claim in ask.claims if claim.key not in known.used]:
-                raise _MoreLimits(more)
+                raise _MoreLimitsError(more)
         return ask
 
     def _undo(self, ask: Prepared, known: _Known) -> None:

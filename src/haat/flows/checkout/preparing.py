@@ -12,13 +12,12 @@ from operator import attrgetter
 import msgspec
 
 from haat.domain import orders, people, pricing
-from haat.domain.orders import events
 from haat.engine import idempotency, quotas
 from haat.engine.draw import Draw
 from haat.flows.checkout.market import NO_COUPONS, Item, Market, Parties
 from haat.flows.checkout.request import PlaceOrder, QuoteRequest
 from haat.kernel.errors import Refused
-from haat.kernel.facts import Origin
+from haat.kernel.facts import Fact, Origin
 from haat.kernel.time import unix_ms
 
 SHIPPED_NOWHERE = ""  # the shipping method of what is picked up or delivered over the wire
@@ -71,7 +70,7 @@ class Prepared(msgspec.Struct):
     demands: tuple[tuple[int, str, int], ...]
     errand: Errand
     attempted: bool = False
-    created: events.OrderCreated | None = None
+    created: orders.events.OrderCreated | None = None
 
     @property
     def key(self) -> idempotency.Key | None:
@@ -169,8 +168,8 @@ def refusal(verdict: orders.Verdict) -> Refused:
     """Every rule that refused, in one answer."""
     first = verdict.refusals[0]
     errors = [{"rule": f.rule, "version": f.version, "code": f.reason, "detail": f.detail, "data": dict(f.data)} for f in verdict.refusals]
-    kind = "conflict" if first.reason in ("total_changed", "price_changed") else "invalid"
-    return Refused(first.reason, first.detail, kind=kind, errors=errors)
+    moved = first.reason in ("total_changed", "price_changed")
+    return Refused(first.reason, first.detail, kind="conflict" if moved else "invalid", errors=errors)
 
 
 def judged_again(prepared: Prepared, market: Market, duplicate_of: str) -> orders.Verdict:
@@ -178,16 +177,17 @@ def judged_again(prepared: Prepared, market: Market, duplicate_of: str) -> order
     return orders.validate(msgspec.structs.replace(prepared.case, duplicate_of=duplicate_of), market.policy, market.checks)
 
 
-def facts(prepared: Prepared, verdict: orders.Verdict, reserved: events.OrderStockReserved) -> tuple[events.Fact, ...]:
+def facts(prepared: Prepared, verdict: orders.Verdict, reserved: orders.events.OrderStockReserved) -> tuple[Fact, ...]:
     """The first facts of the order: created, validated, stock reserved, and a hold for each rule that wants a person to look."""
     assert prepared.created is not None
     if not verdict.holds:
-        return (prepared.created, events.OrderValidated(verdict.passed), reserved)
-    remarks = tuple(events.Remark(f.rule, f.version, f.reason, f.detail, f.kind, f.data) for f in verdict.holds)
+        return (prepared.created, orders.events.OrderValidated(verdict.passed), reserved)
+    remarks = tuple(orders.events.Remark(f.rule, f.version, f.reason, f.detail, f.kind, f.data) for f in verdict.holds)
     held = [
-        events.OrderHeld(f"{f.rule}-{n}", f.kind, f.reason, f.detail, f.rule, f.version, f.data) for n, f in enumerate(verdict.holds, 1)
+        orders.events.OrderHeld(f"{f.rule}-{n}", f.kind, f.reason, f.detail, f.rule, f.version, f.data)
+        for n, f in enumerate(verdict.holds, 1)
     ]
-    return (prepared.created, events.OrderValidated(verdict.passed, remarks), reserved, *held)
+    return (prepared.created, orders.events.OrderValidated(verdict.passed, remarks), reserved, *held)
 
 
 def receipt_json(prepared: Prepared) -> str:
@@ -263,7 +263,7 @@ def _block(blocks: people.Blocks, basket: Basket, request: PlaceOrder, now: date
     return None if found is None else orders.Block(found.id, found.kind, found.reason)
 
 
-def _created(prepared: Prepared) -> events.OrderCreated:
+def _created(prepared: Prepared) -> orders.events.OrderCreated:
     request, basket, ids = prepared.request, prepared.basket, prepared.ids
     quote, items = basket.quote, basket.items
     lines = []
@@ -271,13 +271,13 @@ def _created(prepared: Prepared) -> events.OrderCreated:
         item = items[q.sku]
         product = item.product
         lines.append(
-            events.Line(
+            orders.events.Line(
                 n, q.sku, q.vendor, item.name, q.quantity, q.unit_price, q.total, q.discount, q.tax, q.tax_rate, q.tax_class,
                 not q.tax_included, product.name_bn, q.list_price, q.unit_discounts, q.vendor_funded, product.weight_g,
             )
         )  # fmt: skip
     shares = [
-        events.Share(ids.vendor_order_ids[n], v.vendor, v.items, v.discount, v.shipping, v.tax, v.total)
+        orders.events.Share(ids.vendor_order_ids[n], v.vendor, v.items, v.discount, v.shipping, v.tax, v.total)
         for n, v in enumerate(quote.vendors)
     ]
     t = quote.totals
@@ -285,26 +285,26 @@ def _created(prepared: Prepared) -> events.OrderCreated:
     address = request.ship_to
     external = request.external
     name = customer.name or (address.recipient if address is not None else "")
-    return events.OrderCreated(
+    return orders.events.OrderCreated(
         number=ids.number,
         channel=request.channel,
         currency=request.currency,
-        customer=events.Customer(name, basket.phone or "", customer.email, customer.id),
+        customer=orders.events.Customer(name, basket.phone or "", customer.email, customer.id),
         ship_to=address or NOWHERE,
         lines=tuple(lines),
         vendor_orders=tuple(shares),
-        totals=events.Totals(t.items, t.discount, t.shipping, t.tax, t.fees, t.grand),
+        totals=orders.events.Totals(t.items, t.discount, t.shipping, t.tax, t.fees, t.grand),
         payment_method=request.payment_method,
         basket=orders.basket_key(prepared.fingerprint, prepared.errand.at),
         place=basket.place if isinstance(basket.place, orders.Place) else None,
-        adjustments=tuple([events.Adjustment(a.kind, a.code, a.amount, "", a.version) for a in quote.adjustments]),
+        adjustments=tuple([orders.events.Adjustment(a.kind, a.code, a.amount, "", a.version) for a in quote.adjustments]),
         shipping_method=request.shipping_method,
         coupons=request.coupons,
         services=request.services,
-        claims=tuple([events.Claim(c.key, c.amount) for c in prepared.claims]),
+        claims=tuple([orders.events.Claim(c.key, c.amount) for c in prepared.claims]),
         payments=()
         if external is None
-        else tuple([events.Payment(p.method, p.amount, p.reference, p.installments) for p in external.payments]),
+        else tuple([orders.events.Payment(p.method, p.amount, p.reference, p.installments) for p in external.payments]),
         external_id="" if external is None else external.id,
         external_status="" if external is None else external.status,
         placed_at=None if external is None else external.placed_at,

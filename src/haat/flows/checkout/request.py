@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from haat.domain.orders import Address
+from haat.domain import orders
 from haat.kernel.money import AMOUNT_MAX
 
 Code = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]
@@ -62,7 +62,7 @@ class QuoteRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     channel: Code = "web"
     currency: Currency = "BDT"
     customer: CustomerRequest = CustomerRequest()
-    ship_to: Address | None = None
+    ship_to: orders.Address | None = None
     coupons: Annotated[tuple[Code, ...], Meta(max_length=20)] = ()
     payment_method: Code = "cod"
     shipping_method: Annotated[str, Meta(max_length=64)] = "standard"
@@ -78,7 +78,7 @@ class PlaceOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     lines: Annotated[tuple[LineRequest, ...], Meta(min_length=1, max_length=LINES_MAX)]
     customer: CustomerRequest
-    ship_to: Address | None = None
+    ship_to: orders.Address | None = None
     channel: Code = "web"
     currency: Currency = "BDT"
     coupons: Annotated[tuple[Code, ...], Meta(max_length=20)] = ()
