@@ -70,7 +70,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "starlette": ("haat.engine.web", "haat.faces.api", "haat.faces.web", "haat.faces.hooks", "haat.app"),
     "structlog": ("haat.engine.logs",),
     "typer": ("haat.faces.cli",),
-    "uvicorn": ("haat.engine.web", "haat.faces.cli", "haat.app"),
+    "uvicorn": ("haat.engine.wire", "haat.faces.cli", "haat.app"),
     "uvloop": ("haat.engine.web", "haat.faces.cli", "haat.app"),
 }
 APP = "haat.app"
