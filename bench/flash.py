@@ -56,7 +56,9 @@ def seed(plan: Plan) -> serving.Seed:
             sheets = [catalogue.ProductSheet(sku=sku, vendor="vendor-00", name_en=sku, price=10_000) for sku in scarce]
             done = await catalogue.upsert(tx, sheets, now=now)
             sheets = [
-                catalogue.ProductSheet(sku=sku, vendor="vendor-00", name_en=sku, price=15_000, kit=tuple(catalogue.KitPart(*part) for part in parts))
+                catalogue.ProductSheet(
+                    sku=sku, vendor="vendor-00", name_en=sku, price=15_000, kit=tuple(catalogue.KitPart(*part) for part in parts)
+                )
                 for sku, parts in kits.items()
             ]
             more = await catalogue.upsert(tx, sheets, now=now)
@@ -72,7 +74,9 @@ def seed(plan: Plan) -> serving.Seed:
     return sow
 
 
-async def sell(name: str, plan: Plan, bodies: list[bytes], clients: list[tuple[client.Client, client.Client | None]], halfway: object = None) -> Sale:
+async def sell(
+    name: str, plan: Plan, bodies: list[bytes], clients: list[tuple[client.Client, client.Client | None]], halfway: object = None
+) -> Sale:
     """Every body once, by as many buyers as there are clients; `halfway` is called when half of them are answered."""
     sale = Sale(name, Counter(), 0, {}, {}, [])
     waiting = list(enumerate(bodies))[::-1]
@@ -109,7 +113,10 @@ def run(data_dir: Path, plan: Plan, dsn: str | None = None) -> list[Sale]:
         answered: dict[str, str] = {}
 
         def sale(name: str, bodies: list[bytes], other: serving.Server | None = None, halfway: object = None) -> Sale:
-            clients = [(client.Client(one.port, m.keys["web"]), client.Client(other.port, m.keys["web"]) if other else None) for _ in range(plan.buyers)]
+            clients = [
+                (client.Client(one.port, m.keys["web"]), client.Client(other.port, m.keys["web"]) if other else None)
+                for _ in range(plan.buyers)
+            ]
             if other is not None:
                 clients = [(a, b) if n % 2 else (b, a) for n, (a, b) in enumerate(clients) if b is not None]
             done = uvloop.run(sell(name, plan, bodies, clients, halfway))

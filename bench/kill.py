@@ -82,7 +82,9 @@ def run(data_dir: Path, *, kills: int, database_kills: int, buyers: int, seed: i
 
         async def walk() -> None:
             killer = asyncio.get_running_loop().create_task(_killer(m, server, done, kills, database_kills, seed))
-            await asyncio.gather(killer, *(_buyer(n, server.port, m.keys["web"], done, lambda: not killer.done(), tag) for n in range(buyers)))
+            await asyncio.gather(
+                killer, *(_buyer(n, server.port, m.keys["web"], done, lambda: not killer.done(), tag) for n in range(buyers))
+            )
 
         uvloop.run(walk())
         done.wrong += asyncio.run(checks.wrong(data_dir, m.dsn, done.answered))
@@ -99,9 +101,13 @@ def main() -> None:
     asked = parser.parse_args()
     shutil.rmtree(asked.dir, ignore_errors=True)
     done = run(asked.dir, kills=asked.kills, database_kills=asked.database_kills, buyers=asked.buyers, seed=asked.seed)
-    print(f"{done.kills} kills of the server, {done.database_kills} of PostgreSQL; {len(done.answered):,} orders answered, {done.cancelled:,} cut")
+    print(
+        f"{done.kills} kills of the server, {done.database_kills} of PostgreSQL; {len(done.answered):,} orders answered, {done.cancelled:,} cut"
+    )
     print(f"the longest that a buyer waited for an answer: {done.slowest_s:.1f} s")
-    print("nothing lost, nothing doubled, nothing leaked; every row is its fold" if not done.wrong else "WRONG: " + "\n".join(done.wrong[:50]))
+    print(
+        "nothing lost, nothing doubled, nothing leaked; every row is its fold" if not done.wrong else "WRONG: " + "\n".join(done.wrong[:50])
+    )
     if done.wrong:
         raise SystemExit(1)
     shutil.rmtree(asked.dir, ignore_errors=True)
