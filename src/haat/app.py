@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -50,7 +51,7 @@ from haat.faces.api.gate import Gate, guest_secrets
 from haat.faces.api.shop import Shop
 from haat.flows.changing import Changes
 from haat.flows.checkout import Carting, Desk, Looking, Market, Till
-from haat.insight import search
+from haat.insight import search, signals
 
 
 class Parts(msgspec.Struct):
@@ -85,7 +86,7 @@ async def open_parts(chosen: Settings, dsn: str, *, clock: Clock | None = None) 
     database = await Database.open(dsn, size=chosen.pool_size)
     memory = Memory(database)
     kinds = promotion_kinds()
-    market = Market(database, memory, policy=orders.Policy(), checks=validation(), promotions=kinds)
+    market = Market(database, memory, policy=orders.Policy(), checks=validation(), promotions=kinds, signals=partial(signals.load, clock))
     async with database.reading() as tx:
         base = await journal.position_base(tx)
     ledger = Journal(orders.events.decode, position_base=base)
@@ -130,7 +131,10 @@ def endpoints(shop: Shop) -> list[web.Endpoint]:
 
 def followers(parts: Parts) -> Sequence[Follower]:
     """Everyone who follows the journal in a worker."""
-    return [Follower(search.FOLLOWER, parts.database, parts.journal, search.deal)]
+    return [
+        Follower(search.FOLLOWER, parts.database, parts.journal, search.deal),
+        Follower(signals.FOLLOWER, parts.database, parts.journal, signals.deal),
+    ]
 
 
 def asgi() -> Front:
@@ -152,6 +156,8 @@ def application(chosen: Settings, dsn: str) -> Front:
             gate = Gate(parts.database, parts.memory, parts.clock, parts.secrets)
             await parts.memory.start()
             parts.shop.live.start()
+            closing = asyncio.Event()
+            watching = asyncio.get_running_loop().create_task(parts.market.watch(closing), name="watch signals")
             router.routes.extend(web.routes(endpoints(parts.shop), gate))
             front.exact = {route.path: route.app for route in router.routes if isinstance(route, Route) and "{" not in route.path}
             front.ready, front.on_drain = parts.database.ping, parts.shop.live.stop
@@ -159,6 +165,8 @@ def application(chosen: Settings, dsn: str) -> Front:
             try:
                 yield
             finally:
+                closing.set()
+                await watching
                 await parts.shop.live.stop()
                 await parts.memory.stop()
 
@@ -187,7 +195,7 @@ async def work(chosen: Settings, dsn: str, stop: asyncio.Event) -> None:
 
 def house() -> cli.House:
     """What the command line is handed."""
-    return cli.House(open_runtime, application, work, promotion_kinds, (search.FOLLOWER,))
+    return cli.House(open_runtime, application, work, promotion_kinds, (search.FOLLOWER, signals.FOLLOWER))
 
 
 def main() -> None:

@@ -123,6 +123,18 @@ async def vendor_parts(
     return [VendorPart(*row) for row in rows]
 
 
+async def has_ordered(tx: Tx, *, customer: str, phone: str) -> bool:
+    """Whether this buyer (by customer id or E.164 phone, "" for unknown) has an order that was not cancelled."""
+    return bool(
+        await tx.fetchval(
+            """SELECT EXISTS (SELECT FROM orders WHERE phone = $2 AND $2 <> '' AND status <> 'cancelled')
+                 OR EXISTS (SELECT FROM orders WHERE customer_id = $1 AND $1 <> '' AND status <> 'cancelled')""",
+            customer,
+            phone,
+        )
+    )
+
+
 def basket_key(fingerprint: int, at: datetime) -> int:
     """What `orders.basket` holds: the five-minute slot above the 40 bit fingerprint of buyer and basket."""
     return int(at.timestamp()) // BASKET_SLOT_S << 40 | fingerprint

@@ -9,7 +9,7 @@ e-mail, customer or address. Nothing here knows an order; what an order needs of
 from haat.domain.people import guest, phone
 from haat.domain.people.access import STAFF_SCOPES, Key, KeyOrder, Principal, Role, check_usable, compose, hash_of
 from haat.domain.people.block import Block, BlockKind, BlockOrder, Blocks, Buyer, address_fingerprint
-from haat.domain.people.commands import KIND, IssuedKey, block, issue_key, lift, note_use, revoke_keys, upsert_customers
+from haat.domain.people.commands import CUSTOMERS, KIND, IssuedKey, block, issue_key, lift, note_use, revoke_keys, upsert_customers
 from haat.domain.people.customer import Customer, CustomerSheet, email
 from haat.domain.people.queries import (
     cached_keys,
@@ -23,6 +23,7 @@ from haat.domain.people.queries import (
 )
 
 __all__ = [
+    "CUSTOMERS",
     "KIND",
     "STAFF_SCOPES",
     "Block",

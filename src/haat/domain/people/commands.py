@@ -14,6 +14,7 @@ from haat.engine.database import Tx
 from haat.kernel.errors import Broken, Refused
 
 KIND = "people"
+CUSTOMERS = "customers"  # announced with the ids of customers whose sheet changed
 
 
 class IssuedKey(Struct, frozen=True):
@@ -96,6 +97,8 @@ async def upsert_customers(tx: Tx, sheets: Sequence[CustomerSheet], *, now: date
     if by_reference:
         rows = await tx.fetch(_UPSERT_BY_REFERENCE, now, *_columns(by_reference))
         found.update(("=" + row["reference"], customer_of(row)) for row in rows)
+    if found:
+        await changes.announce(tx, CUSTOMERS, sorted({customer.id for customer in found.values()}))
     return [found[key_of(sheet)] for sheet in sheets]
 
 

@@ -147,6 +147,7 @@ class _Desk:
         code = pricing.coupon_code(call.data.code)
         carted = await self._seen(call, bare=True)
         tried = msgspec.structs.replace(carted.cart, coupons=(*carted.cart.coupons, carts.CartCoupon(code)))
+        await self._shop.market.meet(tried.owner, people.phone.e164(tried.contact.phone) or "")
         found = await self._shop.market.coupons([c.code for c in tried.coupons])
         reason = checkout.price_cart(tried, self._shop.market, self._shop.clock.now(), found).coupons.get(code, "")
         if reason in HOPELESS and not any(c.code == code for c in carted.cart.coupons):
@@ -212,8 +213,7 @@ class _Desk:
     async def _prepared(self, call: Call, cart: carts.Cart) -> checkout.Prepared:
         shop = self._shop
         request = checkout.order_of(cart, expected_total=call.data.expected_total, note=call.data.note)
-        await shop.market.know([line.sku for line in request.lines])
-        coupons = await shop.market.coupons(request.coupons)
+        coupons = await checkout.acquaint(request, shop.market)
         serial = await shop.draw.serial()
         origin = Origin(call.principal.actor, f"cart:{cart.id}", call.trace)
         hold = None if cart.hold is None else cart.hold.id

@@ -119,8 +119,7 @@ class _Desk:
     async def quote(self, call: Call) -> Answer:
         request: QuoteRequest = call.data
         _own_channel(request.channel, call.principal)
-        await self._shop.market.know([line.sku for line in request.lines])
-        coupons = await self._shop.market.coupons(request.coupons)
+        coupons = await checkout.acquaint(request, self._shop.market)
         basket = checkout.price(request, self._shop.market, self._shop.clock.now(), coupons=coupons)
         return Answer(200, QuoteView(basket.quote, getattr(basket.place, "zone", "")))
 
@@ -129,8 +128,7 @@ class _Desk:
         request = _as(request, principal)
         if request.external is not None and key is None:
             key = idempotency.Key(f"channel:{request.channel}", request.external.id, idempotency.fingerprint(_encode(request)))
-        await shop.market.know([line.sku for line in request.lines])
-        coupons = await shop.market.coupons(request.coupons)
+        coupons = await checkout.acquaint(request, shop.market)
         serial = await shop.draw.serial()
         origin = Origin(principal.actor, "api", trace)
         try:

@@ -63,8 +63,7 @@ class _Desk:
         shop, asked = self._shop, call.data
         key = key_in(call)
         request = same_again(await self._order(call), asked)
-        await shop.market.know([line.sku for line in request.lines])
-        coupons = await shop.market.coupons(request.coupons)
+        coupons = await checkout.acquaint(request, shop.market)
         now = shop.clock.now()
         if asked.preview:
             basket = checkout.price(request, shop.market, now, coupons=coupons)

@@ -11,7 +11,7 @@ from haat.flows.checkout.carting import Carted, Carting, CartWish, Glance, Looki
 from haat.flows.checkout.completing import Completion, Till
 from haat.flows.checkout.market import Item, Market, Parties
 from haat.flows.checkout.placing import Desk, Placed, placed_before
-from haat.flows.checkout.preparing import Basket, Errand, Prepared, prepare, price
+from haat.flows.checkout.preparing import Basket, Errand, Prepared, acquaint, prepare, price
 from haat.flows.checkout.request import (
     LINES_MAX,
     CustomerRequest,
@@ -47,6 +47,7 @@ __all__ = [
     "Priced",
     "QuoteRequest",
     "Till",
+    "acquaint",
     "bounds_of",
     "order_of",
     "placed_before",

@@ -100,9 +100,7 @@ def price(
         items[line.sku] = item
     address = request.ship_to
     place = orders.geography.resolve(address) if address is not None and request.shipping_method else None
-    country = address.country if address is not None else "BD"
-    typed = request.customer.phone or (address.phone if address is not None else "")
-    phone = people.phone.e164(typed, country) if typed else None
+    phone = phone_of(request)
     buyer = request.customer.id or phone or request.customer.email
     zone = place.zone if isinstance(place, orders.Place) else ("outside" if place is not None else "")
     quote = pricing.quote(
@@ -111,6 +109,8 @@ def price(
             currency=request.currency,
             lines=tuple([pricing.BasketLine(line.sku, line.quantity, line.unit_price, line.freight) for line in lines]),
             customer=buyer or None,
+            customer_group=market.group_of(request.customer.id),
+            first_order=market.first_order(buyer),
             zone=zone,
             coupons=request.coupons,
             payment_method=request.payment_method,
@@ -125,6 +125,20 @@ def price(
         coupons=coupons,
     )
     return Basket(quote, items, place, phone, buyer)
+
+
+def phone_of(request: QuoteRequest | PlaceOrder) -> str | None:
+    """The buyer's number as E.164: the customer's own, else the recipient's; None where there is none that can be called."""
+    address = request.ship_to
+    typed = request.customer.phone or (address.phone if address is not None else "")
+    return people.phone.e164(typed, address.country if address is not None else "BD") if typed else None
+
+
+async def acquaint(request: QuoteRequest | PlaceOrder, market: Market) -> Mapping[str, pricing.Coupon]:
+    """Learn what pricing this request will ask for: its products, its buyer, and its coupons, which are returned."""
+    await market.know([line.sku for line in request.lines])
+    await market.meet(request.customer.id, phone_of(request) or "")
+    return await market.coupons(request.coupons)
 
 
 def prepare(request: PlaceOrder, market: Market, draw: Draw, errand: Errand) -> Prepared:

@@ -105,7 +105,7 @@ async def _submitted(runtime: Runtime, row: dict[str, Any], customers: Mapping[s
         services=tuple(row["services"]),
         note=row["note"],
     )
-    coupons = await runtime.market.coupons(request.coupons)
+    coupons = await checkout.acquaint(request, runtime.market)
     key = idempotency.Key("demo", row["key"], idempotency.fingerprint(row["key"].encode()))
     origin = Origin(f"customer:{customer.id}", "demo")
     serial = await runtime.draw.serial()

@@ -61,7 +61,9 @@ async def _submitted(runtime: Runtime, order: Order, customer: str) -> "Future[c
     request = request_of(order, customer)
     key = idempotency.Key(f"channel:{stocking.CHANNEL}", order.id, idempotency.fingerprint(_encode(request)))
     serial = await runtime.draw.serial()
-    return runtime.placing.submit(checkout.prepare(request, runtime.market, runtime.draw, checkout.Errand(serial, ORIGIN, runtime.clock.now(), key)))
+    return runtime.placing.submit(
+        checkout.prepare(request, runtime.market, runtime.draw, checkout.Errand(serial, ORIGIN, runtime.clock.now(), key))
+    )
 
 
 async def _settle(waiting: OnTheWay, outcome: Outcome) -> None:
