@@ -38,10 +38,10 @@ async def wrong(data_dir: Path, dsn: str, answered: Mapping[str, str]) -> list[s
 async def _not_its_fold(parts: app.Parts, tx: Tx, ids: list[str]) -> list[str]:
     folded = await orders.read(parts.journal, tx, ids)
     lines = await tx.fetch(
-        f"SELECT order_id::text, {', '.join(orders.LINE_COLUMNS[1:])} FROM order_lines WHERE order_id = ANY ($1::uuid[])",  # noqa: S608
+        f"SELECT order_id::text, {', '.join(orders.LINE_COLUMNS[1:])} FROM order_lines WHERE order_id = ANY ($1::uuid[])",
         ids,
     )
-    rows = await tx.fetch(f"SELECT id::text, {', '.join(orders.ORDER_COLUMNS[1:])} FROM orders WHERE id = ANY ($1::uuid[])", ids)  # noqa: S608
+    rows = await tx.fetch(f"SELECT id::text, {', '.join(orders.ORDER_COLUMNS[1:])} FROM orders WHERE id = ANY ($1::uuid[])", ids)
     held = await tx.fetch(
         """SELECT owner::text, line_no, sku, sum(quantity - released)::bigint FROM order_reservations WHERE owner = ANY ($1::uuid[])
            AND status = 'COMMITTED' GROUP BY 1, 2, 3""",

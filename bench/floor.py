@@ -14,7 +14,7 @@ from haat.engine import programs
 
 TABLES = ("orders", "order_lines", "vendor_orders", "order_events", "order_reservations", "order_calculations", "idempotency_keys", "stock")
 BATCH = 200
-CREATED, SMALL, RECEIPT = ("{\"x\": \"" + "d" * size + "\"}" for size in (1640, 180, 470))
+CREATED, SMALL, RECEIPT = ('{"x": "' + "d" * size + '"}' for size in (1640, 180, 470))
 
 SETUP = """
 DROP SCHEMA IF EXISTS floor CASCADE; CREATE SCHEMA floor;
@@ -79,6 +79,3 @@ def _pgbench(dsn: str, statement: str, clients: int, seconds: int) -> float:
         if line.startswith("tps ="):
             return float(line.split()[2])
     raise RuntimeError(f"pgbench: {done.stderr[-800:]}")
-
-
-

@@ -37,7 +37,23 @@ OPTIONS = {"wal_level": "minimal", "max_wal_senders": "0", "maintenance_work_mem
 CHUNK = 1000
 ORDERS_PER_TRANSACTION = 100
 FIRST_TRANSACTION = 2000
-FAMILY = ("Islam", "Hossain", "Rahman", "Ahmed", "Chowdhury", "Mia", "Sarkar", "Begum", "Akter", "Khatun", "Sultana", "Das", "Roy", "Saha", "Chakma")
+FAMILY = (
+    "Islam",
+    "Hossain",
+    "Rahman",
+    "Ahmed",
+    "Chowdhury",
+    "Mia",
+    "Sarkar",
+    "Begum",
+    "Akter",
+    "Khatun",
+    "Sultana",
+    "Das",
+    "Roy",
+    "Saha",
+    "Chakma",
+)
 
 
 async def seed(database: Database, draw: Draw) -> str:
@@ -73,7 +89,8 @@ def fill(dsn: str, patterns: list[lives.Pattern], count: int, key: bytes, until:
     with psycopg.connect(dsn, autocommit=True) as connection:
         with connection.cursor() as cursor:
             cursor.executemany(
-                "UPDATE stock SET reserved = %s WHERE sku = %s AND location = 'DHK-1'", [(units, sku) for sku, units in sorted(held.items())]
+                "UPDATE stock SET reserved = %s WHERE sku = %s AND location = 'DHK-1'",
+                [(units, sku) for sku, units in sorted(held.items())],
             )
         connection.execute("SELECT setval('order_serials', %s)", [(count // 1000 + 1) * 1000])
         for statement in rebuild:
@@ -126,7 +143,9 @@ def _copy(copies: list[psycopg.Copy], patterns: list[lives.Pattern], count: int,
     return reserved
 
 
-def _holes(pattern: lives.Pattern, serial: int, ms: int, rng: random.Random, people: list[str], key: bytes) -> dict[str, object]:
+def _holes(  # noqa: PLR0913, PLR0917 - called five million times: no struct in between
+    pattern: lives.Pattern, serial: int, ms: int, rng: random.Random, people: list[str], key: bytes
+) -> dict[str, object]:
     """What is this order's own. Buyers come back: the phone decides the name, and small numbers are asked for more often."""
     bits = rng.getrandbits
     buyer = int(2_000_000 * rng.random() ** 2)
@@ -153,7 +172,7 @@ async def check(parts: app.Parts, count: int) -> None:
     serials = random.Random(23).sample(range(count), 200)
     async with parts.database.reading() as tx:
         rows = await tx.fetch(
-            f"SELECT id::text, {', '.join(orders.ORDER_COLUMNS[1:])} FROM orders WHERE serial = ANY ($1::bigint[])",  # noqa: S608
+            f"SELECT id::text, {', '.join(orders.ORDER_COLUMNS[1:])} FROM orders WHERE serial = ANY ($1::bigint[])",
             serials,
         )
         known = await orders.read(parts.journal, tx, [row[0] for row in rows])
@@ -198,7 +217,9 @@ async def lists(port: int, key: str, dsn: str, count: int, times: int) -> dict[s
                WHERE serial = ANY (%s)""",
             [serials],
         ).fetchall()
-        externals = connection.execute("SELECT external_id FROM orders WHERE external_id IS NOT NULL AND serial > %s LIMIT %s", [count // 2, times])
+        externals = connection.execute(
+            "SELECT external_id FROM orders WHERE external_id IS NOT NULL AND serial > %s LIMIT %s", [count // 2, times]
+        )
         external_ids = [row[0] for row in externals.fetchall()]
     found: dict[str, list[float]] = {}
     mine = client.Client(port, key)

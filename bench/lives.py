@@ -27,7 +27,22 @@ VENDORS = 20
 NAME, PHONE, HOUSE, EXTERNAL = "Zzname Zzfamily", "+8801799999999", "House 77777", "EXT-77777"
 AT = datetime(2026, 11, 1, 8, 30, 7, 123457, tzinfo=UTC)
 LATER = AT + timedelta(hours=3)
-KINDS = ("Cotton", "Handmade", "Organic", "Premium", "Deshi", "Classic", "Smart", "Soft", "Royal", "Natok", "Jamdani", "Sundarban", "Padma", "Eid")
+KINDS = (
+    "Cotton",
+    "Handmade",
+    "Organic",
+    "Premium",
+    "Deshi",
+    "Classic",
+    "Smart",
+    "Soft",
+    "Royal",
+    "Natok",
+    "Jamdani",
+    "Sundarban",
+    "Padma",
+    "Eid",
+)
 THINGS = (
     ("Panjabi", "পাঞ্জাবি"), ("Saree", "শাড়ি"), ("Honey", "মধু"), ("Tea", "চা"), ("Charger", "চার্জার"), ("Kettle", "কেটলি"), ("Notebook", "খাতা"),
     ("Lungi", "লুঙ্গি"), ("Sandal", "স্যান্ডেল"), ("Backpack", "ব্যাগ"), ("Lamp", "বাতি"), ("Rice", "চাল"), ("Lentils", "ডাল"), ("Ghee", "ঘি"),
@@ -106,7 +121,8 @@ def _request(random: Random, address: dict[str, Any], external: bool) -> checkou
     for sku in {market.sku(random.randrange(SKUS)) for _ in range(random.choices((1, 2, 3, 5, 8), (40, 35, 15, 8, 2))[0])}:
         lines.append({"sku": sku, "quantity": random.choices((1, 2, 3, 10), (70, 20, 8, 2))[0]})
     body: dict[str, Any] = {
-        "channel": random.choices(("web", "app"), (70, 30))[0], "customer": {"name": NAME, "phone": PHONE}, "ship_to": ship_to, "lines": lines,
+        "channel": random.choices(("web", "app"), (70, 30))[0],
+        "customer": {"name": NAME, "phone": PHONE}, "ship_to": ship_to, "lines": lines,
         "payment_method": random.choices(("cod", "bkash", "card"), (70, 22, 8))[0],
     }  # fmt: skip
     if external:
@@ -172,7 +188,17 @@ def _later(order: orders.Order, life: str) -> tuple[Fact, ...]:
 
 def _facts(facts: Sequence[Fact], order: orders.Order, at: datetime, origin: Origin, version: int) -> list[Sequence[Any]]:
     return [
-        (f"%(e{version + n})s", order.id, version + n, type(fact).__name__, at, origin.actor, origin.cause, origin.trace, msgspec.json.encode(fact).decode())
+        (
+            f"%(e{version + n})s",
+            order.id,
+            version + n,
+            type(fact).__name__,
+            at,
+            origin.actor,
+            origin.cause,
+            origin.trace,
+            msgspec.json.encode(fact).decode(),
+        )
         for n, fact in enumerate(facts)
     ]
 

@@ -67,7 +67,18 @@ def _floor_table(found: dict[str, float]) -> Table:
 
 def _closed(server: serving.Server, running: serving.Market, processes: int, asked: argparse.Namespace, found: dict[str, float]) -> Table:
     table = Table(title=f"POST /v1/orders, two lines, {processes} server process{'es' * (processes > 1)}")
-    for name in ("SKUs", "connections", "orders/s", "p50 ms", "p95 ms", "p99 ms", "server CPU s/1,000", "PostgreSQL CPU s/1,000", "of batch floor", "× one-by-one floor"):
+    for name in (
+        "SKUs",
+        "connections",
+        "orders/s",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "server CPU s/1,000",
+        "PostgreSQL CPU s/1,000",
+        "of batch floor",
+        "× one-by-one floor",
+    ):
         table.add_column(name, justify="right")
     _wrk(server.port, running.keys["web"], "uniform", 32, 3)  # warm
     for mode in ("uniform", "hot"):

@@ -1,7 +1,7 @@
 """A market of its own for one benchmark: an embedded PostgreSQL, the schema, goods, keys, and server processes to kill.
 
-    with serving.market(place, seed) as m:      # PostgreSQL runs, the goods are there
-        server = m.serve()                      # a real process; server.kill() is kill -9
+with serving.market(place, seed) as m:      # PostgreSQL runs, the goods are there
+    server = m.serve()                      # a real process; server.kill() is kill -9
 """
 
 import asyncio
@@ -43,7 +43,8 @@ class Server:
     def start(self, *, wait: bool = True) -> None:
         """Start it (again)."""
         command = [
-            sys.executable, "-m", "uvicorn", "haat.app:asgi", "--factory", "--port", str(self.port), "--loop", "uvloop", "--http", "httptools",
+            sys.executable, "-m", "uvicorn", "haat.app:asgi", "--factory", "--port", str(self.port), "--loop", "uvloop",
+            "--http", "httptools",
             "--no-access-log", "--no-proxy-headers", "--no-date-header", "--no-server-header", "--log-level", "warning",
             "--timeout-graceful-shutdown", "10", "--workers", str(self._processes), "--backlog", "4096",
         ]  # fmt: skip

@@ -15,7 +15,6 @@ from haat.engine import metrics
 from haat.engine.database import Database, Lost, Tx, listen
 from haat.engine.journal import WAKE_CHANNEL, Journal, RawFact
 from haat.kernel.errors import Unavailable
-from haat.kernel.errors import Unavailable
 
 log = logging.getLogger("haat.followers")
 POLL_S = 1.0

@@ -25,7 +25,8 @@ _ROUNDS = 4  # Luby and Rackoff (1988): four rounds of a keyed function are a st
 
 def uuid7(unix_ms: int, random_74: int) -> str:
     """The UUIDv7 (RFC 9562, 5.7) of a millisecond and 74 random bits, in its text form."""
-    value = (unix_ms & 0xFFFF_FFFF_FFFF) << 80 | 0x7000 << 64 | (random_74 >> 62 & 0xFFF) << 64 | 0b10 << 62 | random_74 & 0x3FFF_FFFF_FFFF_FFFF
+    value = (unix_ms & 0xFFFF_FFFF_FFFF) << 80 | 0x7000 << 64 | 0b10 << 62
+    value |= (random_74 >> 62 & 0xFFF) << 64 | random_74 & 0x3FFF_FFFF_FFFF_FFFF
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 

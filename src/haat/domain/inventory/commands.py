@@ -240,7 +240,8 @@ after AS (
   RETURNING s.sku, s.location, s.on_hand)
 INSERT INTO stock_movements (id, sku, location, quantity, reason, reference, actor, at, on_hand_after)
 SELECT a.id, a.sku, a.location, a.quantity, a.reason, a.reference, $7, $8,
-  after.on_hand - coalesce(sum(a.quantity) OVER (PARTITION BY a.sku, a.location ORDER BY a.n ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING), 0)
+  after.on_hand - coalesce(
+    sum(a.quantity) OVER (PARTITION BY a.sku, a.location ORDER BY a.n ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING), 0)
 FROM asked AS a JOIN after USING (sku, location)
 """
 
@@ -271,6 +272,7 @@ levels AS (
 UPDATE order_reservations AS r SET released = r.released + t.quantity, backordered = r.backordered - t.backordered,
   status = CASE WHEN r.released + t.quantity = r.quantity THEN $7 ELSE r.status END,
   expires_at = CASE WHEN r.released + t.quantity = r.quantity THEN NULL ELSE r.expires_at END, updated_at = $8
-FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::int[], $6::int[]) AS t (owner, line_no, sku, location, quantity, backordered)
+FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::int[], $6::int[]) AS t (owner, line_no, sku, location, quantity,
+  backordered)
 WHERE r.owner = t.owner AND r.line_no = t.line_no AND r.sku = t.sku AND r.location = t.location
 """

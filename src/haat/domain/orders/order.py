@@ -198,7 +198,7 @@ def _created(fact: OrderCreated, order_id: str, version: int, at: datetime) -> O
             line.vendor_funded,
             line.weight_g,
             line.tax,
-        )  # fmt: skip
+        )
         for line in fact.lines
     )
     shares = tuple(VendorOrder(s.id, s.vendor, "placed", s.items, s.discount, s.shipping, s.tax, s.total) for s in fact.vendor_orders)

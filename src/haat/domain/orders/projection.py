@@ -93,7 +93,8 @@ async def update(tx: Tx, orders: Sequence[Order]) -> None:
 
 
 _CHANGING = (
-    "id", "status", "payment_status", "fulfilment_status", "holds", "items", "discount", "shipping", "tax", "fees", "grand", "version", "updated_at",
+    "id", "status", "payment_status", "fulfilment_status", "holds", "items", "discount", "shipping", "tax", "fees", "grand", "version",
+      "updated_at",
 )  # fmt: skip
 
 #: The rows of new orders.
@@ -102,10 +103,13 @@ INSERT: together.Piece = (
         "new_orders",
         """INSERT INTO orders (id, number, status, payment_status, fulfilment_status, holds, channel, external_id, customer_id, phone, basket,
            currency, items, discount, shipping, tax, fees, grand, version, placed_at, updated_at, serial)
-           SELECT id, number, status, payment_status, fulfilment_status, holds::text[], channel, nullif(external_id, ''), nullif(customer_id, ''), phone, basket,
+           SELECT id, number, status, payment_status, fulfilment_status, holds::text[], channel, nullif(external_id, ''),
+             nullif(customer_id, ''), phone, basket,
            currency, items, discount, shipping, tax, fees, grand, version, placed_at, updated_at, serial
-           FROM unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::text[], $7::text::text[], $8::text::text[], $9::text::text[], $10::text::text[],
-           $11::text::bigint[], $12::text::text[], $13::text::bigint[], $14::text::bigint[], $15::text::bigint[], $16::text::bigint[], $17::text::bigint[], $18::text::bigint[], $19::text::int[],
+           FROM unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::text[],
+             $7::text::text[], $8::text::text[], $9::text::text[], $10::text::text[],
+           $11::text::bigint[], $12::text::text[], $13::text::bigint[], $14::text::bigint[], $15::text::bigint[], $16::text::bigint[],
+             $17::text::bigint[], $18::text::bigint[], $19::text::int[],
            $20::text::timestamptz[], $21::text::timestamptz[], $22::text::bigint[])
            AS t (id, number, status, payment_status, fulfilment_status, holds, channel, external_id, customer_id, phone, basket,
            currency, items, discount, shipping, tax, fees, grand, version, placed_at, updated_at, serial)""",
@@ -114,14 +118,17 @@ INSERT: together.Piece = (
         "new_lines",
         """INSERT INTO order_lines (order_id, line_no, vendor, sku, quantity, unit_price, discount, tax, total, buckets)
            SELECT order_id, line_no, vendor, sku, quantity, unit_price, discount, tax, total, buckets::json
-           FROM unnest($23::text::uuid[], $24::text::smallint[], $25::text::text[], $26::text::text[], $27::text::int[], $28::text::bigint[], $29::text::bigint[], $30::text::bigint[],
-           $31::text::bigint[], $32::text::text[]) AS t (order_id, line_no, vendor, sku, quantity, unit_price, discount, tax, total, buckets)""",
+           FROM unnest($23::text::uuid[], $24::text::smallint[], $25::text::text[], $26::text::text[], $27::text::int[],
+             $28::text::bigint[], $29::text::bigint[], $30::text::bigint[],
+           $31::text::bigint[], $32::text::text[]) AS t (order_id, line_no, vendor, sku, quantity, unit_price, discount, tax, total,
+             buckets)""",
     ),
     (
         "new_vendor_orders",
         """INSERT INTO vendor_orders (id, order_id, vendor, status, items, discount, shipping, tax, total)
            SELECT id, order_id, vendor, status, items, discount, shipping, tax, total
-           FROM unnest($33::text::uuid[], $34::text::uuid[], $35::text::text[], $36::text::text[], $37::text::bigint[], $38::text::bigint[], $39::text::bigint[], $40::text::bigint[], $41::text::bigint[])
+           FROM unnest($33::text::uuid[], $34::text::uuid[], $35::text::text[], $36::text::text[], $37::text::bigint[],
+             $38::text::bigint[], $39::text::bigint[], $40::text::bigint[], $41::text::bigint[])
            AS t (id, order_id, vendor, status, items, discount, shipping, tax, total)""",
     ),
 )

@@ -219,16 +219,16 @@ _CONDITIONS = """($1::text IS NULL OR o.status = $1) AND ($2::text IS NULL OR o.
   AND ($7::uuid IS NULL OR o.id < $7) AND ($8::uuid IS NULL OR o.id >= $8)"""
 
 # The order is qualified: a bare id would be the text in the answer, and every row would be sorted.
-_BY_ORDER = f"SELECT o.id::text FROM orders AS o WHERE {_CONDITIONS} ORDER BY o.id DESC LIMIT $9"  # noqa: S608
+_BY_ORDER = f"SELECT o.id::text FROM orders AS o WHERE {_CONDITIONS} ORDER BY o.id DESC LIMIT $9"
 
 # The range stands on both sides of the join, since PostgreSQL carries only equality across it.
 _BY_VENDOR = f"""
 SELECT o.id::text FROM vendor_orders AS v JOIN orders AS o ON o.id = v.order_id
 WHERE v.vendor = $10 AND ($7::uuid IS NULL OR v.order_id < $7) AND ($8::uuid IS NULL OR v.order_id >= $8) AND {_CONDITIONS}
 ORDER BY v.order_id DESC LIMIT $9
-"""  # noqa: S608
+"""
 
 _BY_SERIAL = f"""
 SELECT o.id::text FROM orders AS o WHERE o.serial = $11 AND {_CONDITIONS}
   AND ($10::text IS NULL OR EXISTS (SELECT FROM vendor_orders AS v WHERE v.order_id = o.id AND v.vendor = $10)) LIMIT $9
-"""  # noqa: S608
+"""

@@ -62,9 +62,11 @@ def _created(f: OrderCreated, currency: str) -> Sentence:
     units = sum(line.quantity for line in f.lines)
     vendors = len(f.vendor_orders)
     english, bangla = _amount(f.totals.grand, currency)
+    goods = f"{units} item{'s' * (units != 1)} from {vendors} vendor{'s' * (vendors != 1)}"
+    goods_bn = f"{bangla_digits(str(vendors))} জন বিক্রেতার {bangla_digits(str(units))}টি পণ্য"
     return (
-        f"Order {f.number} was placed through {f.channel}: {units} item{'s' * (units != 1)} from {vendors} vendor{'s' * (vendors != 1)}, {english}, to be paid by {f.payment_method or 'agreement'}.",
-        f"অর্ডার {f.number} দেওয়া হয়েছে ({f.channel}): {bangla_digits(str(vendors))} জন বিক্রেতার {bangla_digits(str(units))}টি পণ্য, মোট {bangla}।",
+        f"Order {f.number} was placed through {f.channel}: {goods}, {english}, to be paid by {f.payment_method or 'agreement'}.",
+        f"অর্ডার {f.number} দেওয়া হয়েছে ({f.channel}): {goods_bn}, মোট {bangla}।",
         "customer",
     )
 

@@ -24,7 +24,7 @@ NOTHING: frozenset[str] = frozenset()
 NO_COUPONS: Mapping[str, Coupon] = {}
 
 
-def quote(  # noqa: PLR0913 the question in its four natural parts, and two rare ones
+def quote(
     basket: Basket,
     items: Mapping[str, PricedItem],
     rules: Rules,
