@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
-from starlette.routing import Route, Router
+from starlette.routing import BaseRoute, Route, Router
 
 from haat.domain import orders, pricing
 from haat.domain.orders import rules as validation_rules
@@ -26,7 +26,7 @@ from haat.engine.committer import Committer
 from haat.engine.database import Database, Lane
 from haat.engine.draw import Draw
 from haat.engine.followers import Follower
-from haat.engine.front import Front
+from haat.engine.front import SECTION, App, Front
 from haat.engine.journal import Journal
 from haat.engine.live import Live
 from haat.engine.settings import Settings
@@ -129,6 +129,16 @@ def endpoints(shop: Shop) -> list[web.Endpoint]:
     return [*said, *description_api.endpoints(said, shop.settings.public_url)]
 
 
+def doors(routes: Sequence[Route]) -> tuple[dict[str, App], dict[str, App]]:
+    """Routes as the front door wants them: those of plain paths by path, the others in a router for each section."""
+    sections: dict[str, list[BaseRoute]] = {}
+    for route in routes:
+        if "{" in route.path:
+            sections.setdefault(route.path[: route.path.index("/", SECTION)], []).append(route)
+    exact = {route.path: route.app for route in routes if "{" not in route.path}
+    return exact, {name: Router(found, default=web.not_found, redirect_slashes=False) for name, found in sections.items()}
+
+
 def followers(parts: Parts) -> Sequence[Follower]:
     """Everyone who follows the journal in a worker."""
     return [
@@ -159,7 +169,7 @@ def application(chosen: Settings, dsn: str) -> Front:
             closing = asyncio.Event()
             watching = asyncio.get_running_loop().create_task(parts.market.watch(closing), name="watch signals")
             router.routes.extend(web.routes(endpoints(parts.shop), gate))
-            front.exact = {route.path: route.app for route in router.routes if isinstance(route, Route) and "{" not in route.path}
+            front.exact, front.sections = doors([route for route in router.routes if isinstance(route, Route)])
             front.ready, front.on_drain = parts.database.ping, parts.shop.live.stop
             memory_tuning.settle()
             try:

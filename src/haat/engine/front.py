@@ -14,6 +14,7 @@ from haat.engine import problems
 from haat.engine.web import Receive, Scope, Send
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+SECTION = len("/v1/")  # where the name of a section begins
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 NOT_READY = b'{"status":"fail","checks":{"accepting":"fail"}}'
 _encode = msgspec.json.Encoder().encode
@@ -25,6 +26,7 @@ class Front:
     def __init__(self, app: App, life: Callable[["Front"], AbstractAsyncContextManager[None]], *, requests_max: int) -> None:
         self._app = app
         self.exact: dict[str, App] = {}  # paths without parameters, found without asking one route after the other
+        self.sections: dict[str, App] = {}  # the others by how they begin (`/v1/carts`), so that few routes are asked
         self._life = life
         self._requests_max = requests_max
         self.in_flight = 0
@@ -54,9 +56,16 @@ class Front:
         scope["front"] = self
         self.in_flight += 1
         try:
-            await self.exact.get(scope["path"], self._app)(scope, receive, send)
+            await self._door(scope["path"])(scope, receive, send)
         finally:
             self.in_flight -= 1
+
+    def _door(self, path: str) -> App:
+        door = self.exact.get(path)
+        if door is None:
+            end = path.find("/", SECTION)
+            door = self.sections.get(path[:end] if end > 0 else path, self._app)
+        return door
 
     async def _turn_away(self, send: Send) -> None:
         code, detail = ("stopping", "This server is stopping.") if self.draining else ("overloaded", "This server is full.")
