@@ -5,7 +5,6 @@ application behind Starlette's router: nothing stands between the socket and the
 Every error leaves as a problem (engine/problems.py), every request is measured by its route and carries a trace id.
 """
 
-import asyncio
 import logging
 import re
 import time
@@ -17,7 +16,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.routing import Route
 
-from haat.engine import metrics, problems
+from haat.engine import metrics, problems, streaming
 from haat.engine.database import Unstorable
 from haat.engine.draw import trace_id
 from haat.kernel.errors import HaatError, Refused, Unavailable
@@ -329,7 +328,8 @@ def _trace(headers: Mapping[bytes, bytes]) -> str:
 
 async def _send(receive: Receive, send: Send, answer: Answer, extra: Sequence[tuple[bytes, bytes]], trace: str, *, empty: bool) -> None:
     if answer.stream is not None:
-        await _send_stream(receive, send, answer, extra, trace)
+        headers = [(b"content-type", answer.content_type), (b"trace-id", trace.encode()), *answer.headers, *extra]
+        await streaming.send_stream(receive, send, answer.status, headers, answer.stream)
         return
     value = answer.value
     body = value if isinstance(value, bytes) else b"" if value is None else _encode(value)
@@ -338,38 +338,6 @@ async def _send(receive: Receive, send: Send, answer: Answer, extra: Sequence[tu
         headers.append((b"content-type", answer.content_type))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if empty else body})
-
-
-async def _send_stream(receive: Receive, send: Send, answer: Answer, extra: Sequence[tuple[bytes, bytes]], trace: str) -> None:
-    """Send until the stream ends or the client is gone. Servers swallow what is sent to nobody, so one has to listen for it."""
-    assert answer.stream is not None
-    headers = [(b"content-type", answer.content_type), (b"trace-id", trace.encode()), *answer.headers, *extra]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    loop = asyncio.get_running_loop()
-    flow, gone = loop.create_task(_pour(answer.stream, send)), loop.create_task(_client_gone(receive))
-    try:
-        await asyncio.wait({flow, gone}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        gone.cancel()
-        if not flow.done():
-            flow.cancel()
-        await asyncio.gather(flow, gone, return_exceptions=True)
-        aclose = getattr(answer.stream, "aclose", None)
-        if aclose is not None:
-            await aclose()
-    if not flow.cancelled():
-        flow.result()
-        await send({"type": "http.response.body", "body": b""})
-
-
-async def _pour(stream: AsyncIterator[bytes], send: Send) -> None:
-    async for piece in stream:
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-
-
-async def _client_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _send_error(send: Send, error: HaatError, trace: str, extra: Sequence[tuple[bytes, bytes]]) -> int:

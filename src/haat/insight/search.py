@@ -98,7 +98,7 @@ async def _question(tx: Tx, asked: Sequence[str]) -> tuple[str, str | None]:
     return (" & ".join(whole), f"'{last}':*") if whole else (f"'{last}':*", None)
 
 
-async def find(  # noqa: PLR0913, PLR0917 - the shape of every list of orders
+async def find(
     tx: Tx, text: str, wanted: orders.Filter, before: str | None, placed_after_id: str | None, limit: int
 ) -> list[str]:
     """Ids of orders that have every word of `text` (the last one as a beginning), newest first. Every other filter holds as well."""
@@ -106,22 +106,12 @@ async def find(  # noqa: PLR0913, PLR0917 - the shape of every list of orders
     if not words:
         return []
     asked, sieve = await _question(tx, words)
-    rows = await tx.fetch(
-        _FIND,
-        asked,
-        before,
-        placed_after_id,
-        wanted.status,
-        wanted.channel,
-        wanted.customer,
-        wanted.phone,
-        wanted.on_hold,
-        wanted.vendor,
-        wanted.serial,
-        wanted.external_id,
-        limit,
-        sieve,
-    )
+    of_words = (asked, before, placed_after_id, wanted.vendor, limit, sieve)
+    of_rows = (wanted.status, wanted.channel, wanted.customer, wanted.phone, wanted.serial, wanted.external_id, wanted.on_hold)
+    if any(condition is not None for condition in of_rows[:-1]) or wanted.on_hold:
+        rows = await tx.fetch(_FIND_AMONG_ROWS, *of_words, *of_rows)
+    else:
+        rows = await tx.fetch(_FIND, *of_words)
     return [row[0] for row in rows]
 
 
@@ -143,16 +133,19 @@ def _has_digit(word: str) -> bool:
     return any(letter.isdigit() for letter in word)
 
 
-# Ranges stand on both sides of the join, since PostgreSQL carries only equality across it. IS NOT FALSE keeps the sieve out of
-# the index.
-_FIND = """
-SELECT s.order_id::text FROM order_search AS s JOIN orders AS o ON o.id = s.order_id
-WHERE s.words @@ $1::tsquery AND (s.words @@ $13::tsquery) IS NOT FALSE
-  AND ($2::uuid IS NULL OR o.id < $2) AND ($3::uuid IS NULL OR o.id >= $3)
+# IS NOT FALSE keeps the sieve out of the index.
+_WORDS = """s.words @@ $1::tsquery AND (s.words @@ $6::tsquery) IS NOT FALSE
   AND ($2::uuid IS NULL OR s.order_id < $2) AND ($3::uuid IS NULL OR s.order_id >= $3)
-  AND ($4::text IS NULL OR o.status = $4) AND ($5::text IS NULL OR o.channel = $5) AND ($6::text IS NULL OR o.customer_id = $6)
-  AND ($7::text IS NULL OR o.phone = $7) AND (NOT $8 OR o.holds <> '{}')
-  AND ($9::text IS NULL OR EXISTS (SELECT FROM vendor_orders AS v WHERE v.order_id = s.order_id AND v.vendor = $9))
-  AND ($10::bigint IS NULL OR o.serial = $10) AND ($11::text IS NULL OR o.external_id = $11)
-ORDER BY s.order_id DESC LIMIT $12
-"""
+  AND ($4::text IS NULL OR EXISTS (SELECT FROM vendor_orders AS v WHERE v.order_id = s.order_id AND v.vendor = $4))"""
+
+_FIND = f"SELECT s.order_id::text FROM order_search AS s WHERE {_WORDS} ORDER BY s.order_id DESC LIMIT $5"  # noqa: S608
+
+# The range stands on both sides of the join, since PostgreSQL carries only equality across it.
+_FIND_AMONG_ROWS = f"""
+SELECT s.order_id::text FROM order_search AS s JOIN orders AS o ON o.id = s.order_id
+WHERE {_WORDS} AND ($2::uuid IS NULL OR o.id < $2) AND ($3::uuid IS NULL OR o.id >= $3)
+  AND ($7::text IS NULL OR o.status = $7) AND ($8::text IS NULL OR o.channel = $8) AND ($9::text IS NULL OR o.customer_id = $9)
+  AND ($10::text IS NULL OR o.phone = $10) AND ($11::bigint IS NULL OR o.serial = $11)
+  AND ($12::text IS NULL OR o.external_id = $12) AND (NOT $13 OR o.holds <> '{{}}')
+ORDER BY s.order_id DESC LIMIT $5
+"""  # noqa: S608
