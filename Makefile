@@ -38,7 +38,7 @@ bench: environment
 	$(PYTHON_IN) -m haat bench $(ARGS)
 
 bench-place: environment
-	$(PYTHON_IN) bench/place.py $(ARGS)
+	$(PYTHON_IN) -m bench.place $(ARGS)
 
 bench-checkout: environment
 	$(PYTHON_IN) bench/checkout.py $(ARGS)
