@@ -3,6 +3,7 @@
 import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -46,6 +47,11 @@ def test_a_product_is_written_once_and_changed_only_by_who_saw_it(vendor: httpx.
     missing = vendor.put("/v1/products/T-0", json=sheet("T-0"), headers={"if-match": "*"})
     assert missing.status_code == 412
     assert vendor.get("/v1/products/T-1/BLUE", headers={"if-none-match": '"2"'}).status_code == 304
+
+
+def test_a_product_of_nobody_is_refused(admin: httpx.Client) -> None:
+    answer = admin.put("/v1/products/T-9", json=sheet("T-9", vendor="nobody"))
+    assert (answer.status_code, answer.json()["code"]) == (422, "unknown_vendor")
 
 
 def test_products_are_found_in_both_languages_page_by_page(served: Served, admin: httpx.Client) -> None:
@@ -142,6 +148,19 @@ def test_stock_moves_once_per_movement_and_never_below_what_is_sold(vendor: http
     history = vendor.get("/v1/stock-movements?sku=S-1").json()["data"]
     assert sorted(each["quantity"] for each in history) == [2, 2, 5]
     assert level(vendor, "S-1")["on_hand"] == 9
+
+
+def test_fifty_deliveries_under_one_key_are_one(served: Served, vendor: httpx.Client) -> None:
+    vendor.put("/v1/products/S-2", json=sheet("S-2"))
+    body = {"movements": [{"sku": "S-2", "location": "sylhet", "quantity": 3, "reason": "receipt"}]}
+
+    def deliver(_: int) -> int:
+        return vendor.post("/v1/stock-movements", json=body, headers={"idempotency-key": "fifty"}).status_code
+
+    with ThreadPoolExecutor(16) as many:
+        answers = sorted(many.map(deliver, range(50)))
+    assert answers == [200] * 49 + [201]
+    assert level(vendor, "S-2", "sylhet")["on_hand"] == 3
 
 
 def test_what_is_kept_back_from_a_channel_is_not_available_to_it(served: Served, admin: httpx.Client) -> None:

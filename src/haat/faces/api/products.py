@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from haat.domain import catalogue
+from haat.domain import catalogue, vendors
 from haat.engine.web import Answer, Call, Endpoint
 from haat.faces.api import access, conditions, examples
 from haat.faces.api.paging import PLACE, Limit, Page, page_headers, place
@@ -117,6 +117,8 @@ class _Desk:
         async with self._shop.database.transaction() as tx:
             if conditions.must_exist(call) and not await catalogue.products(tx, [sku]):
                 raise Refused("stale", "There is no such product.", kind="stale")
+            if role == "admin" and await vendors.vendor(tx, sheet.vendor) is None:
+                raise Refused("unknown_vendor", f"There is no vendor {sheet.vendor}.", errors=[{"pointer": "/vendor", "detail": "unknown"}])
             done = await stocking.put_products(
                 tx,
                 [sheet],
