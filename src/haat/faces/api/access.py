@@ -1,10 +1,10 @@
 """Who may see and do what with an order. One place, with a negative test per endpoint.
 
-    admin     everything
-    channel   the orders of its own channel
-    customer  their own orders, without what staff wrote
-    guest     the one order their link names, likewise
-    vendor    its own vendor orders only (vendor_orders.py): never another's lines, never the whole order
+admin     everything
+channel   the orders of its own channel
+customer  their own orders, without what staff wrote
+guest     the one order their link names, likewise
+vendor    its own vendor orders only (vendor_orders.py): never another's lines, never the whole order
 """
 
 from typing import Any
