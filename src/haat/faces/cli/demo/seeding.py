@@ -61,7 +61,12 @@ async def _live_through(runtime: Runtime, demo: Market, customers: Mapping[str, 
     with show.progress() as bars:
         bar = bars.add_task("past orders", total=len(demo.orders))
         for together in _batches(demo.orders):
-            waiting = [(row, await _submitted(runtime, row, customers)) for row in together]
+            waiting = []
+            for row in together:
+                try:
+                    waiting.append((row, await _submitted(runtime, row, customers)))
+                except Refused as refusal:
+                    refused[row["key"]] = refusal.detail
             for row, outcome in waiting:
                 try:
                     placed = await outcome
