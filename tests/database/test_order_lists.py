@@ -56,7 +56,7 @@ async def test_a_beginning_finds_the_same_orders_however_many_words_it_may_becom
         ]
         assert await Follower(search.FOLLOWER, parts.database, parts.journal, search.deal).step() == 9
         expected = {
-            "gift": [cup, teapot, tea], "gift te": [teapot, tea], "teat": [teapot], "rahima tea": [teapot, tea], "tea rahi": [tea],
+            "gift": [cup, teapot, tea], "gift te": [teapot, tea], "teat": [teapot], "rahima tea": [teapot, tea] if endings_max else [tea], "tea rahi": [tea],
             "tea cup": [], "zzz": [], "017111": [cup, teapot, tea], "0171111111": [cup, teapot, tea], "01711111110": [tea],
         }  # fmt: skip
         async with parts.database.reading() as tx:

@@ -82,7 +82,8 @@ async def _question(tx: Tx, asked: Sequence[str]) -> tuple[str, str | None]:
     """What `question` says, so that it is fast at any size: the query for the index, and what its rows must hold beside.
 
     The index finds whole words at once and reads every posting of a beginning, so a beginning is replaced by the words that it
-    may become. Where those are many it is a sieve over the rows that the other words find.
+    may become: all of them, or where they are many and it is a word itself, that and the next ones. A beginning of many words
+    that is none itself is a sieve over the rows that the other words find.
     """
     whole, last = [f"'{word}'" for word in asked[:-1]], asked[-1]
     if _has_digit(last):
@@ -92,7 +93,7 @@ async def _question(tx: Tx, asked: Sequence[str]) -> tuple[str, str | None]:
     rows = await tx.fetch(
         "SELECT word FROM order_search_words WHERE word >= $1 AND word < $1 || chr(1114111) LIMIT $2", last, ENDINGS_MAX + 1
     )
-    if len(rows) <= ENDINGS_MAX:
+    if len(rows) <= ENDINGS_MAX or rows[0][0] == last:
         endings = " | ".join(f"'{word}'" for word in sorted({last, *[row[0] for row in rows]}))
         return " & ".join([*whole, f"({endings})"]), None
     return (" & ".join(whole), f"'{last}':*") if whole else (f"'{last}':*", None)
