@@ -136,6 +136,13 @@ def test_a_method_that_is_not_there_names_those_that_are(served: Served) -> None
     assert int(head.headers["content-length"]) > 0
 
 
+def test_asking_for_the_head_of_a_live_stream_ends_at_once(served: Served) -> None:
+    order = served.place()["id"]
+    with served.client("admin") as admin:
+        answer = admin.head(f"/v1/orders/{order}/stream", timeout=5)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+
+
 def send(served: Served, raw: bytes) -> bytes:
     """What comes back for bytes that no HTTP client would send."""
     url = urlsplit(served.url)

@@ -34,6 +34,12 @@ async def send_stream(
         await send({"type": "http.response.body", "body": b""})
 
 
+async def nothing() -> AsyncIterator[bytes]:
+    """The stream of an answer to HEAD: it ends at once. The stream in its stead was never begun, so there is nothing to close."""
+    for piece in ():
+        yield piece
+
+
 async def _pour(stream: AsyncIterator[bytes], send: Send) -> None:
     async for piece in stream:
         await send({"type": "http.response.body", "body": piece, "more_body": True})

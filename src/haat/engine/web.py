@@ -329,7 +329,7 @@ def _trace(headers: Mapping[bytes, bytes]) -> str:
 async def _send(receive: Receive, send: Send, answer: Answer, extra: Sequence[tuple[bytes, bytes]], trace: str, *, empty: bool) -> None:
     if answer.stream is not None:
         headers = [(b"content-type", answer.content_type), (b"trace-id", trace.encode()), *answer.headers, *extra]
-        await streaming.send_stream(receive, send, answer.status, headers, answer.stream)
+        await streaming.send_stream(receive, send, answer.status, headers, streaming.nothing() if empty else answer.stream)
         return
     value = answer.value
     body = value if isinstance(value, bytes) else b"" if value is None else _encode(value)
