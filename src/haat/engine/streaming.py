@@ -36,7 +36,8 @@ async def send_stream(
 
 async def nothing() -> AsyncIterator[bytes]:
     """The stream of an answer to HEAD: it ends at once. The stream in its stead was never begun, so there is nothing to close."""
-    for piece in ():
+    pieces: tuple[bytes, ...] = ()
+    for piece in pieces:
         yield piece
 
 
