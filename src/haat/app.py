@@ -83,7 +83,7 @@ def promotion_kinds() -> Mapping[str, pricing.Promotion]:
 async def open_parts(chosen: Settings, dsn: str, *, clock: Clock | None = None) -> AsyncIterator[Parts]:
     """Open what a process needs; on leaving, finish what was accepted and close it all."""
     clock = clock or Clock()
-    database = await Database.open(dsn, size=chosen.pool_size)
+    database = await Database.open(dsn, size=chosen.pool_size, statement_timeout_s=chosen.statement_timeout_s)
     memory = Memory(database)
     kinds = promotion_kinds()
     market = Market(database, memory, policy=orders.Policy(), checks=validation(), promotions=kinds, signals=partial(signals.load, clock))

@@ -68,13 +68,13 @@ class Database:
         self._pool = pool
 
     @classmethod
-    async def open(cls, dsn: str, *, size: int = 10) -> "Database":
+    async def open(cls, dsn: str, *, size: int = 10, statement_timeout_s: float = STATEMENT_TIMEOUT_S) -> "Database":
         pool = await asyncpg.create_pool(
             dsn,
             min_size=1,
             max_size=size,
             timeout=CONNECT_TIMEOUT_S,
-            command_timeout=STATEMENT_TIMEOUT_S,
+            command_timeout=statement_timeout_s,
             statement_cache_size=1000,
             max_cached_statement_lifetime=0,
             # Questions have optional filters: a plan made for the filters that are set beats one made for any.

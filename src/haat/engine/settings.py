@@ -1,7 +1,7 @@
 """What an operator may set, once, in one frozen value: defaults < file < environment < command line.
 
 The file is `haat.toml` in the working directory, or the one that `HAAT_CONFIG` names. In the environment every setting is
-`HAAT_<NAME>`; `DATABASE_URL`, `REDIS_URL` and `PORT` are understood as well. An unknown name is refused, so that a typing
+`HAAT_<NAME>`; `DATABASE_URL` and `PORT` are understood as well. An unknown name is refused, so that a typing
 error cannot silently mean the default. Secrets are wrapped: no representation, log line or dump shows them.
 """
 
@@ -19,7 +19,7 @@ from haat.kernel import errors
 PREFIX = "HAAT_"
 FILE = "haat.toml"
 #: Names that others have made customary; the prefixed one wins.
-CUSTOMARY = {"DATABASE_URL": "database_url", "REDIS_URL": "redis_url", "PORT": "port"}
+CUSTOMARY = {"DATABASE_URL": "database_url", "PORT": "port"}
 #: Variables that begin like ours and are no settings: where the file is.
 NOT_SETTINGS = {"HAAT_CONFIG"}
 MIB = 1024 * 1024
@@ -58,7 +58,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # Where
     data_dir: Path = Path("haat-data")
     database_url: Secret | None = None  # none: the embedded PostgreSQL in data_dir
-    redis_url: Secret | None = None  # none: caches and rate limits of this process only
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8000
     public_url: str = ""  # how the world reaches us, for links; none: http://host:port
@@ -74,13 +73,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     requests_max: Annotated[int, Meta(ge=1, le=100_000)] = 8192  # in flight in this process; beyond: 503
 
     # Bodies
-    body_max: Size = MIB
-    batch_body_max: Size = 32 * MIB
     import_body_max: Size = 4 * 1024 * MIB
-    orders_per_batch_max: Annotated[int, Meta(ge=1, le=10_000)] = 1000
 
     # Time limits
-    request_timeout_s: Annotated[float, Meta(ge=0.1, le=600)] = 30.0
     shutdown_grace_s: Annotated[float, Meta(ge=0, le=600)] = 20.0
 
     # Talking about it
