@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import UTC
 from pathlib import Path
 
 import msgspec
@@ -118,6 +119,27 @@ async def test_the_same_order_of_a_marketplace_is_the_same_order_whatever_key_it
         assert [told(one) for one in found] == ["placed"] * 3
         assert await count(parts, "orders") == 2
         await assert_all_is_well(parts)
+
+
+@pytest.mark.parametrize(
+    ("placed_at", "outcome"),
+    [
+        ("9999-12-31T23:59:59Z", "placed_at"),
+        ("1969-12-31T23:59:59Z", "placed_at"),
+        ("2026-01-01T00:00:00", "placed_at"),
+        ("2026-01-01T06:00:00+06:00", "placed"),
+    ],
+)
+async def test_what_was_sold_elsewhere_was_sold_in_the_past(dsn: str, tmp_path: Path, placed_at: str, outcome: str) -> None:
+    async with trading.market(dsn, tmp_path) as parts:
+        sold = body({}, channel="bazaar", external={"id": "BZ-7", "placed_at": placed_at}, payment_method="prepaid")
+        sold["lines"] = [{"sku": "TEA", "quantity": 1, "unit_price": 9_000}]
+        try:
+            order = (await place(parts, sold)).order
+        except Refused as refused:
+            assert refused.code == outcome
+        else:
+            assert outcome == "placed" and order.placed_at.astimezone(UTC).isoformat() == "2026-01-01T00:00:00+00:00"
 
 
 FIRST_COME = [

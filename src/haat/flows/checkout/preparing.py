@@ -6,7 +6,7 @@ What only the database knows (the last units, counted limits, the same basket mi
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 
 import msgspec
@@ -20,6 +20,8 @@ from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact, Origin
 from haat.kernel.time import unix_ms
 
+FIRST_DAY = datetime(1970, 1, 1, tzinfo=UTC)
+CLOCKS_APART = timedelta(minutes=10)  # how far another system's clock may be ahead of ours
 SHIPPED_NOWHERE = ""  # the shipping method of what is picked up or delivered over the wire
 
 _encode = msgspec.json.Encoder().encode
@@ -143,7 +145,7 @@ async def acquaint(request: QuoteRequest | PlaceOrder, market: Market) -> Mappin
 
 def prepare(request: PlaceOrder, market: Market, draw: Draw, errand: Errand) -> Prepared:
     """Price and validate. Raises Refused, with every rule that says no in `errors`."""
-    _admissible(request, market.parties)
+    _admissible(request, market.parties, errand.at)
     basket = price(request, market, errand.at, coupons=errand.coupons)
     external = request.external
     ms = unix_ms(external.placed_at if external is not None and external.placed_at is not None else errand.at)
@@ -209,7 +211,7 @@ def receipt_json(prepared: Prepared) -> str:
     return _encode(prepared.basket.quote.receipt).decode()
 
 
-def _admissible(request: PlaceOrder, parties: Parties) -> None:
+def _admissible(request: PlaceOrder, parties: Parties, now: datetime) -> None:
     channel = parties.channels.get(request.channel)
     if channel is None or not channel.active:
         raise Refused("unknown_channel", f"There is no open channel {request.channel}.", channel=request.channel)
@@ -218,6 +220,11 @@ def _admissible(request: PlaceOrder, parties: Parties) -> None:
             raise Refused("external_prices", "Lines bring their own prices only in an external order.")
     elif not channel.external_pricing:
         raise Refused("external_prices", f"Channel {request.channel} does not sell at its own prices.", kind="forbidden")
+    elif (sold_at := request.external.placed_at) is not None:
+        if sold_at.tzinfo is None:
+            raise Refused("placed_at", "The instant at which an order was placed needs an offset.")
+        if not FIRST_DAY <= sold_at <= now + CLOCKS_APART:  # an id is made of it, and lists are in the order of ids
+            raise Refused("placed_at", "An order can be placed neither in the future nor before there were computers.")
 
 
 def _case(request: PlaceOrder, basket: Basket, parties: Parties, now: datetime) -> orders.Case:
