@@ -89,7 +89,7 @@ class Journal:
         actors: list[str] = []
         causes: list[str] = []
         traces: list[str] = []
-        datas: list[str] = []
+        datas: list[bytes] = []  # as encoded: a text with Bangla in it would be widened and narrowed again
         for one in appends:
             origin = one.origin
             version = one.after_version
@@ -103,7 +103,7 @@ class Journal:
                 actors.append(origin.actor)
                 causes.append(origin.cause)
                 traces.append(origin.trace)
-                datas.append(_encode(fact).decode())
+                datas.append(_encode(fact))
         if offset + len(ids) > FACTS_PER_TRANSACTION_MAX:
             raise Broken(f"{offset + len(ids)} facts in one transaction; the position has room for {FACTS_PER_TRANSACTION_MAX}")
         return texts(ids), ints(versions), texts(types), texts(ats), texts(actors), texts(causes), texts(traces), datas, self._base + offset
@@ -163,10 +163,10 @@ APPEND: together.Piece = (
     (
         "facts",
         """INSERT INTO order_events (position, order_id, version, type, at, actor, cause, trace, data)
-           SELECT head.base + f.n, f.order_id, f.version, f.type, f.at, f.actor, f.cause, f.trace, f.data::json
+           SELECT head.base + f.n, f.order_id, f.version, f.type, f.at, f.actor, f.cause, f.trace, convert_from(f.data, 'UTF8')::json
            FROM head CROSS JOIN woken CROSS JOIN
              unnest($1::text::uuid[], $2::text::int[], $3::text::text[], $4::text::timestamptz[], $5::text::text[], $6::text::text[],
-               $7::text::text[], $8::text[]) WITH ORDINALITY AS f (order_id, version, type, at, actor, cause, trace, data, n)""",
+               $7::text::text[], $8::bytea[]) WITH ORDINALITY AS f (order_id, version, type, at, actor, cause, trace, data, n)""",
     ),
 )
 _APPEND = together.writes(APPEND)
