@@ -143,9 +143,7 @@ def _copy(copies: list[psycopg.Copy], patterns: list[lives.Pattern], count: int,
     return reserved
 
 
-def _holes(  # noqa: PLR0913, PLR0917 - called five million times: no struct in between
-    pattern: lives.Pattern, serial: int, ms: int, rng: random.Random, people: list[str], key: bytes
-) -> dict[str, object]:
+def _holes(pattern: lives.Pattern, serial: int, ms: int, rng: random.Random, people: list[str], key: bytes) -> dict[str, object]:
     """What is this order's own. Buyers come back: the phone decides the name, and small numbers are asked for more often."""
     bits = rng.getrandbits
     buyer = int(2_000_000 * rng.random() ** 2)

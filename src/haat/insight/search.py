@@ -99,9 +99,7 @@ async def _question(tx: Tx, asked: Sequence[str]) -> tuple[str, str | None]:
     return (" & ".join(whole), f"'{last}':*") if whole else (f"'{last}':*", None)
 
 
-async def find(
-    tx: Tx, text: str, wanted: orders.Filter, before: str | None, placed_after_id: str | None, limit: int
-) -> list[str]:
+async def find(tx: Tx, text: str, wanted: orders.Filter, before: str | None, placed_after_id: str | None, limit: int) -> list[str]:
     """Ids of orders that have every word of `text` (the last one as a beginning), newest first. Every other filter holds as well."""
     words = words_asked(text)
     if not words:
@@ -139,7 +137,7 @@ _WORDS = """s.words @@ $1::tsquery AND (s.words @@ $6::tsquery) IS NOT FALSE
   AND ($2::uuid IS NULL OR s.order_id < $2) AND ($3::uuid IS NULL OR s.order_id >= $3)
   AND ($4::text IS NULL OR EXISTS (SELECT FROM vendor_orders AS v WHERE v.order_id = s.order_id AND v.vendor = $4))"""
 
-_FIND = f"SELECT s.order_id::text FROM order_search AS s WHERE {_WORDS} ORDER BY s.order_id DESC LIMIT $5"  # noqa: S608
+_FIND = f"SELECT s.order_id::text FROM order_search AS s WHERE {_WORDS} ORDER BY s.order_id DESC LIMIT $5"
 
 # The range stands on both sides of the join, since PostgreSQL carries only equality across it.
 _FIND_AMONG_ROWS = f"""
@@ -149,4 +147,4 @@ WHERE {_WORDS} AND ($2::uuid IS NULL OR o.id < $2) AND ($3::uuid IS NULL OR o.id
   AND ($10::text IS NULL OR o.phone = $10) AND ($11::bigint IS NULL OR o.serial = $11)
   AND ($12::text IS NULL OR o.external_id = $12) AND (NOT $13 OR o.holds <> '{{}}')
 ORDER BY s.order_id DESC LIMIT $5
-"""  # noqa: S608
+"""
