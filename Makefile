@@ -41,7 +41,7 @@ bench-place: environment
 	$(PYTHON_IN) -m bench.place $(ARGS)
 
 bench-checkout: environment
-	$(PYTHON_IN) bench/checkout.py $(ARGS)
+	$(PYTHON_IN) -m bench.checkout $(ARGS)
 
 schemathesis: environment
 	SCHEMATHESIS_ARGS="--max-examples 200 $(ARGS)" $(PYTHON_IN) -m pytest -q tests/faces/test_schemathesis.py

@@ -18,13 +18,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import asyncpg
-import market
 import msgspec
 import psutil
-import serving
 import uvloop
 from rich.console import Console
 from rich.table import Table
+
+from bench import market, serving
 
 STEPS = ("create", "line 1", "line 2", "address", "shipping", "payment", "read", "complete")
 _made = re.compile(rb'"id":"([0-9a-f-]{36})".*"token":"(hct_[\w-]+)"', re.DOTALL).search

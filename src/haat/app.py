@@ -168,6 +168,7 @@ def application(chosen: Settings, dsn: str) -> Front:
             parts.shop.live.start()
             closing = asyncio.Event()
             watching = asyncio.get_running_loop().create_task(parts.market.watch(closing), name="watch signals")
+            noting = asyncio.get_running_loop().create_task(gate.note_use(closing), name="note the use of keys")
             router.routes.extend(web.routes(endpoints(parts.shop), gate))
             front.exact, front.sections = doors([route for route in router.routes if isinstance(route, Route)])
             front.ready, front.on_drain = parts.database.ping, parts.shop.live.stop
@@ -177,6 +178,7 @@ def application(chosen: Settings, dsn: str) -> Front:
             finally:
                 closing.set()
                 await watching
+                await noting
                 await parts.shop.live.stop()
                 await parts.memory.stop()
 

@@ -75,7 +75,7 @@ async def test_importing_twice_changes_nothing_and_a_longer_dump_adds_the_rest(d
 
         async def rows() -> list[tuple[object, ...]]:
             async with runtime.database.reading() as tx:
-                return [tuple(row) for table in tables for row in await tx.fetch(f"SELECT t::text FROM {table} AS t ORDER BY 1")]  # noqa: S608
+                return [tuple(row) for table in tables for row in await tx.fetch(f"SELECT t::text FROM {table} AS t ORDER BY 1")]
 
         before = await rows()
         report, outcome = await imported(runtime, directory)

@@ -28,7 +28,11 @@ async def test_every_filter_that_is_given_holds(dsn: str, tmp_path: Path) -> Non
         assert await found(parts, vendor="shop-b") == [both.id, last.id]
         assert await found(parts, vendor="shop-b", phone="+8801712345678") == [both.id]
         assert await found(parts, vendor="shop-b", channel="bazaar") == []
-        assert await found(parts, serial=serial) == await found(parts, serial=serial, vendor="shop-a", status="placed", channel="web") == [tea.id]
+        assert (
+            await found(parts, serial=serial)
+            == await found(parts, serial=serial, vendor="shop-a", status="placed", channel="web")
+            == [tea.id]
+        )
         for other in ({"vendor": "shop-b"}, {"status": "cancelled"}, {"channel": "bazaar"}, {"phone": "+8801799999999"}, {"on_hold": True}):
             assert await found(parts, serial=serial, **other) == []
         assert await found(parts, before=last.id) == await found(parts, vendor="shop-a", before=last.id) == [tea.id]

@@ -1,7 +1,7 @@
 """Arrays for PostgreSQL in their text form, for statements that take thousands of values at once.
 
-asyncpg asks of every element of an array whether it is a sequence itself, at 0.2 to 0.5 µs each; a batch of 128 orders has
-20,000 of them. One joined string costs a tenth of that and PostgreSQL parses it in C (docs/decisions/003-arrays.md):
+asyncpg asks of every element of an array whether it is a sequence itself; a batch of 128 orders has 20,000 of them. One joined
+string costs the client a half to a quarter, and PostgreSQL parses it in C (docs/decisions/003-arrays.md has the figures):
 
     SELECT … FROM unnest($1::text::uuid[], $2::text::bigint[], $3::text::text[]) AS t (id, amount, code)
 

@@ -112,6 +112,11 @@ class Database:
         async with self.reading() as connection, connection.transaction():
             yield connection
 
+    def connections(self) -> tuple[int, int]:
+        """(idle, busy) connections of the pool."""
+        idle: int = self._pool.get_idle_size()
+        return idle, self._pool.get_size() - idle
+
     async def ping(self) -> None:
         """Raise unless the database answers."""
         async with self.reading() as connection:

@@ -13,6 +13,7 @@ import msgspec
 from haat.engine.database import Database, Lost, listen
 from haat.engine.journal import WAKE_CHANNEL, Journal
 from haat.kernel.errors import HaatError, Unavailable
+from haat.kernel.facts import Recorded
 
 HEARTBEAT_S = 15.0
 ANY_ORDER = "*"
@@ -62,7 +63,7 @@ class Live:
                 for fact in stream:
                     if fact.version > after_version:
                         after_version = fact.version
-                        yield b"id: %d\nevent: %s\ndata: %s\n\n" % (fact.version, type(fact.fact).__name__.encode(), _encode(fact))
+                        yield b"id: %d\nevent: %s\ndata: %s\n\n" % (fact.version, type(fact.fact).__name__.encode(), _encode(_told(fact)))
                 if not event.is_set():
                     with suppress(TimeoutError):
                         await asyncio.wait_for(event.wait(), HEARTBEAT_S)
@@ -115,3 +116,9 @@ class Live:
             for event in self._watchers.get(ANY_ORDER, ()):
                 event.set()
         return position
+
+
+def _told(recorded: Recorded) -> dict[str, object]:
+    """A fact in the same words as the API's other lists of facts."""
+    told: dict[str, object] = {name: getattr(recorded, name) for name in ("position", "version", "at", "actor", "cause", "trace")}
+    return told | {"order_id": recorded.order_id, "type": type(recorded.fact).__name__, "data": recorded.fact}

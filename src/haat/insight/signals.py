@@ -41,12 +41,12 @@ async def deal(tx: Tx, facts: Sequence[RawFact]) -> None:
         )
 
 
-async def load(clock: Clock, tx: Tx, skus: Sequence[str]) -> dict[str, tuple[int, int | None]]:
-    """Units available everywhere and the pace, by SKU; no pace for what did not sell in the four weeks before."""
+async def load(clock: Clock, tx: Tx, skus: Sequence[str]) -> dict[str, tuple[int | None, int | None]]:
+    """Units available everywhere and the pace, by SKU. None: no stock of its own (a kit), not sold in the four weeks before."""
     now = clock.now()
-    free: dict[str, int] = dict.fromkeys(skus, 0)
+    free: dict[str, int | None] = dict.fromkeys(skus)
     for level in await inventory.levels(tx, skus):
-        free[level.sku] += level.free("*")
+        free[level.sku] = (free[level.sku] or 0) + level.free("*")
     rows = await tx.fetch(
         """SELECT sku, coalesce(sum(units) FILTER (WHERE hour > $3), 0)::bigint,
              coalesce(sum(units) FILTER (WHERE hour <= $3), 0)::bigint

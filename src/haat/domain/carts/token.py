@@ -2,8 +2,9 @@
 
     hct_ + base64url( cart id 16 B | expiry 5 B, Unix seconds | HMAC-SHA256 of both, 32 B )
 
-Nothing is stored. A cart's id alone opens nothing: it stands in logs and addresses. The token dies with the cart: ordered,
-merged or claimed by a customer, it opens that cart no more. Secrets rotate: sign with the first, accept any.
+Nothing is stored. A cart's id alone opens nothing: it stands in logs and addresses. Of a cart that was ordered the token shows
+what became of it and changes nothing; merged into a customer's, it opens that cart no more. Secrets rotate: sign with the
+first, accept any.
 """
 
 import base64

@@ -101,8 +101,8 @@ _CHANGING = (
 INSERT: together.Piece = (
     (
         "new_orders",
-        """INSERT INTO orders (id, number, status, payment_status, fulfilment_status, holds, channel, external_id, customer_id, phone, basket,
-           currency, items, discount, shipping, tax, fees, grand, version, placed_at, updated_at, serial)
+        """INSERT INTO orders (id, number, status, payment_status, fulfilment_status, holds, channel, external_id, customer_id, phone,
+           basket, currency, items, discount, shipping, tax, fees, grand, version, placed_at, updated_at, serial)
            SELECT id, number, status, payment_status, fulfilment_status, holds::text[], channel, nullif(external_id, ''),
              nullif(customer_id, ''), phone, basket,
            currency, items, discount, shipping, tax, fees, grand, version, placed_at, updated_at, serial

@@ -43,9 +43,11 @@ def seen_by(principal: Any, order: orders.Order) -> orders.Order:
         raise unknown()
     if principal.role == "admin":
         return order
-    if not order.notes and not order.claims:
-        return order
-    return msgspec.structs.replace(order, notes=tuple(n for n in order.notes if n.audience == "customer"), claims=())
+    told = tuple(n for n in order.notes if n.audience == "customer") if order.notes else ()
+    if principal.role == "channel":  # the shop that sold it works with its holds; only what staff wrote stays inside
+        return order if told == order.notes and not order.claims else msgspec.structs.replace(order, notes=told, claims=())
+    holds = tuple(orders.Hold(h.id, "REVIEW", "under_review", since=h.since) for h in order.holds)
+    return msgspec.structs.replace(order, notes=told, claims=(), holds=holds, basket=0)
 
 
 def unknown() -> Refused:

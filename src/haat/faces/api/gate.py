@@ -6,8 +6,10 @@ announced. A key with a rate limit is counted per minute in this process; the an
 (draft-ietf-httpapi-ratelimit-headers-10).
 """
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import limits
 import msgspec
@@ -15,11 +17,12 @@ import msgspec
 from haat.domain import carts, people
 from haat.engine.changes import Keyed, Memory
 from haat.engine.clock import Clock
-from haat.engine.database import Database
+from haat.engine.database import Database, Lost
 from haat.engine.web import Limited
-from haat.kernel.errors import Refused
+from haat.kernel.errors import HaatError, Refused
 
 BEARERS_MAX = 100_000
+USE_NOTED_EACH_S = 60.0
 NO_HEADERS: Sequence[tuple[bytes, bytes]] = ()
 
 
@@ -62,6 +65,7 @@ class Gate:
         memory.keep(self._keys)
         self._lasting: dict[bytes, people.Principal] = {}  # by the header as it is sent: keys that neither end nor are counted
         self._lasting_since = self._keys.generation
+        self._used: set[str] = set()
         self._limiter = limits.strategies.FixedWindowRateLimiter(limits.storage.MemoryStorage())
 
     async def enter(
@@ -73,7 +77,9 @@ class Gate:
             self._lasting.clear()
             self._lasting_since = self._keys.generation
         elif given in self._lasting:
-            return self._lasting[given], NO_HEADERS
+            known = self._lasting[given]
+            self._used.add(known.key_id)
+            return known, NO_HEADERS
         if given is not None and given[:7].lower() == b"bearer ":
             token = given[7:]
             if token.startswith(b"haat_"):
@@ -99,11 +105,24 @@ class Gate:
         if key is None:
             raise Refused("unauthenticated", "This key is not known.", kind="unauthenticated")
         principal = people.check_usable(key, now=self._clock.now())
+        self._used.add(key.id)
         if key.rate_per_minute is None:
             if key.expires_at is None and key.revoked_at is None and self._lasting_since == self._keys.generation:
                 self._lasting[header] = principal
             return principal, NO_HEADERS
         return principal, self._count(key)
+
+    async def note_use(self, stop: asyncio.Event) -> None:
+        """Write down each minute which keys were used; `used_at` may lag as much behind."""
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), USE_NOTED_EACH_S)
+            used, self._used = self._used, set()
+            if used:
+                now = self._clock.now()
+                with suppress(*Lost, HaatError):
+                    async with self._database.transaction() as tx:
+                        await people.note_use(tx, dict.fromkeys(used, now))
 
     def _count(self, key: people.Key) -> Sequence[tuple[bytes, bytes]]:
         assert key.rate_per_minute is not None

@@ -144,11 +144,11 @@ class _Desk:
 def _as(request: PlaceOrder, principal: Any) -> PlaceOrder:
     """The request in the asker's own name: a channel sells through itself, a customer buys for themselves."""
     _own_channel(request.channel, principal)
-    if principal.role == "customer" and request.customer.id != principal.subject:
-        return msgspec.structs.replace(request, customer=msgspec.structs.replace(request.customer, id=principal.subject), external=None)
-    if principal.role == "customer" and request.external is not None:
+    if principal.role != "customer":
+        return request
+    if request.external is not None:
         raise Refused("external_prices", "A customer's order has no prices of its own.", kind="forbidden")
-    return request
+    return msgspec.structs.replace(request, customer=msgspec.structs.replace(request.customer, id=principal.subject))
 
 
 def _own_channel(channel: str, principal: Any) -> None:

@@ -32,6 +32,7 @@ def endpoints(shop: Shop) -> list[Endpoint]:
 
     async def exposition(call: Call) -> Answer:
         del call
+        metrics.pool(*shop.database.connections())
         return Answer(200, metrics.exposition(), content_type=metrics.CONTENT_TYPE.encode())
 
     return [

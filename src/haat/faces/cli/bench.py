@@ -32,7 +32,7 @@ def bench(
     if name not in found:
         show.error(f"There is no benchmark {name}. There are: {', '.join(found)}")
         raise typer.Exit(opening.MISUSED)
-    raise typer.Exit(subprocess.run([sys.executable, str(found[name][0]), *context.args], check=False).returncode)  # noqa: S603
+    raise typer.Exit(subprocess.run([sys.executable, "-m", f"{FOLDER}.{found[name][0].stem}", *context.args], check=False).returncode)  # noqa: S603
 
 
 def benchmarks(folder: Path) -> dict[str, tuple[Path, str]]:

@@ -12,6 +12,7 @@ from haat.engine import memory_tuning
 from haat.faces.cli import olist, opening, show
 from haat.faces.cli.house import Runtime, house_of
 from haat.faces.cli.opening import DataDir
+from haat.flows import stocking
 from haat.kernel.errors import Refused
 
 CHUNK = 1 << 20
@@ -121,7 +122,7 @@ async def _import_products(
 
     async def settle(batch: catalogue.Batch) -> None:
         async with runtime.database.transaction() as tx:
-            after = await catalogue.import_batch(tx, job.id, batch, now=now())
+            after = await stocking.import_products(tx, job.id, batch, now=now())
         bars.update(bar, completed=after.bytes_done)
 
     try:

@@ -37,8 +37,8 @@ class Parties(msgspec.Struct, frozen=True):
     blocks: people.Blocks
 
 
-#: (tx, SKUs) -> {SKU: (units available, pace of sales with 10,000 = usual, None where there is nothing to compare)}
-Signals = Callable[[Tx, Sequence[str]], Awaitable[Mapping[str, tuple[int, int | None]]]]
+#: (tx, SKUs) -> {SKU: (units available, pace of sales with 10,000 = usual)}; None: nothing to count, nothing to compare
+Signals = Callable[[Tx, Sequence[str]], Awaitable[Mapping[str, tuple[int | None, int | None]]]]
 BUYERS_MAX = 100_000
 SIGNALS_EACH_S = 1.0
 
@@ -157,7 +157,7 @@ class Market:
         return {sku: _item(product, prices.get(sku, ()), *signals.get(sku, (None, None))) for sku, product in products.items()}
 
 
-NO_SIGNALS: Mapping[str, tuple[int, int | None]] = {}
+NO_SIGNALS: Mapping[str, tuple[int | None, int | None]] = {}
 
 
 async def _load_groups(tx: Tx, ids: Sequence[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ def check(case: Case, policy: Policy) -> Outcome | None:
         "DUPLICATE",
         "duplicate_order",
         "The same buyer placed the same basket a short time ago.",
-        {"order_id": case.duplicate_of, "window_s": policy.duplicate_window_s},
+        {"number": case.duplicate_of, "window_s": policy.duplicate_window_s},
     )
 
 
