@@ -26,7 +26,7 @@ Answer = TypeVar("Answer")
 log = logging.getLogger("haat.committer")
 
 COLLISIONS_MAX = 20  # two committers that keep meeting on fresh keys; each round one of them gets through
-SLICE = 8  # answers given out before the loop looks round again
+SLICE = 4  # answers given out before the loop looks round again
 LOST_PAUSE_S = 0.2
 LOST_PATIENCE_S = 10  # a PostgreSQL restart takes less; a shopper waits no longer
 
@@ -76,14 +76,18 @@ class Committer(Generic[Ask, Answer]):
 
     def submit(self, ask: Ask) -> "asyncio.Future[Answer]":
         """Queue one request. Raises `Unavailable` at once when the queue is full or the process is stopping."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.put(ask, future)
+        return future
+
+    def put(self, ask: Ask, future: "asyncio.Future[Answer]") -> None:
+        """`submit` for somebody who waits already."""
         if self._stopping:
             raise Unavailable("stopping", "This server is stopping; another one will answer.", retry_after_s=1)
         if len(self._queue) >= self._queue_max:
             raise Unavailable("overloaded", "More is waiting than can be done at once; please try again.", retry_after_s=1)
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._queue.append((ask, future))
         self._wake.set()
-        return future
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()

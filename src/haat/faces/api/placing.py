@@ -96,6 +96,7 @@ def key_in(call: Call) -> idempotency.Key | None:
 class _Desk:
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
+        self._arrivals = checkout.Arrivals(shop.market, shop.draw, shop.placing)
 
     async def place(self, call: Call) -> Answer:
         placed = await self._submit(call.data, call.principal, call.trace, key_in(call))
@@ -132,13 +133,14 @@ class _Desk:
         serial = await shop.draw.serial()
         origin = Origin(principal.actor, "api", trace)
         try:
-            prepared = checkout.prepare(request, shop.market, shop.draw, checkout.Errand(serial, origin, shop.clock.now(), key, coupons))
-        except Refused:  # a vendor closed, a price rose: that does not undo the order that this very request made before
+            return await self._arrivals.place(request, checkout.Errand(serial, origin, shop.clock.now(), key, coupons))
+        except (
+            checkout.Unready
+        ) as unready:  # a vendor closed, a price rose: that does not undo what this very request did before
             before = None if key is None else await checkout.placed_before(shop.database, shop.journal, key)
             if before is None:
-                raise
+                raise unready.refusal from None
             return before
-        return await shop.placing.submit(prepared)
 
 
 def _as(request: PlaceOrder, principal: Any) -> PlaceOrder:

@@ -5,6 +5,7 @@ ready, and `Desk.place`, run by the committer, admits and writes many at once in
 cart: `Carting` decides what is wished of carts, `Till` makes each of them one order.
 """
 
+from haat.flows.checkout.arriving import Arrivals, Unready
 from haat.flows.checkout.cart_holds import HOLD_MINUTES
 from haat.flows.checkout.cart_pricing import Priced, bounds_of, order_of, price_cart
 from haat.flows.checkout.carting import Carted, Carting, CartWish, Glance, Looking
@@ -25,6 +26,7 @@ from haat.flows.checkout.request import (
 __all__ = [
     "HOLD_MINUTES",
     "LINES_MAX",
+    "Arrivals",
     "Basket",
     "CartWish",
     "Carted",
@@ -47,6 +49,7 @@ __all__ = [
     "Priced",
     "QuoteRequest",
     "Till",
+    "Unready",
     "acquaint",
     "bounds_of",
     "order_of",

@@ -79,9 +79,18 @@ class Market:
 
     async def know(self, skus: Iterable[str]) -> None:
         """Load what is not in memory yet; at once when everything is."""
-        values = self._items.values
-        if not all(sku in values for sku in skus):
+        if not self.knows(skus):
             await self._items.ensure(self.database, set(skus))
+
+    def knows(self, skus: Iterable[str]) -> bool:
+        """Whether all of these are in memory."""
+        return self._items.values.keys() >= set(skus)
+
+    @property
+    def curious(self) -> bool:
+        """Whether any rule asks who the buyer is (`meet`)."""
+        asked = self._rules.value
+        return asked.groups or asked.first_orders
 
     async def meet(self, customer: str, phone: str) -> None:
         """Find out about a buyer what the rules ask: the customer's group, whether this would be a first order."""

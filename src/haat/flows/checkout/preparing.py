@@ -138,9 +138,12 @@ def phone_of(request: QuoteRequest | PlaceOrder) -> str | None:
 
 async def acquaint(request: QuoteRequest | PlaceOrder, market: Market) -> Mapping[str, pricing.Coupon]:
     """Learn what pricing this request will ask for: its products, its buyer, and its coupons, which are returned."""
-    await market.know([line.sku for line in request.lines])
-    await market.meet(request.customer.id, phone_of(request) or "")
-    return await market.coupons(request.coupons)
+    skus = [line.sku for line in request.lines]
+    if not market.knows(skus):
+        await market.know(skus)
+    if market.curious:
+        await market.meet(request.customer.id, phone_of(request) or "")
+    return await market.coupons(request.coupons) if request.coupons else NO_COUPONS
 
 
 def prepare(request: PlaceOrder, market: Market, draw: Draw, errand: Errand) -> Prepared:
