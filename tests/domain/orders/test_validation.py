@@ -166,7 +166,7 @@ def test_a_limited_product_is_claimed_and_not_counted_here() -> None:
 
 def test_a_second_copy_of_an_order_waits_for_a_person() -> None:
     hold = verdict(a_case(duplicate_of="0190-abc")).holds[0]
-    assert (hold.rule, hold.kind, hold.data["order_id"]) == ("duplicate_order", "DUPLICATE", "0190-abc")
+    assert (hold.rule, hold.kind, hold.data["number"]) == ("duplicate_order", "DUPLICATE", "0190-abc")
 
 
 def test_a_blocked_buyer_is_refused_or_held_and_never_told_why() -> None:

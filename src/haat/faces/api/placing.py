@@ -134,9 +134,7 @@ class _Desk:
         origin = Origin(principal.actor, "api", trace)
         try:
             return await self._arrivals.place(request, checkout.Errand(serial, origin, shop.clock.now(), key, coupons))
-        except (
-            checkout.Unready
-        ) as unready:  # a vendor closed, a price rose: that does not undo what this very request did before
+        except checkout.Unready as unready:  # a vendor closed, a price rose: that does not undo what this very request did before
             before = None if key is None else await checkout.placed_before(shop.database, shop.journal, key)
             if before is None:
                 raise unready.refusal from None
