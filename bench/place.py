@@ -41,7 +41,7 @@ def main() -> None:
     asked = options.parse_args()
     if shutil.which("wrk") is None:
         raise SystemExit("bench-place needs wrk: apt-get install wrk")
-    console = Console()
+    console = Console(width=170)
     place = Path(tempfile.mkdtemp(prefix="haat-bench-"))
     try:
         with serving.market(place, market.seed) as running:

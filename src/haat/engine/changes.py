@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from haat.engine.database import Database, Lost, Tx, listen
@@ -36,6 +37,11 @@ async def announce(tx: Tx, kind: str, keys: Sequence[str]) -> None:
 _HORIZON = (
     """SELECT value::bigint + (pg_snapshot_xmin(pg_current_snapshot())::text::bigint << 16) FROM instance WHERE key = 'position_base'"""
 )
+
+
+async def forget(tx: Tx, before: datetime) -> None:
+    """Drop announcements that are older than `before`; a process that starts reads everything anew and needs none of them."""
+    await tx.execute("DELETE FROM reference_changes WHERE at < $1", before)
 
 
 class Keyed(Generic[Value]):

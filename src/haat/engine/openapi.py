@@ -15,7 +15,6 @@ from haat.engine import problems
 from haat.engine.web import PATH_WORD_MAX, Endpoint, scope_of
 
 Json = dict[str, Any]
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 PROBLEM = "Problem"
 _REF = "#/components/schemas/{name}"
 _CONVERTER = re.compile(r"\{(\w+):\w+\}")
@@ -48,7 +47,6 @@ def describe(endpoints: Sequence[Endpoint], about: About) -> Json:
         paths.setdefault(path, {})[endpoint.method.lower()] = _operation(endpoint, path, schema_of, about)
     return {
         "openapi": "3.1.0",
-        "jsonSchemaDialect": DIALECT,
         "info": {
             "title": about.title, "summary": about.summary, "description": about.description, "version": about.version,
             "license": {"name": about.licence, "identifier": about.licence},

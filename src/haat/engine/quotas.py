@@ -50,12 +50,14 @@ def admit(used: dict[str, int], claims: Sequence[Claim]) -> Claim | None:
 
 
 async def record(tx: Tx, deltas: Mapping[str, int]) -> None:
-    """Add what was admitted (or, negative, given back) to the limits."""
+    """Add what was admitted (or, negative, given back) to the limits. Locks them in key order."""
     changed = sorted((key, delta) for key, delta in deltas.items() if delta)
     if changed:
         await tx.execute(
-            """UPDATE quotas SET used = greatest(used + d.delta, 0)
-               FROM (SELECT k, delta FROM unnest($1::text[], $2::bigint[]) AS t (k, delta)) AS d WHERE key = d.k""",
+            """WITH locked AS MATERIALIZED (
+                 SELECT q.key, d.delta FROM unnest($1::text[], $2::bigint[]) AS d (k, delta) JOIN quotas AS q ON q.key = d.k
+                 ORDER BY q.key FOR NO KEY UPDATE OF q)
+               UPDATE quotas SET used = greatest(used + locked.delta, 0) FROM locked WHERE quotas.key = locked.key""",
             [key for key, _ in changed],
             [delta for _, delta in changed],
         )

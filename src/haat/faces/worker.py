@@ -15,7 +15,7 @@ from datetime import timedelta
 import msgspec
 
 from haat.domain import carts, inventory
-from haat.engine import idempotency
+from haat.engine import changes, idempotency
 from haat.engine.clock import Clock
 from haat.engine.database import Database, Lost
 from haat.engine.followers import Follower
@@ -25,6 +25,7 @@ log = logging.getLogger("haat.worker")
 EXPIRE_EACH_S = 1.0
 EXPIRE_AT_ONCE = 500
 FORGET_EACH_S = 600.0
+CHANGES_KEPT_HOURS = 24  # every process applies them within a second
 CARTS_KEPT_DAYS = 90  # a cart that nobody touched for a season; its address and phone go with it
 CARTS_AT_ONCE = 1000
 
@@ -49,6 +50,11 @@ def chores(database: Database, clock: Clock) -> Sequence[Chore]:
             await idempotency.forget(tx, clock.now() - timedelta(hours=idempotency.KEPT_HOURS))
         return False
 
+    async def forget_changes() -> bool:
+        async with database.transaction() as tx:
+            await changes.forget(tx, clock.now() - timedelta(hours=CHANGES_KEPT_HOURS))
+        return False
+
     async def forget_carts() -> bool:
         async with database.transaction() as tx:
             return await carts.sweep(tx, before=clock.now() - timedelta(days=CARTS_KEPT_DAYS), limit=CARTS_AT_ONCE) == CARTS_AT_ONCE
@@ -56,6 +62,7 @@ def chores(database: Database, clock: Clock) -> Sequence[Chore]:
     return [
         Chore("end holds", EXPIRE_EACH_S, end_holds),
         Chore("forget idempotency keys", FORGET_EACH_S, forget_keys),
+        Chore("forget announced changes", FORGET_EACH_S, forget_changes),
         Chore("forget carts", FORGET_EACH_S, forget_carts),
     ]
 

@@ -13,7 +13,7 @@ from haat.engine.web import Answer, Call, Endpoint
 from haat.faces.api import examples
 from haat.kernel.errors import Refused
 
-ABOUT = """The order platform for multi-vendor marketplaces. An order is its facts.
+ABOUT = """An order is its facts: whatever happens to it is recorded, never changed, and can be read, followed and replayed.
 
 **Amounts** are integers in minor units (paisa) of the order's currency. **Instants** are RFC 3339 with an offset.
 **Lists** are paged by cursor: `page.next` is the `cursor` of the next page. **Problems** are RFC 9457; match on `code`.
