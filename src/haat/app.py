@@ -98,12 +98,12 @@ async def open_parts(chosen: Settings, dsn: str, *, clock: Clock | None = None) 
     secrets = guest_secrets(secret_of(chosen))
     shop = Shop(
         chosen, database, clock, draw, ledger, market,
-        Committer("placing", desk.place, batch_max=chosen.batch_max, queue_max=chosen.queue_max),
-        Committer("changing", changes.apply, batch_max=chosen.batch_max, queue_max=chosen.queue_max),
+        Committer("placing", desk.place, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[0].drop),
+        Committer("changing", changes.apply, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[1].drop),
         Live(database, ledger), secrets[0], search.find, kinds,
-        Committer("carting", carting.apply, batch_max=chosen.batch_max, queue_max=chosen.queue_max),
-        Committer("completing", till.complete, batch_max=chosen.batch_max, queue_max=chosen.queue_max),
-        Committer("looking", looking.look, batch_max=chosen.batch_max, queue_max=chosen.queue_max),
+        Committer("carting", carting.apply, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[2].drop),
+        Committer("completing", till.complete, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[3].drop),
+        Committer("looking", looking.look, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[4].drop),
     )  # fmt: skip
     parts = Parts(chosen, database, memory, clock, draw, ledger, market, shop, secrets, lanes)
     committers = (shop.looking, shop.carting, shop.completing, shop.placing, shop.changing)

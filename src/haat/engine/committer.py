@@ -34,7 +34,7 @@ LOST_PATIENCE_S = 10  # a PostgreSQL restart takes less; a shopper waits no long
 class Committer(Generic[Ask, Answer]):
     """`run` takes a batch and returns one answer (or exception) each, in order; it opens and commits its own transaction.
 
-    `run` must be repeatable: after a lost connection it is called again with the same asks and has to find out by itself
+    `lost` is told of a lost connection, so that the next try has a new one. `run` must be repeatable: after a lost connection it is called again with the same asks and has to find out by itself
     whether its last commit took effect (the asks carry their ids).
     """
 
@@ -45,11 +45,13 @@ class Committer(Generic[Ask, Answer]):
         *,
         batch_max: int = 256,
         queue_max: int = 4096,
+        lost: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.name = name
         self._run = run
         self._batch_max = batch_max
         self._queue_max = queue_max
+        self._lost = lost
         self._queue: deque[tuple[Ask, asyncio.Future[Answer]]] = deque()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -117,6 +119,8 @@ class Committer(Generic[Ask, Answer]):
             except Rejected as error:
                 return await self._halve(asks, error)
             except Lost as error:
+                if self._lost is not None:
+                    await self._lost()
                 now = time.monotonic()
                 lost_at = lost_at or now
                 if now - lost_at > LOST_PATIENCE_S:

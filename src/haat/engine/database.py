@@ -24,6 +24,7 @@ Lost = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.InternalClientError,  # what the driver says of a connection that died between two messages
     ConnectionError,
     TimeoutError,
     OSError,
@@ -34,6 +35,7 @@ _GONE = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.InternalClientError,
     ConnectionError,
 )
 #: Two writers met; the same work done again will go through.
@@ -45,6 +47,7 @@ Unstorable = (asyncpg.DataError, OverflowError, UnicodeEncodeError)
 
 STATEMENT_TIMEOUT_S = 30  # far above any statement on the request path; imports set their own
 CONNECT_TIMEOUT_S = 10
+ROLLBACK_S = 5  # who does not answer that within this time will not answer at all
 _SETTINGS = {"application_name": "haat", "timezone": "UTC", "jit": "off"}
 
 
@@ -99,7 +102,7 @@ class Database:
         try:
             yield connection
         except Lost as error:
-            if connection.is_closed() or isinstance(error, _GONE):
+            if isinstance(error, _GONE) or _closed(connection):
                 raise Unavailable("database_unavailable", "The database cannot be reached.", retry_after_s=2) from error
             raise
         finally:
@@ -123,6 +126,14 @@ class Database:
             await connection.fetchval("SELECT 1")
 
 
+def _closed(connection: Tx) -> bool:
+    """Whether a connection is of no use any more; the pool answers for those that it has taken back."""
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True
+
+
 class Lane:
     """One connection of one's own that comes back after a loss. Used by one coroutine at a time."""
 
@@ -136,6 +147,30 @@ class Lane:
         if self._connection is None or self._connection.is_closed():
             self._connection = await connect(self._dsn, name=self._name)
         return self._connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """A transaction that commits when the block ends and rolls back when it raises.
+
+        A lane whose connection failed in any of this begins anew, and the server rolls back by itself. What the caller writes
+        down at the end of the block is known before the commit, whose answer may be lost.
+        """
+        tx = await self.connection()
+        try:
+            transaction = tx.transaction()
+            await transaction.start()
+            try:
+                yield tx
+            except Lost:
+                raise
+            except BaseException:
+                await asyncio.wait_for(transaction.rollback(), ROLLBACK_S)
+                raise
+            await transaction.commit()
+        except BaseException as error:
+            if isinstance(error, Lost) or _closed(tx) or tx.is_in_transaction():
+                await self.drop()
+            raise
 
     async def drop(self) -> None:
         """Forget the connection; the next use makes a new one."""

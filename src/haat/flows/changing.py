@@ -25,10 +25,7 @@ class Changes:
 
     async def apply(self, asks: Sequence[orders.Change]) -> Sequence[Outcome]:
         """Answer each ask, in order. A refused one stands alone. Repeatable: what was done already decides to nothing or refuses."""
-        tx = await self._lane.connection()
-        transaction = tx.transaction()
-        await transaction.start()
-        try:
+        async with self._lane.transaction() as tx:
             if self._in_doubt:  # the lost transaction may still be committing: its locks say when it has ended
                 await self._journal.lock(tx, {ask.order_id for ask in asks})
             done = await self._done_before(tx, asks) if self._in_doubt else {}
@@ -38,18 +35,7 @@ class Changes:
             await self._follow(
                 tx, [o for a, o in zip(asks, outcomes, strict=True) if id(a) not in done and isinstance(o, orders.Changed) and o.facts]
             )
-        except BaseException:
-            try:
-                await transaction.rollback()
-            except Exception:  # the connection is gone: the server rolls back by itself
-                await self._lane.drop()
-            raise
-        try:
-            await transaction.commit()
-        except BaseException:
-            self._in_doubt = True
-            await self._lane.drop()
-            raise
+            self._in_doubt = True  # until the commit has answered
         self._in_doubt = False
         return outcomes
 

@@ -142,21 +142,10 @@ class Carting:
             self._recent.pop(next(iter(self._recent)))
 
     async def _long_way(self, wishes: Sequence[CartWish]) -> Sequence[Carted | Exception]:
-        tx = await self._lane.connection()
-        transaction = tx.transaction()
-        await transaction.start()
-        try:
+        async with self._lane.transaction() as tx:
             answers, written = await self._settle(tx, wishes)
-        except BaseException:
-            await roll_back(self._lane, transaction)
-            raise
-        for wish, answer in zip(wishes, answers, strict=True):
-            wish.tried = answer if isinstance(answer, Carted) else None
-        try:
-            await transaction.commit()
-        except BaseException:
-            await self._lane.drop()
-            raise
+            for wish, answer in zip(wishes, answers, strict=True):
+                wish.tried = answer if isinstance(answer, Carted) else None
         self._remember(written, ())
         return answers
 
@@ -301,14 +290,6 @@ class Looking:
 
 def _bare(cart: carts.Cart | None) -> Carted | None:
     return None if cart is None else Carted(cart, cart_pricing.UNPRICED)
-
-
-async def roll_back(lane: Lane, transaction: object) -> None:
-    """Undo; where the connection is gone the server does it by itself, and the lane begins anew."""
-    try:
-        await transaction.rollback()  # type: ignore[attr-defined]
-    except Exception:
-        await lane.drop()
 
 
 def _skus(wishes: Sequence[CartWish], standing: Mapping[str, carts.Cart]) -> set[str]:

@@ -15,7 +15,6 @@ from haat.domain import carts, orders
 from haat.engine.clock import Clock
 from haat.engine.database import Lane, Tx
 from haat.engine.journal import Journal
-from haat.flows.checkout.carting import roll_back
 from haat.flows.checkout.placing import Desk, Placed
 from haat.flows.checkout.preparing import Prepared
 from haat.kernel.errors import Refused
@@ -40,20 +39,8 @@ class Till:
 
     async def complete(self, asks: Sequence[Completion]) -> Sequence[Placed | Exception]:
         """Answer each completion, in order. Repeatable: asked again after a lost commit, the cart's row knows its order."""
-        tx = await self._lane.connection()
-        transaction = tx.transaction()
-        await transaction.start()
-        try:
-            answers = await self._settle(tx, asks)
-        except BaseException:
-            await roll_back(self._lane, transaction)
-            raise
-        try:
-            await transaction.commit()
-        except BaseException:
-            await self._lane.drop()
-            raise
-        return answers
+        async with self._lane.transaction() as tx:
+            return await self._settle(tx, asks)
 
     async def _settle(self, tx: Tx, asks: Sequence[Completion]) -> list[Placed | Exception]:
         standing = await carts.lock(tx, {ask.cart_id for ask in asks})

@@ -79,21 +79,10 @@ class Desk:
 
     async def place(self, asks: Sequence[Prepared]) -> Sequence[Placed | Exception]:
         """Answer each ask, in order. Repeatable: asked again after a lost commit it finds what it had done."""
-        tx = await self._lane.connection()
-        transaction = tx.transaction()
-        await transaction.start()
-        try:
+        async with self._lane.transaction() as tx:
             answers = await self.decide(tx, asks)
-        except BaseException:
-            await _roll_back(self._lane, transaction)
-            raise
-        for ask in asks:
-            ask.attempted = True
-        try:
-            await transaction.commit()
-        except BaseException:
-            await self._lane.drop()
-            raise
+            for ask in asks:
+                ask.attempted = True
         return answers
 
     async def decide(self, tx: Tx, asks: Sequence[Prepared]) -> list[Placed | Exception]:
@@ -299,13 +288,6 @@ def out_of_stock(ask: Prepared, shorts: Sequence[inventory.Short]) -> Refused:
 def _same_request(fingerprint: bytes, first: bytes) -> None:
     if fingerprint != first:
         raise Refused("idempotency_key_reused", "This Idempotency-Key was used for another request.")
-
-
-async def _roll_back(lane: Lane, transaction: object) -> None:
-    try:
-        await transaction.rollback()  # type: ignore[attr-defined]
-    except Exception:  # the connection is gone or unusable: a new one begins clean, and the server rolls back by itself
-        await lane.drop()
 
 
 __all__ = ["Broken", "Desk", "Placed", "out_of_stock", "placed_before"]
