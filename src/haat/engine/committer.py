@@ -34,8 +34,8 @@ LOST_PATIENCE_S = 10  # a PostgreSQL restart takes less; a shopper waits no long
 class Committer(Generic[Ask, Answer]):
     """`run` takes a batch and returns one answer (or exception) each, in order; it opens and commits its own transaction.
 
-    `lost` is told of a lost connection, so that the next try has a new one. `run` must be repeatable: after a lost connection it is called again with the same asks and has to find out by itself
-    whether its last commit took effect (the asks carry their ids).
+    `run` must be repeatable: after a lost connection it is called again with the same asks and has to find out by itself
+    whether its last commit took effect (the asks carry their ids). `lost` is told first, so that the next try has a new connection.
     """
 
     def __init__(
