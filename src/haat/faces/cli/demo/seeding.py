@@ -41,7 +41,7 @@ async def seed(runtime: Runtime, kinds: Mapping[str, pricing.Promotion], url: st
         demo = market(began)
         customers = await stocking.stock(runtime, demo, kinds, began)
         await runtime.memory.catch_up()
-        refused = await _live_through(runtime, demo, customers)
+        refused = await _live_through(runtime, demo, customers, began)
         async with runtime.database.transaction() as tx:
             await instance.remember(tx, SEEDED, time.text(runtime.clock.now()))
         show.say(
@@ -53,7 +53,7 @@ async def seed(runtime: Runtime, kinds: Mapping[str, pricing.Promotion], url: st
     await keep_keys(runtime, url, entropy=partial(os.urandom, 32))
 
 
-async def _live_through(runtime: Runtime, demo: Market, customers: Mapping[str, people.Customer]) -> dict[str, str]:
+async def _live_through(runtime: Runtime, demo: Market, customers: Mapping[str, people.Customer], began: datetime) -> dict[str, str]:
     """Place the past orders and let happen what happened to them; returns those that were refused, with the reason."""
     await runtime.market.know([product["sku"] for product in demo.products])
     refused: dict[str, str] = {}
@@ -73,7 +73,7 @@ async def _live_through(runtime: Runtime, demo: Market, customers: Mapping[str, 
                 except Refused as refusal:
                     refused[row["key"]] = refusal.detail
                 else:
-                    changes += _later(row, placed.order, len(changes))
+                    changes += _later(row, placed.order, len(changes), began)
             bars.advance(bar, len(together))
     for change in [runtime.changing.submit(change) for change in changes]:
         try:
@@ -118,16 +118,18 @@ async def _submitted(runtime: Runtime, row: dict[str, Any], customers: Mapping[s
     return runtime.placing.submit(prepared)
 
 
-def _later(row: dict[str, Any], order: orders.Order, number: int) -> list[orders.Change]:
-    """What became of an order, as far as Haat can tell it yet: cancellations, and a call that is still to be made."""
-    at: datetime = row["placed_at"] + timedelta(minutes=20 + number * 7 % 240)
+def _later(row: dict[str, Any], order: orders.Order, number: int, began: datetime) -> list[orders.Change]:
+    """What became of an order before the market `began`, as far as Haat can tell it: cancellations, a call still to be made."""
+    placed: datetime = row["placed_at"]
+    left = (began - placed) / 2  # an order of the last minutes has not had its hours yet
+    at = placed + min(timedelta(minutes=20 + number * 7 % 240), left)
     decide: Decide
     if row["outcome"] == "cancelled":
         decide = partial(orders.cancel, quantities=None, reason="customer_request", detail="Ordered by mistake")
         return [orders.Change(order.id, decide, at, Origin(f"customer:{order.customer.id}", "demo"))]
     if row["outcome"] == "open" and int(row["key"][-4:]) % CALLED_BACK == 0:
         decide = partial(orders.hold, hold_id="call-1", kind="MANUAL", reason="call_customer", detail="The landmark is not clear.")
-        return [orders.Change(order.id, decide, row["placed_at"] + timedelta(minutes=1), Origin("system", "demo"))]
+        return [orders.Change(order.id, decide, placed + min(timedelta(minutes=1), left), Origin("system", "demo"))]
     return []
 
 
