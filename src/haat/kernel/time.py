@@ -8,11 +8,6 @@ def unix_ms(instant: datetime) -> int:
     return int(instant.timestamp() * 1000)
 
 
-def from_unix_ms(value: int) -> datetime:
-    """The aware UTC instant of a millisecond count."""
-    return datetime.fromtimestamp(value / 1000, UTC)
-
-
 def text(instant: datetime) -> str:
     """RFC 3339 in UTC with `Z`, microseconds kept."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -10,7 +10,7 @@ was ordered; amounts were frozen to units at the sale, so any sequence of partia
 
 from haat.domain.orders import events, geography
 from haat.domain.orders.address import Address, Place, Unresolved
-from haat.domain.orders.commands import RECORD, Change, Changed, NewOrder, begin, cancelled_units, change, record, record_arguments
+from haat.domain.orders.commands import RECORD, Change, Changed, NewOrder, begin, cancelled_units, change, record_arguments
 from haat.domain.orders.decisions import cancel, hold, note, release
 from haat.domain.orders.order import BUCKETS, TRANSITIONS, Hold, Note, Order, OrderLine, VendorOrder, evolve, fold
 from haat.domain.orders.projection import LINE_COLUMNS, ORDER_COLUMNS, VENDOR_COLUMNS, line_rows, order_row, vendor_rows
@@ -30,7 +30,6 @@ from haat.domain.orders.queries import (
     has_ordered,
     page_ends,
     read,
-    recent_baskets,
     stored_between,
     streams,
     vendor_part,
@@ -109,8 +108,8 @@ __all__ = [
     "order_row",
     "page_ends",
     "read",
-    "recent_baskets",
-    "record",
+
+
     "record_arguments",
     "release",
     "stored_between",

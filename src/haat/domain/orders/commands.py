@@ -10,7 +10,6 @@ import msgspec
 
 from haat.domain.orders import projection, queries
 from haat.domain.orders.order import Order, evolve
-from haat.engine import together
 from haat.engine.database import Tx
 from haat.engine.journal import APPEND, Append, Journal
 from haat.kernel.errors import Broken, Refused
@@ -55,15 +54,8 @@ def begin(new: NewOrder) -> Order:
     return order
 
 
-async def record(journal: Journal, tx: Tx, news: Sequence[NewOrder], orders: Sequence[Order]) -> None:
-    """Append the first facts of new orders and write their rows. `orders` is `begin` of each."""
-    if news:
-        await tx.execute(_RECORD, *record_arguments(journal, news, orders))
-
-
 #: The first facts of new orders and their rows.
 RECORD = (APPEND, projection.INSERT)
-_RECORD = together.writes(*RECORD)
 
 
 def record_arguments(journal: Journal, news: Sequence[NewOrder], orders: Sequence[Order]) -> tuple[object, ...]:

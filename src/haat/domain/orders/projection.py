@@ -52,12 +52,6 @@ def vendor_rows(order: Order) -> list[tuple[object, ...]]:
     return [(v.id, order.id, v.vendor, v.status, v.items, v.discount, v.shipping, v.tax, v.total) for v in order.vendor_orders]
 
 
-async def insert(tx: Tx, orders: Sequence[Order], serials: Sequence[int]) -> None:
-    """Rows of orders that are new. `serials` are those their numbers were made from."""
-    if orders:
-        await tx.execute(_INSERT, *insert_arguments(orders, serials))
-
-
 def insert_arguments(orders: Sequence[Order], serials: Sequence[int]) -> list[str]:
     """The arguments of INSERT, for a statement that writes more than rows of orders."""
     columns = zip(*[order_row(order) for order in orders], strict=True)
@@ -132,7 +126,6 @@ INSERT: together.Piece = (
            AS t (id, order_id, vendor, status, items, discount, shipping, tax, total)""",
     ),
 )
-_INSERT = together.writes(INSERT)
 
 _UPDATE = """
 WITH o AS (

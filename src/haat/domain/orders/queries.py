@@ -11,7 +11,6 @@ import msgspec
 
 from haat.domain.orders.events import OrderCreated
 from haat.domain.orders.order import Order, fold
-from haat.engine import together
 from haat.engine.arrays import ints
 from haat.engine.database import Tx
 from haat.engine.journal import Journal
@@ -146,11 +145,6 @@ def basket_keys(fingerprint: int, at: datetime, window_s: int) -> list[int]:
     return [(slot - back) << 40 | fingerprint for back in range(window_s // BASKET_SLOT_S + 2)]
 
 
-async def recent_baskets(tx: Tx, keys: Sequence[int], *, now: datetime, window_s: int) -> dict[int, str]:
-    """Numbers of orders with these baskets that were placed within the window and stand, by the 40 bit fingerprint."""
-    return found_baskets(await tx.fetchval(_BASKETS, *basket_arguments(keys, now=now, window_s=window_s)))
-
-
 def basket_arguments(keys: Sequence[int], *, now: datetime, window_s: int) -> tuple[object, ...]:
     """The arguments of BASKETS."""
     return ints(keys), now - timedelta(seconds=window_s)
@@ -166,7 +160,6 @@ BASKETS = """
 SELECT json_build_array(basket & ((1::bigint << 40) - 1), number) AS answer FROM orders
 WHERE basket = ANY ($1::text::bigint[]) AND placed_at > $2 AND status <> 'cancelled' ORDER BY id
 """
-_BASKETS = together.questions(BASKETS)
 _decode_baskets = msgspec.json.Decoder(list[tuple[int, str]]).decode
 
 

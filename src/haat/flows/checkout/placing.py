@@ -21,9 +21,7 @@ from haat.engine.journal import Journal
 from haat.flows.checkout import preparing
 from haat.flows.checkout.market import Market
 from haat.flows.checkout.preparing import Prepared
-from haat.kernel.errors import Broken, Refused
-
-Answer = "Placed | Refused"
+from haat.kernel.errors import Refused
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -290,4 +288,4 @@ def _same_request(fingerprint: bytes, first: bytes) -> None:
         raise Refused("idempotency_key_reused", "This Idempotency-Key was used for another request.")
 
 
-__all__ = ["Broken", "Desk", "Placed", "out_of_stock", "placed_before"]
+__all__ = ["Desk", "Placed", "out_of_stock", "placed_before"]

@@ -7,7 +7,6 @@ What only the database knows (the last units, counted limits, the same basket mi
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from operator import attrgetter
 
 import msgspec
 
@@ -25,7 +24,6 @@ CLOCKS_APART = timedelta(minutes=10)  # how far another system's clock may be ah
 SHIPPED_NOWHERE = ""  # the shipping method of what is picked up or delivered over the wire
 
 _encode = msgspec.json.Encoder().encode
-_vendor = attrgetter("vendor")
 
 
 class Ids(msgspec.Struct, frozen=True):
@@ -334,8 +332,3 @@ def _created(prepared: Prepared) -> orders.events.OrderCreated:
         placed_at=None if external is None else external.placed_at,
         note=request.note,
     )
-
-
-def deadline(now: datetime, minutes: int) -> datetime:
-    """When a hold of stock that begins now ends."""
-    return now + timedelta(minutes=minutes)
