@@ -50,3 +50,9 @@ def test_no_representation_shows_a_secret(tmp_path: Path) -> None:
     chosen = settings.load({"HAAT_SECRET": "hush-hush", "DATABASE_URL": "postgresql://u:hush-hush@h/d"}, working_dir=tmp_path)
     assert "hush" not in f"{chosen!r} {chosen} {settings.shown(chosen)} {chosen.secret}"
     assert settings.shown(chosen)["secret"] == "(set)"
+
+
+def test_a_clock_that_cannot_be_read_is_a_mistake(tmp_path: Path) -> None:
+    assert settings.load({"HAAT_CLOCK": "2026-01-01T00:00:00Z@600"}, working_dir=tmp_path).clock.endswith("@600")
+    with pytest.raises(errors.Refused, match="environment: clock: a clock is written START@PACE"):
+        settings.load({"HAAT_CLOCK": "fast"}, working_dir=tmp_path)

@@ -22,6 +22,7 @@ FLOORS = {
     "haat.app": 5,
     "haat.__main__": 6,  # starts the program
     "haat": 0,  # the package itself: its version
+    "haat_world": 0,  # another program: it speaks to Haat by HTTP, and may know our vocabulary
 }
 #: Folders whose members do not know each other.
 BLIND = ("haat.domain", "haat.flows", "haat.faces")
@@ -57,21 +58,21 @@ IMPURE_CALLS = frozenset({"datetime.now", "datetime.utcnow", "datetime.today", "
 HOMES: Mapping[str, tuple[str, ...]] = {
     "alembic": ("haat.engine.migrate", "haat.engine.migrations"),
     "asyncpg": ("haat.engine.database", "haat.engine.journal", "haat.engine.committer"),
-    "httptools": ("haat.engine.web", "haat.faces.cli"),
+    "httptools": ("haat.engine.web", "haat.faces.cli", "haat_world"),
     "limits": ("haat.faces.api.gate",),
-    "msgspec": ("haat",),
+    "msgspec": ("haat", "haat_world"),
     "phonenumbers": ("haat.domain.people.phone",),
     "prometheus_client": ("haat.engine.metrics",),
     "psutil": ("haat.engine.postgres", "haat.faces.cli"),
     "psycopg": ("haat.engine.postgres", "haat.engine.migrate"),
     "pyarrow": ("haat.faces.cli",),
-    "rich": ("haat.faces.cli",),
+    "rich": ("haat.faces.cli", "haat_world"),
     "sqlalchemy": ("haat.engine.migrate",),
-    "starlette": ("haat.engine.web", "haat.faces.api", "haat.faces.web", "haat.faces.hooks", "haat.app"),
+    "starlette": ("haat.engine.web", "haat.faces.api", "haat.faces.web", "haat.faces.hooks", "haat.app", "haat_world"),
     "structlog": ("haat.engine.logs",),
     "typer": ("haat.faces.cli",),
-    "uvicorn": ("haat.engine.wire", "haat.faces.cli", "haat.app"),
-    "uvloop": ("haat.engine.web", "haat.faces.cli", "haat.app"),
+    "uvicorn": ("haat.engine.wire", "haat.faces.cli", "haat.app", "haat_world"),
+    "uvloop": ("haat.engine.web", "haat.faces.cli", "haat.app", "haat_world"),
 }
 APP = "haat.app"
 MENDS = {
@@ -159,6 +160,8 @@ def _own(name: str, target: str, member: str | None, whole: str, shelves: set[st
 def _foreign(name: str, whole: str) -> Iterator[tuple[int, str]]:
     """What is wrong with an import of somebody else's code."""
     library = whole.split(".", maxsplit=1)[0]
+    if library == name.split(".")[0]:
+        return
     if library in sys.stdlib_module_names:
         if _is_pure(name) and library in IMPURE_IMPORTS:
             yield 4, f"is pure by its name and imports {library}"

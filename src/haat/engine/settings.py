@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from haat.engine import clock
 from haat.kernel import errors
 
 PREFIX = "HAAT_"
@@ -78,6 +79,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # Time limits
     shutdown_grace_s: Annotated[float, Meta(ge=0, le=600)] = 20.0
 
+    # Time
+    clock: str = ""  # START@PACE/BASE, for demos and simulations (engine/clock.py); none: the system's
+
     # Talking about it
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"  # auto: console in a terminal, JSON elsewhere
@@ -104,7 +108,9 @@ def load(environment: Mapping[str, str], *, working_dir: Path, given: Mapping[st
                 continue
             try:
                 chosen[name] = _convert(name, value)
-            except msgspec.ValidationError as error:
+                if name == "clock":
+                    clock.parse(chosen[name])
+            except (msgspec.ValidationError, ValueError) as error:
                 wrong.append(f"{place}: {name}: {str(error).split(' - at')[0]}")
     if wrong:
         raise errors.Refused("settings", "; ".join(wrong), mistakes=wrong)
