@@ -7,12 +7,13 @@ wants (BIN, TIN, trade licence, DBID) are kept apart and are part of no view.
 
 from haat.domain.vendors.commands import KIND, keep_kyc, move, upsert
 from haat.domain.vendors.queries import StatusChange, find, history, kyc, load_all, vendor, vendors
-from haat.domain.vendors.vendor import TRANSITIONS, Closure, Hours, Kyc, Move, Vendor, VendorSheet, VendorStatus
+from haat.domain.vendors.vendor import TRANSITIONS, Closure, Handling, Hours, Kyc, Move, Vendor, VendorSheet, VendorStatus
 
 __all__ = [
     "KIND",
     "TRANSITIONS",
     "Closure",
+    "Handling",
     "Hours",
     "Kyc",
     "Move",

@@ -49,20 +49,20 @@ async def _check_versions(tx: Tx, codes: Sequence[str], expected: Mapping[str, i
 
 _UPSERT = """
 INSERT INTO vendors (code, name_en, name_bn, status, city, zone, country, timezone, phone, email, holiday, hours, closures,
-  version, created_at, updated_at)
-SELECT code, name_en, name_bn, $2, city, zone, country, timezone, phone, email, holiday, hours::json, closures::json, 1, $1, $1
+  handling, version, created_at, updated_at)
+SELECT code, name_en, name_bn, $2, city, zone, country, timezone, phone, email, holiday, hours::json, closures::json, handling::json, 1, $1, $1
 FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
-  $12::boolean[], $13::text[], $14::text[])
-  AS sheet (code, name_en, name_bn, city, zone, country, timezone, phone, email, holiday, hours, closures)
+  $12::boolean[], $13::text[], $14::text[], $15::text[])
+  AS sheet (code, name_en, name_bn, city, zone, country, timezone, phone, email, holiday, hours, closures, handling)
 ON CONFLICT (code) DO UPDATE SET
   name_en = excluded.name_en, name_bn = excluded.name_bn, city = excluded.city, zone = excluded.zone,
   country = excluded.country, timezone = excluded.timezone, phone = excluded.phone, email = excluded.email,
-  holiday = excluded.holiday, hours = excluded.hours, closures = excluded.closures,
+  holiday = excluded.holiday, hours = excluded.hours, closures = excluded.closures, handling = excluded.handling,
   version = vendors.version + 1, updated_at = excluded.updated_at
 WHERE (vendors.name_en, vendors.name_bn, vendors.city, vendors.zone, vendors.country, vendors.timezone, vendors.phone,
-    vendors.email, vendors.holiday, vendors.hours::text, vendors.closures::text)
+    vendors.email, vendors.holiday, vendors.hours::text, vendors.closures::text, vendors.handling::text)
   IS DISTINCT FROM (excluded.name_en, excluded.name_bn, excluded.city, excluded.zone, excluded.country, excluded.timezone,
-    excluded.phone, excluded.email, excluded.holiday, excluded.hours::text, excluded.closures::text)
+    excluded.phone, excluded.email, excluded.holiday, excluded.hours::text, excluded.closures::text, excluded.handling::text)
 """
 
 
@@ -80,6 +80,7 @@ def _columns(sheet: VendorSheet) -> tuple[object, ...]:
         sheet.holiday,
         msgspec.json.encode(sheet.hours).decode(),
         msgspec.json.encode(sheet.closures).decode(),
+        msgspec.json.encode(sheet.handling).decode(),
     )
 
 

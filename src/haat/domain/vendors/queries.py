@@ -6,11 +6,12 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from haat.domain.vendors.vendor import Closure, Hours, Kyc, Vendor, VendorStatus
+from haat.domain.vendors.vendor import Closure, Handling, Hours, Kyc, Vendor, VendorStatus
 from haat.engine.database import Row, Tx
 
 _hours = msgspec.json.Decoder(tuple[Hours, ...]).decode
 _closures = msgspec.json.Decoder(tuple[Closure, ...]).decode
+_handling = msgspec.json.Decoder(Handling).decode
 
 
 class StatusChange(Struct, frozen=True):
@@ -28,7 +29,7 @@ async def load_all(tx: Tx) -> dict[str, Vendor]:
     """Every vendor by code."""
     rows = await tx.fetch(
         """SELECT code, name_en, name_bn, status, city, zone, country, timezone, phone, email, holiday, hours, closures,
-             version, created_at, updated_at
+             handling, version, created_at, updated_at
            FROM vendors
            ORDER BY code"""
     )
@@ -39,7 +40,7 @@ async def vendors(tx: Tx, codes: Sequence[str]) -> dict[str, Vendor]:
     """The vendors among `codes` that exist."""
     rows = await tx.fetch(
         """SELECT code, name_en, name_bn, status, city, zone, country, timezone, phone, email, holiday, hours, closures,
-             version, created_at, updated_at
+             handling, version, created_at, updated_at
            FROM vendors
            WHERE code = ANY($1::text[])
            ORDER BY code""",
@@ -56,7 +57,7 @@ async def find(tx: Tx, *, status: VendorStatus | None = None, city: str | None =
     """Vendors in code order, from behind the code `after`."""
     rows = await tx.fetch(
         """SELECT code, name_en, name_bn, status, city, zone, country, timezone, phone, email, holiday, hours, closures,
-             version, created_at, updated_at
+             handling, version, created_at, updated_at
            FROM vendors
            WHERE code > $1
              AND ($2::text IS NULL OR status = $2)
@@ -86,6 +87,7 @@ def _vendor_of(row: Row) -> Vendor:
         holiday=row["holiday"],
         hours=_hours(row["hours"]),
         closures=_closures(row["closures"]),
+        handling=_handling(row["handling"]),
         version=row["version"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],

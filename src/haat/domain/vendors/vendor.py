@@ -50,6 +50,21 @@ class Closure(Struct, frozen=True, array_like=True, gc=False):
     last: date
 
 
+class Handling(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """How the vendor works through its orders. Hours are hours of the clock; `cutoff` is a minute of its own day.
+
+    `auto_accept`: takes every order that is offered to it at once. `auto_pack`: says nothing of packing, so it counts as done when it
+    has begun. `self_ship`: brings the parcels itself, no courier is booked. What comes before `cutoff` is sent the same day.
+    """
+
+    auto_accept: bool = False
+    auto_pack: bool = False
+    self_ship: bool = False
+    acceptance_hours: Annotated[int, Meta(ge=1, le=168)] = 24
+    handling_hours: Annotated[int, Meta(ge=1, le=720)] = 48  # hand-over within 48 h: Digital Commerce Operation Guidelines 2021
+    cutoff: Minute | None = None
+
+
 class VendorSheet(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What is said about a vendor. `zone` is the pricing zone that it ships from. Its status is not said but moved."""
 
@@ -65,6 +80,7 @@ class VendorSheet(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
     holiday: bool = False
     hours: Annotated[tuple[Hours, ...], Meta(max_length=50)] = ()
     closures: Annotated[tuple[Closure, ...], Meta(max_length=50)] = ()
+    handling: Handling = Handling()
 
 
 class Vendor(Struct, frozen=True, kw_only=True):
@@ -86,6 +102,7 @@ class Vendor(Struct, frozen=True, kw_only=True):
     version: int
     created_at: datetime
     updated_at: datetime
+    handling: Handling = Handling()
 
     @property
     def sells(self) -> bool:

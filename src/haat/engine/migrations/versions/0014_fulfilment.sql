@@ -1,0 +1,73 @@
+-- Fulfilment: parcels as lists and couriers ask for them, every scan as it came, and what nodes did.
+
+-- How a vendor works through its orders (domain/vendors: Handling).
+ALTER TABLE vendors ADD COLUMN handling json NOT NULL DEFAULT '{}';
+
+-- One row per parcel. `status` is ours and the fold of the order's facts; `carrier_status` is what the courier said last.
+-- The row is written before a courier hears of the parcel: `reference` is our name for this try with this courier, by which a
+-- booking whose answer was lost is looked up.
+CREATE TABLE shipments (
+  parcel uuid PRIMARY KEY,
+  order_id uuid NOT NULL,
+  number text NOT NULL,
+  vendor_order uuid NOT NULL,
+  vendor text COLLATE "C" NOT NULL,
+  location text NOT NULL,
+  status text NOT NULL,
+  carrier_status text NOT NULL DEFAULT '',
+  courier text,                     -- code of the connection; null: not chosen yet; 'self': the vendor brings it
+  reference text UNIQUE,
+  bookings smallint NOT NULL DEFAULT 0,
+  consignment text,
+  tracking_url text NOT NULL DEFAULT '',
+  cash bigint NOT NULL DEFAULT 0 CHECK (cash >= 0),
+  fee bigint NOT NULL DEFAULT 0,
+  weight_g integer NOT NULL DEFAULT 0,
+  tries smallint NOT NULL DEFAULT 0,
+  reason text NOT NULL DEFAULT '',
+  booked_at timestamptz,
+  shipped_at timestamptz,
+  delivered_at timestamptz,
+  ended_at timestamptz,
+  promised_at timestamptz,
+  heard_at timestamptz,             -- when the courier last said anything
+  updated_at timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX shipments_by_consignment ON shipments (courier, consignment) WHERE consignment IS NOT NULL;
+CREATE INDEX shipments_by_order ON shipments (order_id);
+CREATE INDEX shipments_by_vendor ON shipments (vendor, parcel);
+CREATE INDEX shipments_by_status ON shipments (status, parcel);
+CREATE INDEX shipments_to_pick ON shipments (location, parcel) WHERE status IN ('planned', 'picking');
+
+-- What couriers and people said of a parcel, as it came, in any order. The same saying twice is one row (`key`).
+CREATE TABLE tracking_scans (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  parcel uuid NOT NULL,
+  order_id uuid NOT NULL,
+  key text NOT NULL,
+  status text NOT NULL,             -- of the one vocabulary; '' where the courier said something that moves nothing
+  reason text NOT NULL DEFAULT '',
+  said text NOT NULL DEFAULT '',    -- the courier's own word
+  message text NOT NULL DEFAULT '',
+  collected bigint,
+  place text NOT NULL DEFAULT '',
+  at timestamptz NOT NULL,          -- by the courier's clock
+  source text NOT NULL CHECK (source IN ('hook', 'poll', 'hand', 'booking')),
+  actor text NOT NULL,
+  received_at timestamptz NOT NULL,
+  UNIQUE (parcel, key)
+);
+
+-- What a node did with what it was given: the past that its next orders are judged by.
+CREATE TABLE node_events (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  location text NOT NULL,
+  vendor text COLLATE "C" NOT NULL,
+  order_id uuid NOT NULL,
+  parcel uuid,
+  kind text NOT NULL CHECK (kind IN ('allocated', 'accepted', 'rejected', 'packed', 'short', 'handed_over', 'late')),
+  reason text NOT NULL DEFAULT '',
+  units integer NOT NULL DEFAULT 0,
+  at timestamptz NOT NULL
+);
+CREATE INDEX node_events_by_location ON node_events (location, at);
