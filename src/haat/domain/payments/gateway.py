@@ -7,13 +7,14 @@ Redirect, hook and poll only *point* at an attempt (`Signal`); `confirm` or `que
 units. `Unknown` and `Unavailable` are the driver's or `answered`'s; a lost answer is never «failed».
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
-from haat.kernel.outside import NOTHING, Connection, Conversation, Heard, Hook
+from haat.kernel.outside import Connection, Conversation, Heard, Hook
 
 Status = Literal["pending", "authorized", "charged", "failed", "cancelled", "expired", "voided", "unknown"]
 RefundStatus = Literal["pending", "succeeded", "failed", "unknown"]
@@ -25,17 +26,10 @@ Reason = Literal[
 ]  # fmt: skip
 #: After these another gateway or another try may succeed. The rest are hard: the buyer or somebody of ours has to act.
 SOFT: frozenset[Reason] = frozenset(
-    {
-        "insufficient_funds",
-        "limit_exceeded",
-        "declined",
-        "authentication_failed",
-        "expired",
-        "maintenance",
-        "gateway_error",
-        "misconfigured",
-    }
+    {"insufficient_funds", "limit_exceeded", "declined", "authentication_failed", "expired", "maintenance", "gateway_error"}
+    | {"misconfigured"}
 )
+_DECIMAL = re.compile(r"(?P<whole>[0-9]{1,13})(?:\.(?P<part>[0-9]{0,9}))?").fullmatch
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 #: A UUID in base 36: the shortest of their limits is 30 characters (SSLCOMMERZ's tran_id).
 OURS_LENGTH = 25
@@ -288,16 +282,12 @@ def attempt_of(text: str) -> str:
     return f"{whole[:8]}-{whole[8:12]}-{whole[12:16]}-{whole[16:20]}-{whole[20:]}"
 
 
-def minor(text: Any, places: int = 2) -> int:
+def minor(text: object, places: int = 2) -> int:
     """A gateway's decimal amount («50», "50.00", 50.5) as minor units; -1 where it is none, so that it equals no amount of ours."""
-    whole, point, part = str(text).strip().replace(",", "").partition(".")
-    part = part.rstrip("0")
-    if (
-        not (whole.isascii() and whole.isdigit())
-        or len(whole) > 13
-        or len(part) > places
-        or (part and not (part.isascii() and part.isdigit()))
-    ):
+    found = _DECIMAL(str(text).strip().replace(",", ""))
+    if found is None:
         return -1
-    del point
-    return int(whole) * 10**places + int(part.ljust(places, "0") or "0")
+    part = (found["part"] or "").rstrip("0")
+    if len(part) > places:
+        return -1
+    return int(found["whole"]) * 10**places + int(part.ljust(places, "0") or "0")
