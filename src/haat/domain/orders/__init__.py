@@ -12,7 +12,8 @@ from haat.domain.orders import events, geography
 from haat.domain.orders.address import Address, Place, Unresolved
 from haat.domain.orders.commands import RECORD, Change, Changed, NewOrder, begin, cancelled_units, change, record_arguments
 from haat.domain.orders.decisions import cancel, hold, note, release
-from haat.domain.orders.order import BUCKETS, TRANSITIONS, Hold, Note, Order, OrderLine, VendorOrder, evolve, fold
+from haat.domain.orders.goods import AT_HOME, BUCKETS, STOPPABLE, UNDER_WAY, OrderLine, Parcel, VendorOrder, less, settled, units
+from haat.domain.orders.order import OPEN, TRANSITIONS, Hold, Note, Order, Trouble, evolve, fold
 from haat.domain.orders.projection import LINE_COLUMNS, ORDER_COLUMNS, VENDOR_COLUMNS, line_rows, order_row, vendor_rows
 from haat.domain.orders.queries import (
     BASKETS,
@@ -35,6 +36,7 @@ from haat.domain.orders.queries import (
     vendor_part,
     vendor_parts,
 )
+from haat.domain.orders.tenders import Attempt, Refund, Tender, payment_status
 from haat.domain.orders.timeline import Entry, timeline
 from haat.domain.orders.validation import (
     Block,
@@ -52,15 +54,20 @@ from haat.domain.orders.validation import (
 from haat.kernel.facts import Recorded
 
 __all__ = [
+    "AT_HOME",
     "BASKETS",
     "BUCKETS",
     "LINE_COLUMNS",
+    "OPEN",
     "ORDER_COLUMNS",
     "PAGE_MAX",
     "RECORD",
+    "STOPPABLE",
     "TRANSITIONS",
+    "UNDER_WAY",
     "VENDOR_COLUMNS",
     "Address",
+    "Attempt",
     "Block",
     "Case",
     "CaseLine",
@@ -73,12 +80,16 @@ __all__ = [
     "Note",
     "Order",
     "OrderLine",
+    "Parcel",
     "Place",
     "Policy",
     "Recorded",
+    "Refund",
     "Rule",
     "Rules",
     "StoredRows",
+    "Tender",
+    "Trouble",
     "Unresolved",
     "VendorOrder",
     "VendorPart",
@@ -103,18 +114,20 @@ __all__ = [
     "geography",
     "has_ordered",
     "hold",
+    "less",
     "line_rows",
     "note",
     "order_row",
     "page_ends",
+    "payment_status",
     "read",
-
-
     "record_arguments",
     "release",
+    "settled",
     "stored_between",
     "streams",
     "timeline",
+    "units",
     "validate",
     "vendor_part",
     "vendor_parts",

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from haat.domain.orders.events import Cut, OrderCancelled, OrderHeld, OrderLinesCancelled, OrderNoted, OrderReleased, ShippingCut
-from haat.domain.orders.order import STOPPABLE, TRANSITIONS, Order, OrderLine, VendorOrder
+from haat.domain.orders.goods import STOPPABLE, OrderLine, VendorOrder
+from haat.domain.orders.order import TRANSITIONS, Order
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact
 from haat.kernel.money import half_up

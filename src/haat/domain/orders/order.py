@@ -4,52 +4,80 @@
     cancel(order, …)    -> facts | Refused, and so for every verb
 
 The state is what the API shows: `Order` is encoded as it stands. Quantities live in buckets that always sum to what was
-ordered; the order's own status is derived, never written.
+ordered, money in attempts; the statuses of payment and fulfilment are read off them, never written.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
-from haat.domain.orders.address import Address
+from haat.domain.orders.address import Address, Place
+from haat.domain.orders.amounts import cancelled, cut, reinstated
 from haat.domain.orders.events import (
+    FACTS,
     Adjustment,
     Claim,
     Customer,
-    Cut,
     OrderCancelled,
+    OrderCompleted,
+    OrderConfirmed,
     OrderCreated,
+    OrderExceptionRaised,
+    OrderExceptionResolved,
+    OrderExpired,
+    OrderFlowMigrated,
+    OrderFulfillmentStarted,
     OrderHeld,
+    OrderInventoryAllocated,
     OrderLinesCancelled,
     OrderNoted,
+    OrderPaused,
+    OrderPromised,
+    OrderReinstated,
+    OrderRejected,
     OrderReleased,
+    OrderResumed,
+    OrderScreened,
     OrderStockReserved,
     OrderValidated,
-    Payment,
-    ShippingCut,
     Totals,
+    VendorOrderAccepted,
+    VendorOrderOffered,
+    VendorOrderRejected,
 )
+from haat.domain.orders.goods import Goods, OrderLine, Parcel, VendorOrder, fulfilment_status, with_buckets
+from haat.domain.orders.parcels import GOODS, goods
+from haat.domain.orders.tenders import MONEY, Refund, Tender, adopted, money, payment_status, vouched
 from haat.kernel.facts import Fact, Recorded
 
-#: Where the units of a line can be. They always sum to the quantity ordered.
-BUCKETS = (
-    "open", "reserved", "backordered", "allocated", "picked", "packed", "shipped", "delivered",
-    "cancelled", "return_requested", "returned", "lost", "refunded_without_return",
-)  # fmt: skip
-#: Units that can still be stopped without a parcel being turned round, in the order in which they are given up.
-STOPPABLE = ("open", "backordered", "reserved", "allocated", "picked", "packed")
+OPEN = frozenset({"placed", "confirmed", "processing"})
+ANY = OPEN | {"completed", "cancelled", "expired", "rejected"}
+_ACTIVE = frozenset({"confirmed", "processing"})
 
-#: fact -> (statuses it may come from, status it leads to; None leaves the status as it is)
+#: fact -> (statuses it may come from, status it leads to; None leaves the status as it is). What the world tells us (money,
+#: parcels) may come in any status: it is true whether it suits or not.
 TRANSITIONS: Mapping[type[Fact], tuple[frozenset[str], str | None]] = {
-    OrderCreated:        (frozenset({""}),                                         "placed"),
-    OrderValidated:      (frozenset({"placed"}),                                   None),
-    OrderStockReserved:  (frozenset({"placed"}),                                   None),
-    OrderHeld:           (frozenset({"placed", "confirmed", "processing"}),        None),
-    OrderReleased:       (frozenset({"placed", "confirmed", "processing"}),        None),
-    OrderLinesCancelled: (frozenset({"placed", "confirmed", "processing"}),        None),
-    OrderCancelled:      (frozenset({"placed", "confirmed", "processing"}),        "cancelled"),
-    OrderNoted:          (frozenset({"placed", "confirmed", "processing", "completed", "cancelled", "expired", "rejected"}), None),
+    **dict.fromkeys(FACTS.values(), (ANY, None)),
+    OrderCreated:            (frozenset({""}),                         "placed"),
+    OrderValidated:          (frozenset({"placed"}),                   None),
+    OrderStockReserved:      (frozenset({"placed"}),                   None),
+    OrderScreened:           (frozenset({"placed"}),                   None),
+    OrderConfirmed:          (frozenset({"placed"}),                   "confirmed"),
+    OrderInventoryAllocated: (OPEN,                                    None),
+    VendorOrderOffered:      (_ACTIVE,                                 None),
+    VendorOrderAccepted:     (_ACTIVE,                                 None),
+    VendorOrderRejected:     (_ACTIVE,                                 None),
+    OrderFulfillmentStarted: (_ACTIVE,                                 "processing"),
+    OrderCompleted:          (_ACTIVE,                                 "completed"),
+    OrderHeld:               (OPEN,                                    None),
+    OrderReleased:           (OPEN,                                    None),
+    OrderLinesCancelled:     (OPEN,                                    None),
+    OrderCancelled:          (OPEN,                                    "cancelled"),
+    OrderRejected:           (OPEN,                                    "rejected"),
+    OrderExpired:            (frozenset({"placed", "confirmed"}),      "expired"),
+    OrderReinstated:         (frozenset({"cancelled", "expired"}),     "placed"),
 }  # fmt: skip
 
 
@@ -64,41 +92,16 @@ class Hold(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     until: datetime | None = None
 
 
-class OrderLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line now. Amounts are of what is left of it; `quantity`, `tax_sold` and `vendor_funded` stay what they were at the sale."""
-
-    line_no: int
-    sku: str
-    vendor: str
-    name: str
-    quantity: int
-    unit_price: int
-    discount: int
-    tax: int
-    total: int
-    buckets: dict[str, int]
-    name_bn: str = ""
-    tax_rate: int = 0
-    tax_class: str = ""
-    tax_added: bool = False
-    list_price: int = 0
-    unit_discounts: tuple[tuple[int, int], ...] = ()
-    vendor_funded: int = 0
-    weight_g: int = 0
-    tax_sold: int = 0
-
-
-class VendorOrder(msgspec.Struct, frozen=True, gc=False):
-    """One vendor's part, with a fulfilment life of its own."""
+class Trouble(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A step that could not be done and waits for somebody; `repairs` are those that are safe."""
 
     id: str
-    vendor: str
-    status: str
-    items: int
-    discount: int
-    shipping: int
-    tax: int
-    total: int
+    flow: str
+    step: str
+    cause: str
+    owner: str
+    repairs: tuple[str, ...] = ()
+    since: datetime | None = None
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -125,8 +128,8 @@ class Order(msgspec.Struct, frozen=True):
     vendor_orders: tuple[VendorOrder, ...]
     adjustments: tuple[Adjustment, ...]
     totals: Totals
-    payments: tuple[Payment, ...]
-    shipments: tuple[str, ...]
+    payments: tuple[Tender, ...]
+    shipments: tuple[Parcel, ...]
     payment_method: str
     shipping_method: str
     coupons: tuple[str, ...]
@@ -140,6 +143,18 @@ class Order(msgspec.Struct, frozen=True):
     promised_at: datetime | None
     basket: int
     claims: tuple[Claim, ...] = ()
+    place: Place | None = None
+    refunds: tuple[Refund, ...] = ()
+    screening: str = ""
+    plan: str = ""
+    paused: bool = False
+    exceptions: tuple[Trouble, ...] = ()
+    flows: Mapping[str, int] = {}
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more is to be done for the buyer: cancelled, expired, rejected or completed."""
+        return self.status not in OPEN
 
 
 def fold(stream: Iterable[Recorded]) -> Order | None:
@@ -155,25 +170,106 @@ def evolve(order: Order | None, fact: Fact, *, order_id: str, version: int, at: 
     if isinstance(fact, OrderCreated):
         return _created(fact, order_id, version, at)
     assert order is not None, "a stream begins with OrderCreated"
-    replace = msgspec.structs.replace
-    match fact:
-        case OrderStockReserved():
-            return replace(
-                order, lines=_reserved(order, fact), promised_at=fact.expected_at or order.promised_at, version=version, updated_at=at
-            )
-        case OrderHeld():
-            hold = Hold(fact.hold, fact.kind, fact.reason, fact.detail, at, fact.until)
-            return replace(order, holds=(*order.holds, hold), version=version, updated_at=at)
-        case OrderReleased():
-            return replace(order, holds=tuple(h for h in order.holds if h.id != fact.hold), version=version, updated_at=at)
-        case OrderLinesCancelled():
-            return _cut(order, fact, version, at)
-        case OrderCancelled():
-            return _cancelled(order, fact, version, at)
-        case OrderNoted():
-            return replace(order, notes=(*order.notes, Note(fact.text, fact.audience, at, by)), version=version, updated_at=at)
-        case _:
-            return replace(order, version=version, updated_at=at)
+    handler = _EVOLVE.get(type(fact))
+    if handler is None:
+        return msgspec.structs.replace(order, version=version, updated_at=at)
+    changes = handler(order, fact, at, by)
+    return msgspec.structs.replace(order, version=version, updated_at=at, **changes)
+
+
+Changes = dict[str, Any]
+
+
+def _stock_reserved(order: Order, f: OrderStockReserved, at: datetime, by: str) -> Changes:
+    return {"lines": _reserved(order, f), "promised_at": f.expected_at or order.promised_at}
+
+
+def _held(order: Order, f: OrderHeld, at: datetime, by: str) -> Changes:
+    return {"holds": (*order.holds, Hold(f.hold, f.kind, f.reason, f.detail, at, f.until))}
+
+
+def _released(order: Order, f: OrderReleased, at: datetime, by: str) -> Changes:
+    return {"holds": tuple([h for h in order.holds if h.id != f.hold])}
+
+
+def _lines_cancelled(order: Order, f: OrderLinesCancelled, at: datetime, by: str) -> Changes:
+    lines, parcels, shares, totals = cut(order.lines, order.shipments, order.vendor_orders, order.totals, f)
+    return {
+        "lines": lines, "shipments": parcels, "vendor_orders": shares, "totals": totals,
+        "payment_status": payment_status(totals.grand, order.payments), "fulfilment_status": fulfilment_status(lines),
+    }  # fmt: skip
+
+
+def _ended(status: str) -> Callable[..., Changes]:
+    def apply(order: Order, f: OrderCancelled, at: datetime, by: str) -> Changes:
+        lines, parcels, shares, totals = cancelled(order.lines, order.shipments, order.vendor_orders, f.cuts)
+        return {
+            "lines": lines, "shipments": parcels, "vendor_orders": shares, "totals": totals, "status": status, "holds": (),
+            "payment_status": payment_status(0, order.payments), "fulfilment_status": fulfilment_status(lines),
+        }  # fmt: skip
+
+    return apply
+
+
+def _reinstated(order: Order, f: OrderReinstated, at: datetime, by: str) -> Changes:
+    lines, shares = reinstated(order.lines, order.vendor_orders, f)
+    tenders = adopted(order.payments)
+    return {
+        "lines": lines, "vendor_orders": shares, "totals": f.totals, "status": "placed", "payments": tenders,
+        "payment_status": payment_status(f.totals.grand, tenders), "fulfilment_status": fulfilment_status(lines), "plan": "",
+    }  # fmt: skip
+
+
+def _money(order: Order, f: Fact, at: datetime, by: str) -> Changes:
+    tenders, refunds = money(order.payments, order.refunds, f, at)
+    return {"payments": tenders, "refunds": refunds, "payment_status": payment_status(order.totals.grand, tenders)}
+
+
+def _goods(order: Order, f: Fact, at: datetime, by: str) -> Changes:
+    after = goods(Goods(order.lines, order.vendor_orders, order.shipments), f, at)
+    changes: Changes = {"lines": after.lines, "vendor_orders": after.vendor_orders, "shipments": after.parcels}
+    if after.lines is not order.lines:
+        changes["fulfilment_status"] = fulfilment_status(after.lines)
+    if isinstance(f, OrderFulfillmentStarted) and order.status == "confirmed":
+        changes["status"] = "processing"
+    elif isinstance(f, OrderInventoryAllocated):
+        changes["plan"] = f.plan
+        changes["promised_at"] = f.promised_at or order.promised_at
+    return changes
+
+
+def _raised(order: Order, f: OrderExceptionRaised, at: datetime, by: str) -> Changes:
+    if any(e.id == f.exception for e in order.exceptions):
+        return {}
+    return {"exceptions": (*order.exceptions, Trouble(f.exception, f.flow, f.step, f.cause, f.owner, f.repairs, at))}
+
+
+def _noted(order: Order, f: OrderNoted, at: datetime, by: str) -> Changes:
+    return {"notes": (*order.notes, Note(f.text, f.audience, at, by))}
+
+
+_EVOLVE: Mapping[type, Callable[..., Changes]] = {
+    **dict.fromkeys(MONEY, _money),
+    **dict.fromkeys(GOODS, _goods),
+    OrderStockReserved: _stock_reserved,
+    OrderHeld: _held,
+    OrderReleased: _released,
+    OrderLinesCancelled: _lines_cancelled,
+    OrderCancelled: _ended("cancelled"),
+    OrderRejected: _ended("rejected"),
+    OrderExpired: _ended("expired"),
+    OrderReinstated: _reinstated,
+    OrderNoted: _noted,
+    OrderScreened: lambda order, f, at, by: {"screening": f.outcome},
+    OrderConfirmed: lambda order, f, at, by: {"status": "confirmed"},
+    OrderCompleted: lambda order, f, at, by: {"status": "completed"},
+    OrderPromised: lambda order, f, at, by: {"promised_at": f.promised_at},
+    OrderPaused: lambda order, f, at, by: {"paused": True},
+    OrderResumed: lambda order, f, at, by: {"paused": False},
+    OrderExceptionRaised: _raised,
+    OrderExceptionResolved: lambda order, f, at, by: {"exceptions": tuple([e for e in order.exceptions if e.id != f.exception])},
+    OrderFlowMigrated: lambda order, f, at, by: {"flows": {**order.flows, f.flow: f.version}},
+}
 
 
 def _created(fact: OrderCreated, order_id: str, version: int, at: datetime) -> Order:
@@ -202,24 +298,16 @@ def _created(fact: OrderCreated, order_id: str, version: int, at: datetime) -> O
         for line in fact.lines
     )
     shares = tuple(VendorOrder(s.id, s.vendor, "placed", s.items, s.discount, s.shipping, s.tax, s.total) for s in fact.vendor_orders)
+    payments = vouched(fact.payments) if fact.payments else ()
     return Order(
-        id=order_id, number=fact.number, status="placed", payment_status=_payment_status(fact.totals.grand, fact.payments),
+        id=order_id, number=fact.number, status="placed", payment_status=payment_status(fact.totals.grand, payments),
         fulfilment_status="unfulfilled", holds=(), channel=fact.channel, currency=fact.currency, customer=fact.customer,
         ship_to=fact.ship_to, lines=lines, vendor_orders=shares, adjustments=fact.adjustments, totals=fact.totals,
-        payments=fact.payments, shipments=(), payment_method=fact.payment_method, shipping_method=fact.shipping_method,
+        payments=payments, shipments=(), payment_method=fact.payment_method, shipping_method=fact.shipping_method,
         coupons=fact.coupons, services=fact.services, external_id=fact.external_id, note=fact.note, notes=(), version=version,
         placed_at=fact.placed_at or at, updated_at=at, promised_at=fact.promised_at, basket=fact.basket,
-        claims=fact.claims,
+        claims=fact.claims, place=fact.place, flows=fact.flows,
     )  # fmt: skip
-
-
-def _payment_status(grand: int, payments: tuple[Payment, ...]) -> str:
-    paid = sum([p.amount for p in payments]) if payments else 0
-    if paid == 0:
-        return "not_required" if grand == 0 else "awaiting"
-    if paid < grand:
-        return "partially_paid"
-    return "paid" if paid == grand else "overpaid"
 
 
 def _reserved(order: Order, fact: OrderStockReserved) -> tuple[OrderLine, ...]:
@@ -227,7 +315,7 @@ def _reserved(order: Order, fact: OrderStockReserved) -> tuple[OrderLine, ...]:
     for r in fact.reservations:
         if r.backordered:
             late[r.line_no] = max(late.get(r.line_no, 0), r.backordered)
-    return tuple([_with_buckets(line, _reserved_buckets(line.quantity, late.get(line.line_no, 0))) for line in order.lines])
+    return tuple([with_buckets(line, _reserved_buckets(line.quantity, late.get(line.line_no, 0))) for line in order.lines])
 
 
 def _reserved_buckets(quantity: int, late: int) -> dict[str, int]:
@@ -236,103 +324,3 @@ def _reserved_buckets(quantity: int, late: int) -> dict[str, int]:
         return {"reserved": quantity}
     late = min(late, quantity)
     return {"backordered": late} if late == quantity else {"reserved": quantity - late, "backordered": late}
-
-
-def _with_buckets(line: OrderLine, buckets: dict[str, int]) -> OrderLine:
-    return OrderLine(
-        line.line_no, line.sku, line.vendor, line.name, line.quantity, line.unit_price, line.discount, line.tax, line.total,
-        buckets, line.name_bn, line.tax_rate, line.tax_class, line.tax_added, line.list_price, line.unit_discounts,
-        line.vendor_funded, line.weight_g, line.tax_sold,
-    )  # fmt: skip
-
-
-def _cut(order: Order, fact: OrderLinesCancelled, version: int, at: datetime) -> Order:
-    cuts = {cut.line_no: cut for cut in fact.cuts}
-    sums = {v.vendor: [0, 0, 0, 0] for v in order.vendor_orders}
-    for line in order.lines:
-        if cut := cuts.get(line.line_no):
-            for i, amount in enumerate((cut.items, cut.discount, cut.tax, cut.total)):
-                sums[line.vendor][i] += amount
-    lines = tuple(_line_after(line, cuts[line.line_no]) if line.line_no in cuts else line for line in order.lines)
-    shipping = {cut.vendor: cut for cut in fact.shipping}
-    shares = tuple(_share_after(v, sums[v.vendor], shipping.get(v.vendor), lines) for v in order.vendor_orders)
-    items, discount, tax = (sum(s[i] for s in sums.values()) for i in range(3))
-    t = order.totals
-    totals = Totals(
-        t.items - items,
-        t.discount - discount,
-        t.shipping - sum(cut.shipping for cut in fact.shipping),
-        t.tax - tax - sum(cut.tax for cut in fact.shipping),
-        t.fees,
-        t.grand - fact.amount,
-    )
-    return msgspec.structs.replace(
-        order,
-        lines=lines,
-        vendor_orders=shares,
-        totals=totals,
-        payment_status=_payment_status(totals.grand, order.payments),
-        version=version,
-        updated_at=at,
-    )
-
-
-def _line_after(line: OrderLine, cut: Cut) -> OrderLine:
-    return msgspec.structs.replace(
-        line,
-        discount=line.discount - cut.discount,
-        tax=line.tax - cut.tax,
-        total=line.total - cut.total,
-        buckets=_moved(line.buckets, cut.quantity, "cancelled"),
-    )
-
-
-def _share_after(share: VendorOrder, sums: list[int], shipping: ShippingCut | None, lines: tuple[OrderLine, ...]) -> VendorOrder:
-    nothing_left = all(line.buckets.get("cancelled", 0) == line.quantity for line in lines if line.vendor == share.vendor)
-    items, discount, tax, total = sums
-    charge, charge_tax, charge_total = (shipping.shipping, shipping.tax, shipping.total) if shipping else (0, 0, 0)
-    return VendorOrder(
-        share.id,
-        share.vendor,
-        "cancelled" if nothing_left else share.status,
-        share.items - items,
-        share.discount - discount,
-        share.shipping - charge,
-        share.tax - tax - charge_tax,
-        share.total - total - charge_total,
-    )
-
-
-def _cancelled(order: Order, fact: OrderCancelled, version: int, at: datetime) -> Order:
-    """Nothing is owed any more, so every amount is zero; no sum can be left over."""
-    cuts = {cut.line_no: cut.quantity for cut in fact.cuts}
-    lines = tuple(
-        msgspec.structs.replace(line, discount=0, tax=0, total=0, buckets=_moved(line.buckets, cuts.get(line.line_no, 0), "cancelled"))
-        for line in order.lines
-    )
-    return msgspec.structs.replace(
-        order,
-        lines=lines,
-        vendor_orders=tuple(VendorOrder(v.id, v.vendor, "cancelled", 0, 0, 0, 0, 0) for v in order.vendor_orders),
-        totals=Totals(0, 0, 0, 0, 0, 0),
-        status="cancelled",
-        payment_status=_payment_status(0, order.payments),
-        fulfilment_status="cancelled",
-        holds=(),
-        version=version,
-        updated_at=at,
-    )
-
-
-def _moved(buckets: Mapping[str, int], quantity: int, target: str) -> dict[str, int]:
-    after = dict(buckets)
-    left = quantity
-    for name in STOPPABLE:
-        taken = min(after.get(name, 0), left)
-        if taken:
-            after[name] -= taken
-            left -= taken
-            if not after[name]:
-                del after[name]
-    after[target] = after.get(target, 0) + quantity - left
-    return after

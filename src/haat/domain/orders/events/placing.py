@@ -1,8 +1,4 @@
-"""The facts of an order's life, in the order in which they may happen.
-
-Amounts are minor units of the order's currency. What a fact carries is all that a reader needs in ten years: names as sold,
-prices as charged, discounts frozen to units. A new shape is a new class; an old one is lifted in `decode`.
-"""
+"""Facts of placing and changing an order: created, validated, reserved, held, released, cut, cancelled, noted."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -125,6 +121,7 @@ class OrderCreated(Fact, frozen=True):
     promised_at: datetime | None = None
     placed_at: datetime | None = None  # where another system took the order earlier
     reorder_of: str = ""
+    flows: Mapping[str, int] = {}  # the version of each flow that this order keeps, by flow; 1 where none is named
 
 
 class Remark(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -227,15 +224,3 @@ class OrderNoted(Fact, frozen=True):
 
     text: str
     audience: str = "staff"
-
-
-OrderFact = (
-    OrderCreated | OrderValidated | OrderStockReserved | OrderHeld | OrderReleased | OrderLinesCancelled | OrderCancelled | OrderNoted
-)
-
-_decoder: msgspec.json.Decoder[OrderFact] = msgspec.json.Decoder(OrderFact)
-
-
-def decode(data: str | bytes) -> Fact:
-    """The fact behind its JSON. Older shapes are lifted here, so that readers know the newest only."""
-    return _decoder.decode(data)

@@ -1,0 +1,225 @@
+"""The facts of an order's life, in the order in which they may happen.
+
+Amounts are minor units of the order's currency. What a fact carries is all that a reader needs in ten years: names as sold,
+prices as charged, discounts frozen to units. A new shape is a new class; an old one is lifted in `decode`.
+"""
+
+import msgspec
+
+from haat.domain.orders.events.deciding import (
+    OrderCompleted,
+    OrderConfirmed,
+    OrderExceptionRaised,
+    OrderExceptionResolved,
+    OrderExpired,
+    OrderFlowMigrated,
+    OrderPaused,
+    OrderPromised,
+    OrderReinstated,
+    OrderRejected,
+    OrderResumed,
+    OrderScreened,
+)
+from haat.domain.orders.events.fulfilling import (
+    OrderAllocationFailed,
+    OrderBackorderArrived,
+    OrderDelivered,
+    OrderDeliveryFailed,
+    OrderFulfillmentStarted,
+    OrderInterceptAsked,
+    OrderInventoryAllocated,
+    OrderOutForDelivery,
+    OrderParcelLost,
+    OrderParcelPacked,
+    OrderReturnReceived,
+    OrderReturnStarted,
+    OrderShipmentBooked,
+    OrderShipmentFailed,
+    OrderShipmentRecalled,
+    OrderShipmentUncertain,
+    OrderShipped,
+    ParcelLine,
+    PlannedParcel,
+    VendorOrderAccepted,
+    VendorOrderOffered,
+    VendorOrderRejected,
+)
+from haat.domain.orders.events.paying import (
+    OrderPaymentAttempted,
+    OrderPaymentAuthorized,
+    OrderPaymentFailed,
+    OrderPaymentOrphaned,
+    OrderPaymentProcessed,
+    OrderPaymentRequested,
+    OrderPaymentStarted,
+    OrderPaymentUncertain,
+    OrderPaymentVoided,
+    OrderPaymentWaived,
+    OrderRefunded,
+    OrderRefundFailed,
+    OrderRefundRequested,
+    OrderRefundUncertain,
+)
+from haat.domain.orders.events.placing import (
+    Adjustment,
+    Claim,
+    Customer,
+    Cut,
+    Line,
+    OrderCancelled,
+    OrderCreated,
+    OrderHeld,
+    OrderLinesCancelled,
+    OrderNoted,
+    OrderReleased,
+    OrderStockReserved,
+    OrderValidated,
+    Payment,
+    Remark,
+    Reservation,
+    Share,
+    ShippingCut,
+    Totals,
+)
+from haat.kernel.facts import Fact
+
+OrderFact = (
+    OrderCreated
+    | OrderValidated
+    | OrderStockReserved
+    | OrderHeld
+    | OrderReleased
+    | OrderLinesCancelled
+    | OrderCancelled
+    | OrderNoted
+    | OrderScreened
+    | OrderConfirmed
+    | OrderRejected
+    | OrderExpired
+    | OrderReinstated
+    | OrderCompleted
+    | OrderPaused
+    | OrderResumed
+    | OrderExceptionRaised
+    | OrderExceptionResolved
+    | OrderFlowMigrated
+    | OrderPromised
+    | OrderPaymentRequested
+    | OrderPaymentAttempted
+    | OrderPaymentStarted
+    | OrderPaymentUncertain
+    | OrderPaymentAuthorized
+    | OrderPaymentProcessed
+    | OrderPaymentFailed
+    | OrderPaymentVoided
+    | OrderPaymentWaived
+    | OrderPaymentOrphaned
+    | OrderRefundRequested
+    | OrderRefundUncertain
+    | OrderRefunded
+    | OrderRefundFailed
+    | OrderInventoryAllocated
+    | OrderAllocationFailed
+    | OrderBackorderArrived
+    | VendorOrderOffered
+    | VendorOrderAccepted
+    | VendorOrderRejected
+    | OrderFulfillmentStarted
+    | OrderParcelPacked
+    | OrderShipmentUncertain
+    | OrderShipmentBooked
+    | OrderShipmentFailed
+    | OrderShipmentRecalled
+    | OrderShipped
+    | OrderOutForDelivery
+    | OrderDeliveryFailed
+    | OrderDelivered
+    | OrderReturnStarted
+    | OrderReturnReceived
+    | OrderParcelLost
+    | OrderInterceptAsked
+)
+
+#: Every class of fact, by the name under which the journal keeps it.
+FACTS = {kind.__name__: kind for kind in OrderFact.__args__}
+
+_decoder: msgspec.json.Decoder[OrderFact] = msgspec.json.Decoder(OrderFact)
+
+
+def decode(data: str | bytes) -> Fact:
+    """The fact behind its JSON. Older shapes are lifted here, so that readers know the newest only."""
+    return _decoder.decode(data)
+
+
+__all__ = [
+    "FACTS",
+    "Adjustment",
+    "Claim",
+    "Customer",
+    "Cut",
+    "Line",
+    "OrderAllocationFailed",
+    "OrderBackorderArrived",
+    "OrderCancelled",
+    "OrderCompleted",
+    "OrderConfirmed",
+    "OrderCreated",
+    "OrderDelivered",
+    "OrderDeliveryFailed",
+    "OrderExceptionRaised",
+    "OrderExceptionResolved",
+    "OrderExpired",
+    "OrderFact",
+    "OrderFlowMigrated",
+    "OrderFulfillmentStarted",
+    "OrderHeld",
+    "OrderInterceptAsked",
+    "OrderInventoryAllocated",
+    "OrderLinesCancelled",
+    "OrderNoted",
+    "OrderOutForDelivery",
+    "OrderParcelLost",
+    "OrderParcelPacked",
+    "OrderPaused",
+    "OrderPaymentAttempted",
+    "OrderPaymentAuthorized",
+    "OrderPaymentFailed",
+    "OrderPaymentOrphaned",
+    "OrderPaymentProcessed",
+    "OrderPaymentRequested",
+    "OrderPaymentStarted",
+    "OrderPaymentUncertain",
+    "OrderPaymentVoided",
+    "OrderPaymentWaived",
+    "OrderPromised",
+    "OrderRefundFailed",
+    "OrderRefundRequested",
+    "OrderRefundUncertain",
+    "OrderRefunded",
+    "OrderReinstated",
+    "OrderRejected",
+    "OrderReleased",
+    "OrderResumed",
+    "OrderReturnReceived",
+    "OrderReturnStarted",
+    "OrderScreened",
+    "OrderShipmentBooked",
+    "OrderShipmentFailed",
+    "OrderShipmentRecalled",
+    "OrderShipmentUncertain",
+    "OrderShipped",
+    "OrderStockReserved",
+    "OrderValidated",
+    "ParcelLine",
+    "Payment",
+    "PlannedParcel",
+    "Remark",
+    "Reservation",
+    "Share",
+    "ShippingCut",
+    "Totals",
+    "VendorOrderAccepted",
+    "VendorOrderOffered",
+    "VendorOrderRejected",
+    "decode",
+]

@@ -1,0 +1,180 @@
+"""Facts of goods: the plan, the vendors' answers, the parcels and what couriers say of them.
+
+A `parcel` is what one node sends of one vendor order: planned, prepared, packed, booked, shipped, delivered or returned.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from haat.kernel.facts import Fact
+
+
+class ParcelLine(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    line_no: int
+    quantity: int
+
+
+class PlannedParcel(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one location is to send of one vendor order."""
+
+    parcel: str
+    vendor_order: str
+    location: str
+    lines: tuple[ParcelLine, ...]
+
+
+class OrderInventoryAllocated(Fact, frozen=True):
+    """There is a plan: who sends what from where. The units of its parcels are allocated; `plan` has the alternatives considered.
+
+    Parcels of a later plan (after a rejection, or when late goods arrived) stand beside those that live.
+    """
+
+    plan: str
+    parcels: tuple[PlannedParcel, ...]
+    strategy: str = ""
+    cost: int = 0
+    promised_at: datetime | None = None
+
+
+class OrderAllocationFailed(Fact, frozen=True):
+    """No place can send these now; they wait (backordered) or somebody decides."""
+
+    lines: tuple[ParcelLine, ...]
+    reason: str
+
+
+class OrderBackorderArrived(Fact, frozen=True):
+    """Units that were promised from supply to come are on hand now and reserved."""
+
+    lines: tuple[ParcelLine, ...]
+    location: str = ""
+
+
+class VendorOrderOffered(Fact, frozen=True):
+    """The vendor is asked to take its part, until then."""
+
+    vendor_order: str
+    until: datetime | None = None
+
+
+class VendorOrderAccepted(Fact, frozen=True):
+    vendor_order: str
+
+
+class VendorOrderRejected(Fact, frozen=True):
+    """The vendor (or the node `location`) will not send it. Its planned parcels are undone; `attempt` counts rejections."""
+
+    vendor_order: str
+    reason: str
+    detail: str = ""
+    location: str = ""
+    attempt: int = 1
+
+
+class OrderFulfillmentStarted(Fact, frozen=True):
+    """A parcel is being picked."""
+
+    parcel: str
+
+
+class OrderParcelPacked(Fact, frozen=True):
+    """It is packed and weighed. `lines` where it holds less than was planned: the rest becomes the parcel `rest`."""
+
+    parcel: str
+    weight_g: int = 0
+    lines: tuple[ParcelLine, ...] = ()
+    rest: str = ""
+
+
+class OrderShipmentUncertain(Fact, frozen=True):
+    """The courier did not say whether it took the booking; it is looked up by our reference (the parcel) before anything else."""
+
+    parcel: str
+    courier: str
+
+
+class OrderShipmentBooked(Fact, frozen=True):
+    """A courier has it on its books as `consignment`. `cash` is to be collected at the door, `fee` is what the courier takes."""
+
+    parcel: str
+    courier: str
+    consignment: str
+    tracking_url: str = ""
+    cash: int = 0
+    fee: int = 0
+
+
+class OrderShipmentFailed(Fact, frozen=True):
+    """The courier will not take it; `final` where no other try with it is worth it."""
+
+    parcel: str
+    courier: str
+    reason: str
+    detail: str = ""
+    final: bool = False
+
+
+class OrderShipmentRecalled(Fact, frozen=True):
+    """The booking was taken back before the courier had the goods."""
+
+    parcel: str
+    reason: str = ""
+
+
+class OrderShipped(Fact, frozen=True):
+    """The courier has the goods."""
+
+    parcel: str
+
+
+class OrderOutForDelivery(Fact, frozen=True):
+    """A rider has it today."""
+
+    parcel: str
+
+
+class OrderDeliveryFailed(Fact, frozen=True):
+    """A try at the door failed. `reason` is of the one vocabulary (customer_refused, customer_unreachable, …)."""
+
+    parcel: str
+    reason: str
+    detail: str = ""
+
+
+class OrderDelivered(Fact, frozen=True):
+    """It is at the buyer's. `lines` where the buyer kept less than was sent; `collected` is the cash taken at the door."""
+
+    parcel: str
+    lines: tuple[ParcelLine, ...] = ()
+    collected: int | None = None
+
+
+class OrderReturnStarted(Fact, frozen=True):
+    """It is on its way back without having been delivered (return to origin): `lines` where only a part is."""
+
+    parcel: str
+    reason: str
+
+
+class OrderReturnReceived(Fact, frozen=True):
+    """What was not delivered is back. `sound` units return to stock, the rest is written off."""
+
+    parcel: str
+    sound: tuple[ParcelLine, ...] = ()
+    damaged: tuple[ParcelLine, ...] = ()
+
+
+class OrderParcelLost(Fact, frozen=True):
+    """The courier lost or destroyed it."""
+
+    parcel: str
+    reason: str = "lost"
+
+
+class OrderInterceptAsked(Fact, frozen=True):
+    """The buyer cancelled what is under way: the courier is asked to turn it round; `lines` are what was asked for."""
+
+    parcel: str
+    reason: str
+    lines: tuple[ParcelLine, ...] = ()

@@ -1,0 +1,229 @@
+"""How facts move parcels and units: one small function per fact. Pure; what does not fit the state changes nothing."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+import msgspec
+
+from haat.domain.orders.events import (
+    OrderBackorderArrived,
+    OrderDelivered,
+    OrderDeliveryFailed,
+    OrderFulfillmentStarted,
+    OrderInterceptAsked,
+    OrderInventoryAllocated,
+    OrderOutForDelivery,
+    OrderParcelLost,
+    OrderParcelPacked,
+    OrderReturnReceived,
+    OrderReturnStarted,
+    OrderShipmentBooked,
+    OrderShipmentFailed,
+    OrderShipmentRecalled,
+    OrderShipmentUncertain,
+    OrderShipped,
+    ParcelLine,
+    VendorOrderAccepted,
+    VendorOrderOffered,
+    VendorOrderRejected,
+)
+from haat.domain.orders.goods import AT_HOME, UNDER_WAY, Goods, Parcel, less, shares, units
+
+
+def goods(before: Goods, fact: object, at: datetime) -> Goods:
+    """The goods after one fact. What speaks of a parcel that is not there changes nothing."""
+    after = Goods(before.lines, before.vendor_orders, before.parcels)
+    apply = _PARCEL.get(type(fact))
+    if apply is not None:
+        parcel = next((p for p in after.parcels if p.id == fact.parcel), None)  # type: ignore[attr-defined]
+        if parcel is None:
+            return after
+        apply(after, parcel, fact, at)
+    else:
+        _OTHER[type(fact)](after, fact, at)
+    after.vendor_orders = shares(after.vendor_orders, after.lines)
+    return after
+
+
+def _allocated(g: Goods, f: OrderInventoryAllocated, at: datetime) -> None:
+    vendor_of = {v.id: v.vendor for v in g.vendor_orders}
+    known = {p.id for p in g.parcels}
+    for planned in f.parcels:
+        if planned.parcel in known:
+            continue
+        for source in ("reserved", "open"):
+            has = {line.line_no: line.buckets.get(source, 0) for line in g.lines}
+            g.move([ParcelLine(x.line_no, min(x.quantity, has.get(x.line_no, 0))) for x in planned.lines], source, "allocated")
+            if source == "reserved" and all(has.get(x.line_no, 0) >= x.quantity for x in planned.lines):
+                break
+        g.parcels = (
+            *g.parcels,
+            Parcel(
+                planned.parcel,
+                planned.vendor_order,
+                vendor_of.get(planned.vendor_order, ""),
+                planned.location,
+                "planned",
+                planned.lines,
+                at=at,
+            ),
+        )
+
+
+def _backorder_arrived(g: Goods, f: OrderBackorderArrived, at: datetime) -> None:
+    g.move(f.lines, "backordered", "reserved")
+
+
+def _answered(answer: str) -> Callable[..., None]:
+    def apply(g: Goods, f: VendorOrderOffered | VendorOrderAccepted, at: datetime) -> None:
+        until = f.until if isinstance(f, VendorOrderOffered) else None
+        g.vendor_orders = tuple(
+            [msgspec.structs.replace(v, answer=answer, offered_until=until) if v.id == f.vendor_order else v for v in g.vendor_orders]
+        )
+
+    return apply
+
+
+def _rejected(g: Goods, f: VendorOrderRejected, at: datetime) -> None:
+    for parcel in g.parcels:
+        if parcel.vendor_order == f.vendor_order and parcel.status in AT_HOME and f.location in ("", parcel.location):
+            g.move(parcel.lines, AT_HOME[parcel.status], "reserved")
+            g.put(msgspec.structs.replace(parcel, status="cancelled", reason=f.reason))
+    g.vendor_orders = tuple(
+        [
+            msgspec.structs.replace(v, answer="rejected", offered_until=None, rejections=max(f.attempt, v.rejections + 1))
+            if v.id == f.vendor_order
+            else v
+            for v in g.vendor_orders
+        ]
+    )
+
+
+def _started(g: Goods, p: Parcel, f: OrderFulfillmentStarted, at: datetime) -> None:
+    if p.status == "planned":
+        g.move(p.lines, "allocated", "picked")
+        g.put(msgspec.structs.replace(p, status="picking"))
+
+
+def _packed(g: Goods, p: Parcel, f: OrderParcelPacked, at: datetime) -> None:
+    if p.status not in ("planned", "picking"):
+        return
+    held = f.lines or p.lines
+    rest = less(p.lines, held)
+    g.move(held, AT_HOME[p.status], "packed")
+    g.move(rest, AT_HOME[p.status], "allocated")
+    g.put(msgspec.structs.replace(p, status="packed", lines=held, weight_g=f.weight_g))
+    if rest:
+        g.parcels = (*g.parcels, Parcel(f.rest, p.vendor_order, p.vendor, p.location, "planned", rest, at=at))
+
+
+def _shipment_uncertain(g: Goods, p: Parcel, f: OrderShipmentUncertain, at: datetime) -> None:
+    if p.status == "packed":
+        g.put(msgspec.structs.replace(p, status="uncertain", courier=f.courier))
+
+
+def _booked(g: Goods, p: Parcel, f: OrderShipmentBooked, at: datetime) -> None:
+    status = "booked" if p.status in ("packed", "uncertain") else p.status
+    g.put(
+        msgspec.structs.replace(
+            p, status=status, courier=f.courier, consignment=f.consignment, tracking_url=f.tracking_url, cash=f.cash, fee=f.fee, reason=""
+        )
+    )
+
+
+def _shipment_failed(g: Goods, p: Parcel, f: OrderShipmentFailed, at: datetime) -> None:
+    if p.status not in ("packed", "uncertain"):
+        return
+    refused = (*p.refused_by, f.courier) if f.final and f.courier not in p.refused_by else p.refused_by
+    g.put(msgspec.structs.replace(p, status="packed", courier="", reason=f.reason, refused_by=refused))
+
+
+def _recalled(g: Goods, p: Parcel, f: OrderShipmentRecalled, at: datetime) -> None:
+    if p.status in ("booked", "uncertain"):
+        g.put(msgspec.structs.replace(p, status="packed", courier="", consignment="", tracking_url="", cash=0, fee=0, reason=f.reason))
+    elif p.status == "cancelled":
+        g.put(msgspec.structs.replace(p, courier="", consignment="", reason=f.reason))
+
+
+def _shipped(g: Goods, p: Parcel, f: OrderShipped, at: datetime) -> None:
+    if p.status in AT_HOME:
+        g.move(p.lines, AT_HOME[p.status], "shipped")
+        g.put(msgspec.structs.replace(p, status="shipped"))
+
+
+def _out(g: Goods, p: Parcel, f: OrderOutForDelivery, at: datetime) -> None:
+    if p.status in UNDER_WAY:
+        g.put(msgspec.structs.replace(p, status="out_for_delivery"))
+
+
+def _attempt_failed(g: Goods, p: Parcel, f: OrderDeliveryFailed, at: datetime) -> None:
+    if p.status in UNDER_WAY:
+        g.put(msgspec.structs.replace(p, status="attempt_failed", tries=p.tries + 1, reason=f.reason))
+
+
+def _delivered(g: Goods, p: Parcel, f: OrderDelivered, at: datetime) -> None:
+    kept = f.lines or less(less(p.lines, p.delivered), p.returned)
+    g.move(kept, "shipped", "delivered")
+    held = _sum(p.delivered, kept)
+    whole = units(held) >= units(p.lines)
+    collected = p.collected if f.collected is None else (p.collected or 0) + f.collected
+    g.put(msgspec.structs.replace(p, status="delivered" if whole else "partially_delivered", delivered=held, collected=collected))
+
+
+def _return_started(g: Goods, p: Parcel, f: OrderReturnStarted, at: datetime) -> None:
+    if p.status in UNDER_WAY:
+        g.put(msgspec.structs.replace(p, status="returning", reason=f.reason))
+
+
+def _return_received(g: Goods, p: Parcel, f: OrderReturnReceived, at: datetime) -> None:
+    back = _sum(f.sound, f.damaged)
+    g.move(back, "shipped", "returned")
+    returned = _sum(p.returned, back)
+    status = p.status
+    if status in UNDER_WAY and units(returned) + units(p.delivered) >= units(p.lines):
+        status = "partially_delivered" if p.delivered else "returned"
+    g.put(msgspec.structs.replace(p, status=status, returned=returned))
+
+
+def _lost(g: Goods, p: Parcel, f: OrderParcelLost, at: datetime) -> None:
+    out = less(less(p.lines, p.delivered), p.returned)
+    g.move(out, AT_HOME.get(p.status, "shipped"), "lost")
+    g.put(msgspec.structs.replace(p, status="lost", reason=f.reason))
+
+
+def _intercepted(g: Goods, p: Parcel, f: OrderInterceptAsked, at: datetime) -> None:
+    g.put(msgspec.structs.replace(p, intercept=f.reason))
+
+
+def _sum(one: Iterable[ParcelLine], other: Iterable[ParcelLine]) -> tuple[ParcelLine, ...]:
+    found: dict[int, int] = {}
+    for line in (*one, *other):
+        found[line.line_no] = found.get(line.line_no, 0) + line.quantity
+    return tuple([ParcelLine(n, quantity) for n, quantity in sorted(found.items())])
+
+
+_PARCEL: dict[type, Callable[..., None]] = {
+    OrderFulfillmentStarted: _started,
+    OrderParcelPacked: _packed,
+    OrderShipmentUncertain: _shipment_uncertain,
+    OrderShipmentBooked: _booked,
+    OrderShipmentFailed: _shipment_failed,
+    OrderShipmentRecalled: _recalled,
+    OrderShipped: _shipped,
+    OrderOutForDelivery: _out,
+    OrderDeliveryFailed: _attempt_failed,
+    OrderDelivered: _delivered,
+    OrderReturnStarted: _return_started,
+    OrderReturnReceived: _return_received,
+    OrderParcelLost: _lost,
+    OrderInterceptAsked: _intercepted,
+}
+_OTHER: dict[type, Callable[..., None]] = {
+    OrderInventoryAllocated: _allocated,
+    OrderBackorderArrived: _backorder_arrived,
+    VendorOrderOffered: _answered("offered"),
+    VendorOrderAccepted: _answered("accepted"),
+    VendorOrderRejected: _rejected,
+}
+#: Facts that move goods or what is known of them.
+GOODS = (*_PARCEL, *_OTHER)

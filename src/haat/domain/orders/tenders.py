@@ -1,0 +1,289 @@
+"""The money of an order: what is due by which method, the attempts to get it, what went back. Folded from facts. Pure.
+
+One obligation (`Tender`) per method of payment, many attempts at it. An attempt counts what it authorised, captured, let go and
+gave back; every status here is read off these sums, so no order of facts can leave a status that the money contradicts.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from haat.domain.orders.events import (
+    OrderPaymentAttempted,
+    OrderPaymentAuthorized,
+    OrderPaymentFailed,
+    OrderPaymentOrphaned,
+    OrderPaymentProcessed,
+    OrderPaymentRequested,
+    OrderPaymentStarted,
+    OrderPaymentUncertain,
+    OrderPaymentVoided,
+    OrderPaymentWaived,
+    OrderRefunded,
+    OrderRefundFailed,
+    OrderRefundRequested,
+    OrderRefundUncertain,
+    Payment,
+)
+
+
+class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A try to get money through a gateway. `orphaned` of what was captured is owed to nobody here and goes back."""
+
+    id: str
+    gateway: str
+    amount: int
+    status: str
+    reference: str = ""
+    redirect_url: str = ""
+    authorized: int = 0
+    captured: int = 0
+    voided: int = 0
+    refunded: int = 0
+    orphaned: int = 0
+    reason: str = ""
+    soft: bool = False
+    at: datetime | None = None
+    expires_at: datetime | None = None
+    lapses_at: datetime | None = None
+
+    @property
+    def set_aside(self) -> int:
+        """Authorised and neither captured nor let go."""
+        return max(self.authorized - (self.captured - self.orphaned) - self.voided, 0)
+
+    @property
+    def kept(self) -> int:
+        """Captured and not given back, orphaned money included."""
+        return self.captured - self.refunded
+
+
+class Tender(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One obligation: this much by this method. `status`: due, authorized, paid or waived."""
+
+    id: str
+    method: str
+    amount: int
+    status: str = "due"
+    waived: int = 0
+    due_at: datetime | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def owed(self) -> int:
+        """What is to be paid in all: the amount less what was waived."""
+        return self.amount - self.waived
+
+    @property
+    def captured(self) -> int:
+        """What its attempts captured for it, whether or not it went back since; orphaned money is not for it."""
+        return sum([a.captured - a.orphaned for a in self.attempts])
+
+    @property
+    def secured(self) -> int:
+        """Captured or set aside."""
+        return sum([a.captured - a.orphaned + a.set_aside for a in self.attempts])
+
+
+class Refund(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Money on its way back. `status`: requested, uncertain, succeeded or failed."""
+
+    id: str
+    payment: str
+    attempt: str
+    amount: int
+    reason: str
+    status: str = "requested"
+    gateway: str = ""
+    reference: str = ""
+    detail: str = ""
+
+
+Tenders = tuple[Tender, ...]
+Refunds = tuple[Refund, ...]
+
+
+def vouched(payments: tuple[Payment, ...]) -> Tenders:
+    """What somebody else took for us and vouches for: paid from the beginning."""
+    found = []
+    for n, p in enumerate(payments, 1):
+        attempt = Attempt(f"external-{n}", "", p.amount, "charged", p.reference, captured=p.amount)
+        found.append(Tender(f"external-{n}", p.method, p.amount, "paid", attempts=(attempt,)))
+    return tuple(found)
+
+
+def payment_status(grand: int, tenders: Tenders) -> str:
+    """The order's payment status: a function of its total and of what its attempts hold."""
+    captured = refunded = set_aside = voided = 0
+    for tender in tenders:
+        for a in tender.attempts:
+            captured += a.captured
+            refunded += a.refunded
+            set_aside += a.set_aside
+            voided += a.voided
+    if captured == 0:
+        if set_aside:
+            return "authorized" if set_aside >= grand else "partially_authorized"
+        if grand == 0:
+            return "voided" if voided else "not_required"
+        return "awaiting"
+    kept = captured - refunded
+    if kept > grand:
+        return "overpaid"
+    if refunded:
+        return "partially_refunded" if kept else "refunded"
+    return "paid" if kept == grand else "partially_paid"
+
+
+def money(tenders: Tenders, refunds: Refunds, fact: object, at: datetime) -> tuple[Tenders, Refunds]:
+    """Tenders and refunds after one fact of money."""
+    apply = _TENDER.get(type(fact))
+    if apply is not None:
+        return tuple([_settled(apply(t, fact, at)) if t.id == fact.payment else t for t in tenders]), refunds  # type: ignore[attr-defined]
+    match fact:
+        case OrderPaymentRequested():
+            if any(t.id == fact.payment for t in tenders):
+                return tenders, refunds
+            return (*tenders, _settled(Tender(fact.payment, fact.method, fact.amount, due_at=fact.due_at))), refunds
+        case OrderRefundRequested():
+            asked = Refund(fact.refund, fact.payment, fact.attempt, fact.amount, fact.reason, gateway=fact.gateway)
+            return tenders, (*refunds, asked)
+        case OrderRefundUncertain():
+            return tenders, _refund(refunds, fact.refund, status="uncertain", reference=fact.reference)
+        case OrderRefundFailed():
+            return tenders, _refund(refunds, fact.refund, status="failed", detail=fact.detail or fact.reason)
+        case OrderRefunded():
+            given = tuple([_settled(_given_back(t, fact)) if t.id == fact.payment else t for t in tenders])
+            return given, _refund(refunds, fact.refund, status="succeeded", reference=fact.reference)
+        case _:
+            return tenders, refunds
+
+
+def adopted(tenders: Tenders) -> Tenders:
+    """Orphaned money that the order, reinstated, owes again after all."""
+    found = []
+    for t in tenders:
+        attempts = tuple([_adopted(a) if a.orphaned else a for a in t.attempts])
+        found.append(_settled(msgspec.structs.replace(t, attempts=attempts, waived=0)))
+    return tuple(found)
+
+
+def _adopted(a: Attempt) -> Attempt:
+    return msgspec.structs.replace(a, orphaned=0, status="charged")
+
+
+def _attempted(t: Tender, f: OrderPaymentAttempted, at: datetime) -> Tender:
+    if any(a.id == f.attempt for a in t.attempts):
+        return t
+    return msgspec.structs.replace(t, attempts=(*t.attempts, Attempt(f.attempt, f.gateway, f.amount, "attempted", at=at)))
+
+
+def _started(t: Tender, f: OrderPaymentStarted, at: datetime) -> Tender:
+    def begun(a: Attempt) -> Attempt:
+        status = a.status if _holds_money(a) else "pending"
+        return msgspec.structs.replace(a, status=status, reference=f.reference, redirect_url=f.redirect_url, expires_at=f.expires_at)
+
+    return _each(t, f.attempt, begun)
+
+
+def _uncertain(t: Tender, f: OrderPaymentUncertain, at: datetime) -> Tender:
+    return _each(t, f.attempt, lambda a: a if _holds_money(a) else msgspec.structs.replace(a, status="uncertain"))
+
+
+def _authorized(t: Tender, f: OrderPaymentAuthorized, at: datetime) -> Tender:
+    def set_aside(a: Attempt) -> Attempt:
+        return msgspec.structs.replace(
+            a,
+            status="authorized",
+            authorized=a.authorized + f.amount,
+            reference=f.reference or a.reference,
+            lapses_at=f.lapses_at,
+            reason="",
+        )
+
+    return _each(t, f.attempt, set_aside)
+
+
+def _processed(t: Tender, f: OrderPaymentProcessed, at: datetime) -> Tender:
+    if all(a.id != f.attempt for a in t.attempts):
+        attempt = Attempt(f.attempt, f.gateway, f.amount, "charged", f.reference, captured=f.amount, at=at)
+        return msgspec.structs.replace(t, attempts=(*t.attempts, attempt))
+
+    def charged(a: Attempt) -> Attempt:
+        reference = f.reference or a.reference
+        return msgspec.structs.replace(a, status="charged", captured=a.captured + f.amount, reference=reference, reason="")
+
+    return _each(t, f.attempt, charged)
+
+
+def _failed(t: Tender, f: OrderPaymentFailed, at: datetime) -> Tender:
+    return _each(
+        t, f.attempt, lambda a: a if _holds_money(a) else msgspec.structs.replace(a, status="failed", reason=f.reason, soft=f.soft)
+    )
+
+
+def _voided(t: Tender, f: OrderPaymentVoided, at: datetime) -> Tender:
+    return _each(
+        t, f.attempt, lambda a: msgspec.structs.replace(a, voided=a.voided + f.amount, status="charged" if a.captured else "voided")
+    )
+
+
+def _waived(t: Tender, f: OrderPaymentWaived, at: datetime) -> Tender:
+    return msgspec.structs.replace(t, waived=min(t.waived + f.amount, t.amount))
+
+
+def _orphaned(t: Tender, f: OrderPaymentOrphaned, at: datetime) -> Tender:
+    if all(a.id != f.attempt for a in t.attempts):
+        attempt = Attempt(f.attempt, "", f.amount, "orphaned", f.reference, captured=f.amount, orphaned=f.amount, at=at)
+        return msgspec.structs.replace(t, attempts=(*t.attempts, attempt))
+    return _each(
+        t,
+        f.attempt,
+        lambda a: msgspec.structs.replace(
+            a, status="orphaned", captured=a.captured + f.amount, orphaned=a.orphaned + f.amount, reference=f.reference or a.reference
+        ),
+    )
+
+
+def _given_back(t: Tender, f: OrderRefunded) -> Tender:
+    return _each(t, f.attempt, lambda a: msgspec.structs.replace(a, refunded=a.refunded + f.amount))
+
+
+def _each(t: Tender, attempt: str, change: Callable[[Attempt], Attempt]) -> Tender:
+    return msgspec.structs.replace(t, attempts=tuple([change(a) if a.id == attempt else a for a in t.attempts]))
+
+
+def _holds_money(a: Attempt) -> bool:
+    return bool(a.captured or a.set_aside)
+
+
+def _settled(t: Tender) -> Tender:
+    """The tender with the status that its sums make."""
+    owed = t.owed
+    if owed <= 0:
+        status = "waived"
+    elif t.captured >= owed:
+        status = "paid"
+    else:
+        status = "authorized" if t.secured >= owed else "due"
+    return t if status == t.status else msgspec.structs.replace(t, status=status)
+
+
+def _refund(refunds: Refunds, refund: str, **changes: str) -> Refunds:
+    return tuple([msgspec.structs.replace(r, **changes) if r.id == refund else r for r in refunds])
+
+
+_TENDER: dict[type, Callable[..., Tender]] = {
+    OrderPaymentAttempted: _attempted,
+    OrderPaymentStarted: _started,
+    OrderPaymentUncertain: _uncertain,
+    OrderPaymentAuthorized: _authorized,
+    OrderPaymentProcessed: _processed,
+    OrderPaymentFailed: _failed,
+    OrderPaymentVoided: _voided,
+    OrderPaymentWaived: _waived,
+    OrderPaymentOrphaned: _orphaned,
+}
+#: Facts that move money or what is known of it.
+MONEY = (*_TENDER, OrderPaymentRequested, OrderRefundRequested, OrderRefundUncertain, OrderRefundFailed, OrderRefunded)
