@@ -29,7 +29,10 @@ from haat.domain.orders.events import (
 
 
 class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """A try to get money through a gateway. `orphaned` of what was captured is owed to nobody here and goes back."""
+    """A try to get money through a gateway. `orphaned` of what was captured is owed to nobody here and goes back.
+
+    `reference` is the gateway's name of the attempt, `transaction` its name of the money where that is another one.
+    """
 
     id: str
     gateway: str
@@ -44,6 +47,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     orphaned: int = 0
     reason: str = ""
     soft: bool = False
+    transaction: str = ""
     at: datetime | None = None
     expires_at: datetime | None = None
     lapses_at: datetime | None = None
@@ -51,7 +55,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     @property
     def set_aside(self) -> int:
         """Authorised and neither captured nor let go."""
-        return max(self.authorized - (self.captured - self.orphaned) - self.voided, 0)
+        return max(self.authorized - self.captured - self.voided, 0)
 
     @property
     def kept(self) -> int:
@@ -197,7 +201,7 @@ def _authorized(t: Tender, f: OrderPaymentAuthorized, at: datetime) -> Tender:
             a,
             status="authorized",
             authorized=a.authorized + f.amount,
-            reference=f.reference or a.reference,
+            **_named(a, f.reference),
             lapses_at=f.lapses_at,
             reason="",
         )
@@ -211,8 +215,7 @@ def _processed(t: Tender, f: OrderPaymentProcessed, at: datetime) -> Tender:
         return msgspec.structs.replace(t, attempts=(*t.attempts, attempt))
 
     def charged(a: Attempt) -> Attempt:
-        reference = f.reference or a.reference
-        return msgspec.structs.replace(a, status="charged", captured=a.captured + f.amount, reference=reference, reason="")
+        return msgspec.structs.replace(a, status="charged", captured=a.captured + f.amount, reason="", **_named(a, f.reference))
 
     return _each(t, f.attempt, charged)
 
@@ -241,7 +244,7 @@ def _orphaned(t: Tender, f: OrderPaymentOrphaned, at: datetime) -> Tender:
         t,
         f.attempt,
         lambda a: msgspec.structs.replace(
-            a, status="orphaned", captured=a.captured + f.amount, orphaned=a.orphaned + f.amount, reference=f.reference or a.reference
+            a, status="orphaned", captured=a.captured + f.amount, orphaned=a.orphaned + f.amount, **_named(a, f.reference)
         ),
     )
 
@@ -252,6 +255,13 @@ def _given_back(t: Tender, f: OrderRefunded) -> Tender:
 
 def _each(t: Tender, attempt: str, change: Callable[[Attempt], Attempt]) -> Tender:
     return msgspec.structs.replace(t, attempts=tuple([change(a) if a.id == attempt else a for a in t.attempts]))
+
+
+def _named(a: Attempt, reference: str) -> dict[str, str]:
+    """The first name is the attempt's; a later, different one is the money's."""
+    if not reference or reference == a.reference:
+        return {}
+    return {"transaction": reference} if a.reference else {"reference": reference}
 
 
 def _holds_money(a: Attempt) -> bool:
