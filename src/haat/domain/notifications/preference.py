@@ -1,0 +1,109 @@
+"""What a person wants to be told, in which language, and when not to be disturbed. Pure.
+
+A person is known by several names at once (customer, phone, e-mail), and each may have said something: a no of any of them holds,
+and of the rest what the most personal one said (customer, then phone, then e-mail). Quiet hours are minutes of the day in the
+person's own time zone; from 22:00 to 08:00 passes midnight.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from msgspec import Meta, Struct
+
+from haat.domain.notifications.telling import Channel, Group, Language
+from haat.kernel.errors import Refused
+
+Minute = Annotated[int, Meta(ge=0, lt=1440)]
+Zone = Annotated[str, Meta(max_length=64)]
+Who = Annotated[str, Meta(pattern=r"^(customer|phone|email|vendor):[^\s\x00]{1,254}$")]
+
+
+class QuietHours(Struct, frozen=True, forbid_unknown_fields=True):
+    """Minutes since midnight. `begin` = `end`: never quiet."""
+
+    begin: Minute
+    end: Minute
+
+
+class Decline(Struct, frozen=True, forbid_unknown_fields=True):
+    """Nothing of this group by this channel."""
+
+    group: Group
+    channel: Channel
+
+
+class Preference(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What one name of a person has said. None: nothing said, the shop's manner holds."""
+
+    language: Language | None = None
+    declined: Annotated[tuple[Decline, ...], Meta(max_length=50)] = ()
+    quiet: QuietHours | None = None
+    timezone: Zone = ""
+
+
+class Wish(Struct, frozen=True):
+    """What holds for one person: the sum of their preferences and the shop's manner."""
+
+    language: Language
+    declined: frozenset[tuple[Group, Channel]]
+    quiet: QuietHours
+    timezone: str
+
+
+class Manners(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How this shop tells things. `owners`: who is told of an exception, by its owner (payments, fulfilment …).
+
+    `muted`: tellings nobody wants, as `event/role/channel`. `links`: addresses of the shop's own pages with `{public}`, `{order}`,
+    `{number}` and `{token}` (a guest's view of this one order) filled in.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=40)] = "Haat"
+    language: Language = "en"
+    timezone: Zone = "Asia/Dhaka"
+    quiet: QuietHours = QuietHours(22 * 60, 8 * 60)
+    quiet_channels: tuple[Channel, ...] = ("sms",)
+    sms_parts_max: Annotated[int, Meta(ge=1, le=10)] = 6
+    desk: Annotated[tuple[Annotated[str, Meta(max_length=254)], ...], Meta(max_length=20)] = ()
+    owners: Mapping[str, tuple[str, ...]] = {}
+    muted: Annotated[frozenset[str], Meta(max_length=200)] = frozenset()
+    order_link: Annotated[str, Meta(max_length=300)] = "{public}/orders/{number}?t={token}"
+    pay_link: Annotated[str, Meta(max_length=300)] = "{public}/orders/{number}/pay?t={token}"
+
+
+def wish_of(said: Sequence[Preference], manners: Manners, *, language: Language | None = None, timezone: str = "") -> Wish:
+    """What holds for a person whose names have `said` this, the most personal first. `language`, `timezone`: where they bought, live."""
+    return Wish(
+        next((each.language for each in said if each.language), None) or language or manners.language,
+        frozenset((no.group, no.channel) for each in said for no in each.declined),
+        next((each.quiet for each in said if each.quiet is not None), manners.quiet),
+        next((each.timezone for each in said if each.timezone), "") or timezone or manners.timezone,
+    )
+
+
+def due_at(now: datetime, quiet: QuietHours, timezone: str) -> datetime:
+    """`now`, or the end of the quiet hours that it lies in. The end is a time on the wall, also where clocks are turned that night."""
+    if quiet.begin == quiet.end:
+        return now
+    local = now.astimezone(ZoneInfo(timezone))
+    minute = local.hour * 60 + local.minute
+    passes_midnight = quiet.begin > quiet.end
+    if passes_midnight:
+        is_quiet = minute >= quiet.begin or minute < quiet.end
+    else:
+        is_quiet = quiet.begin <= minute < quiet.end
+    if not is_quiet:
+        return now
+    day = local.date() + timedelta(days=1) if passes_midnight and minute >= quiet.begin else local.date()
+    end = datetime(day.year, day.month, day.day, quiet.end // 60, quiet.end % 60, tzinfo=ZoneInfo(timezone))
+    return max(end.astimezone(now.tzinfo), now)
+
+
+def check_zone(timezone: str) -> None:
+    """Refuses a time zone that there is not."""
+    if timezone:
+        try:
+            ZoneInfo(timezone)
+        except (KeyError, ValueError, OSError) as error:
+            raise Refused("unknown_timezone", f"There is no time zone {timezone}.") from error
