@@ -69,7 +69,7 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What one location sends of one vendor order. `lines` minus `delivered`, `returned` and `lost` is still out or at home.
 
     `cash` is to be collected at the door; `collected` was. `tries` counts failed attempts; `refused_by` are couriers that will
-    not take it.
+    not take it. `intercept` is why it was asked back, `asked` what of it (nothing: all).
     """
 
     id: str
@@ -90,6 +90,7 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     tries: int = 0
     reason: str = ""
     intercept: str = ""
+    asked: tuple[ParcelLine, ...] = ()
     refused_by: tuple[str, ...] = ()
     at: datetime | None = None
 

@@ -85,18 +85,32 @@ def _answered(answer: str) -> Callable[..., None]:
 
 
 def _rejected(g: Goods, f: VendorOrderRejected, at: datetime) -> None:
+    wanted = {line.line_no: line.quantity for line in f.lines}
     for parcel in g.parcels:
         if parcel.vendor_order == f.vendor_order and parcel.status in AT_HOME and f.location in ("", parcel.location):
-            g.move(parcel.lines, AT_HOME[parcel.status], "reserved")
-            g.put(msgspec.structs.replace(parcel, status="cancelled", reason=f.reason))
+            _undo(g, parcel, f.reason, wanted if f.lines else None)
+    answer = {} if f.lines else {"answer": "rejected", "offered_until": None}
     g.vendor_orders = tuple(
         [
-            msgspec.structs.replace(v, answer="rejected", offered_until=None, rejections=max(f.attempt, v.rejections + 1))
-            if v.id == f.vendor_order
-            else v
+            msgspec.structs.replace(v, rejections=max(f.attempt, v.rejections + 1), **answer) if v.id == f.vendor_order else v
             for v in g.vendor_orders
         ]
     )
+
+
+def _undo(g: Goods, parcel: Parcel, reason: str, wanted: dict[int, int] | None) -> None:
+    """Take a parcel apart: all of it, or of what is still `wanted` as much as it holds. The units are reserved as before."""
+    taken = parcel.lines
+    if wanted is not None:
+        taken = tuple([ParcelLine(x.line_no, min(x.quantity, wanted.get(x.line_no, 0))) for x in parcel.lines if wanted.get(x.line_no)])
+        for line in taken:
+            wanted[line.line_no] -= line.quantity
+    g.move(taken, AT_HOME[parcel.status], "reserved")
+    rest = less(parcel.lines, taken)
+    if rest and wanted is not None:
+        g.put(msgspec.structs.replace(parcel, lines=rest))
+    else:
+        g.put(msgspec.structs.replace(parcel, status="cancelled", reason=reason))
 
 
 def _started(g: Goods, p: Parcel, f: OrderFulfillmentStarted, at: datetime) -> None:
@@ -135,14 +149,15 @@ def _shipment_failed(g: Goods, p: Parcel, f: OrderShipmentFailed, at: datetime) 
     if p.status not in ("packed", "uncertain"):
         return
     refused = (*p.refused_by, f.courier) if f.final and f.courier not in p.refused_by else p.refused_by
-    g.put(msgspec.structs.replace(p, status="packed", courier="", reason=f.reason, refused_by=refused))
+    g.put(msgspec.structs.replace(p, status="packed", courier="", reason=f.reason, refused_by=refused, intercept="", asked=()))
 
 
 def _recalled(g: Goods, p: Parcel, f: OrderShipmentRecalled, at: datetime) -> None:
+    free = {"courier": "", "consignment": "", "tracking_url": "", "cash": 0, "fee": 0, "reason": f.reason, "intercept": "", "asked": ()}
     if p.status in ("booked", "uncertain"):
-        g.put(msgspec.structs.replace(p, status="packed", courier="", consignment="", tracking_url="", cash=0, fee=0, reason=f.reason))
+        g.put(msgspec.structs.replace(p, status="packed", **free))
     elif p.status == "cancelled":
-        g.put(msgspec.structs.replace(p, courier="", consignment="", reason=f.reason))
+        g.put(msgspec.structs.replace(p, **free))
 
 
 def _shipped(g: Goods, p: Parcel, f: OrderShipped, at: datetime) -> None:
@@ -192,7 +207,7 @@ def _lost(g: Goods, p: Parcel, f: OrderParcelLost, at: datetime) -> None:
 
 
 def _intercepted(g: Goods, p: Parcel, f: OrderInterceptAsked, at: datetime) -> None:
-    g.put(msgspec.structs.replace(p, intercept=f.reason))
+    g.put(msgspec.structs.replace(p, intercept=f.reason, asked=f.lines))
 
 
 def _sum(one: Iterable[ParcelLine], other: Iterable[ParcelLine]) -> tuple[ParcelLine, ...]:

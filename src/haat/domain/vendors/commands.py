@@ -50,7 +50,8 @@ async def _check_versions(tx: Tx, codes: Sequence[str], expected: Mapping[str, i
 _UPSERT = """
 INSERT INTO vendors (code, name_en, name_bn, status, city, zone, country, timezone, phone, email, holiday, hours, closures,
   handling, version, created_at, updated_at)
-SELECT code, name_en, name_bn, $2, city, zone, country, timezone, phone, email, holiday, hours::json, closures::json, handling::json, 1, $1, $1
+SELECT code, name_en, name_bn, $2, city, zone, country, timezone, phone, email, holiday, hours::json, closures::json, handling::json,
+  1, $1, $1
 FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
   $12::boolean[], $13::text[], $14::text[], $15::text[])
   AS sheet (code, name_en, name_bn, city, zone, country, timezone, phone, email, holiday, hours, closures, handling)

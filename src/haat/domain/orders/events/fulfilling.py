@@ -63,13 +63,17 @@ class VendorOrderAccepted(Fact, frozen=True):
 
 
 class VendorOrderRejected(Fact, frozen=True):
-    """The vendor (or the node `location`) will not send it. Its planned parcels are undone; `attempt` counts rejections."""
+    """The vendor (or the node `location`) will not send it. Its parcels at home are undone; `attempt` counts rejections.
+
+    `lines` where it is these units only: they leave their parcels, and the vendor keeps the rest.
+    """
 
     vendor_order: str
     reason: str
     detail: str = ""
     location: str = ""
     attempt: int = 1
+    lines: tuple[ParcelLine, ...] = ()
 
 
 class OrderFulfillmentStarted(Fact, frozen=True):

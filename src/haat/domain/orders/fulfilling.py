@@ -1,0 +1,396 @@
+"""What may be asked of the goods of an order: every decision about vendors' answers and parcels. Pure.
+
+    decide(order, parcel, …) -> facts | Refused        () where it is so already: couriers and people say things twice
+
+`FROM` is the whole law of a parcel: a fact may only be decided where its parcel stands in one of these statuses. What was skipped
+on the way (a courier that reports «delivered» and never «picked up») is told first, so that the story has no holes.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from haat.domain.orders.events import (
+    OrderCompleted,
+    OrderDelivered,
+    OrderDeliveryFailed,
+    OrderFulfillmentStarted,
+    OrderInterceptAsked,
+    OrderOutForDelivery,
+    OrderParcelLost,
+    OrderParcelPacked,
+    OrderPromised,
+    OrderReturnReceived,
+    OrderReturnStarted,
+    OrderShipmentBooked,
+    OrderShipmentFailed,
+    OrderShipmentRecalled,
+    OrderShipmentUncertain,
+    OrderShipped,
+    ParcelLine,
+    VendorOrderAccepted,
+    VendorOrderOffered,
+    VendorOrderRejected,
+)
+from haat.domain.orders.goods import Parcel, VendorOrder, less, settled
+from haat.domain.orders.order import Order
+from haat.kernel.errors import Refused
+from haat.kernel.facts import Fact
+
+Facts = tuple[Fact, ...]
+
+#: Why a vendor may say no; `no_answer` is said by the clock.
+REJECTIONS = ("out_of_stock", "closed", "wrong_price", "cannot_deliver", "other")
+NO_ANSWER = "no_answer"
+#: The courier of a vendor that brings its parcels itself.
+SELF = "self"
+#: Orders whose goods may move at home.
+LIVING = frozenset({"confirmed", "processing"})
+
+_HOME = frozenset({"planned", "picking", "packed", "uncertain", "booked"})
+_OUT = frozenset({"shipped", "out_for_delivery", "attempt_failed"})
+#: fact -> the statuses of its parcel from which it may come
+FROM: Mapping[type[Fact], frozenset[str]] = {
+    OrderFulfillmentStarted: frozenset({"planned"}),
+    OrderParcelPacked:       frozenset({"planned", "picking"}),
+    OrderShipmentUncertain:  frozenset({"packed"}),
+    OrderShipmentBooked:     frozenset({"packed", "uncertain"}),
+    OrderShipmentFailed:     frozenset({"packed", "uncertain"}),
+    OrderShipmentRecalled:   frozenset({"booked"}),
+    OrderShipped:            frozenset({"booked"}),
+    OrderOutForDelivery:     frozenset({"booked", "shipped", "attempt_failed"}),
+    OrderDeliveryFailed:     frozenset({"booked", "shipped", "out_for_delivery", "attempt_failed"}),
+    OrderDelivered:          frozenset({"booked", "returning"}) | _OUT,
+    OrderReturnStarted:      frozenset({"booked"}) | _OUT,
+    OrderReturnReceived:     frozenset({"booked", "returning", "partially_delivered"}) | _OUT,
+    OrderParcelLost:         frozenset({"booked", "returning", "partially_delivered"}) | _OUT,
+    OrderInterceptAsked:     frozenset({"uncertain", "booked"}) | _OUT,
+}  # fmt: skip
+
+
+def parcel_of(order: Order, parcel_id: str) -> Parcel:
+    """The parcel of that id; refused as missing where the order has none."""
+    for parcel in order.shipments:
+        if parcel.id == parcel_id:
+            return parcel
+    raise Refused("unknown_shipment", "There is no such shipment.", kind="missing")
+
+
+def part_of(order: Order, vendor_order: str) -> VendorOrder:
+    """The vendor's part of that id; refused as missing where the order has none."""
+    for part in order.vendor_orders:
+        if part.id == vendor_order:
+            return part
+    raise Refused("unknown_vendor_order", "There is no such vendor order.", kind="missing")
+
+
+def outstanding(parcel: Parcel) -> tuple[ParcelLine, ...]:
+    """The units of a parcel that are neither delivered nor back."""
+    return less(less(parcel.lines, parcel.delivered), parcel.returned)
+
+
+def offer(order: Order, vendor_order: str, *, until: datetime, accepts: bool = False) -> Facts:
+    """Ask a vendor to take its part; one that `accepts` by policy has taken it at once. Nothing where it was asked or took it."""
+    part = part_of(order, vendor_order)
+    if order.status not in LIVING or not _parcels(order, vendor_order, {"planned"}) or part.answer in ("offered", "accepted"):
+        return ()
+    offered = VendorOrderOffered(vendor_order, until)
+    return (offered, VendorOrderAccepted(vendor_order)) if accepts else (offered,)
+
+
+def accept(order: Order, vendor_order: str) -> Facts:
+    """The vendor takes its part."""
+    part = part_of(order, vendor_order)
+    _living(order)
+    if part.answer == "accepted":
+        return ()
+    if part.answer != "offered":
+        raise Refused("not_offered", "This vendor order is not on offer.", kind="conflict", status=part.status, answer=part.answer)
+    return (VendorOrderAccepted(vendor_order),)
+
+
+def reject(
+    order: Order, vendor_order: str, *, reason: str, detail: str = "", location: str = "", lines: Mapping[int, int] | None = None
+) -> Facts:
+    """The vendor (or one node of it) will not send its part, or these units of it. What a courier was booked for stays: cancel that."""
+    part = part_of(order, vendor_order)
+    _living(order)
+    if part.answer not in ("offered", "accepted"):
+        raise Refused("not_offered", "This vendor order is not on offer.", kind="conflict", status=part.status, answer=part.answer)
+    at_home = [p for p in _parcels(order, vendor_order, _HOME) if location in ("", p.location)]
+    free = [p for p in at_home if p.status in ("planned", "picking", "packed")]
+    if len(free) < len(at_home):
+        raise Refused("booked_already", "A courier is booked for it; cancel instead.", kind="conflict")
+    if not free:
+        raise Refused("nothing_to_reject", "Nothing of it is left to be sent.", kind="conflict", status=part.status)
+    asked = _asked(free, lines) if lines is not None else ()
+    if asked and not less(_joined(free), asked) and not location:
+        asked = ()  # all of it: the whole part
+    return (VendorOrderRejected(vendor_order, reason, detail, location, part.rejections + 1, asked),)
+
+
+def lapse(order: Order, vendor_order: str, *, now: datetime) -> Facts:
+    """The vendor did not answer in time. Nothing where it did, or has longer."""
+    part = part_of(order, vendor_order)
+    late = part.answer == "offered" and part.offered_until is not None and part.offered_until <= now
+    if not late or order.status not in LIVING or not _parcels(order, vendor_order, {"planned"}):
+        return ()
+    return reject(order, vendor_order, reason=NO_ANSWER)
+
+
+def start(order: Order, parcel_id: str) -> Facts:
+    """Somebody begins to pick it."""
+    parcel = parcel_of(order, parcel_id)
+    if parcel.status == "picking":
+        return ()
+    _living(order)
+    _may(parcel, OrderFulfillmentStarted)
+    if part_of(order, parcel.vendor_order).answer != "accepted":
+        raise Refused("not_accepted", "The vendor has not taken this part of the order.", kind="conflict")
+    return (OrderFulfillmentStarted(parcel_id),)
+
+
+def pack(order: Order, parcel_id: str, *, rest_id: str, weight_g: int = 0, lines: Mapping[int, int] | None = None) -> Facts:
+    """It is packed: whole, or with the units by line number that are there; the others become the parcel `rest_id`.
+
+    A held order is not packed. Packing the same again changes nothing.
+    """
+    parcel = parcel_of(order, parcel_id)
+    if parcel.status == "packed" and (lines is None or _joined([parcel]) == _lines(lines)):
+        return ()
+    _living(order)
+    if order.holds:
+        raise Refused("on_hold", "The order is on hold; nothing of it is packed.", kind="conflict")
+    _may(parcel, OrderParcelPacked)
+    begun = start(order, parcel_id) if parcel.status == "planned" else ()
+    if lines is None:
+        return (*begun, OrderParcelPacked(parcel_id, weight_g))
+    held = _asked([parcel], lines)
+    if not less(parcel.lines, held):
+        return (*begun, OrderParcelPacked(parcel_id, weight_g))
+    return (*begun, OrderParcelPacked(parcel_id, weight_g, held, rest_id))
+
+
+def uncertain(order: Order, parcel_id: str, *, courier: str) -> Facts:
+    """The courier did not say whether it took the booking."""
+    parcel = parcel_of(order, parcel_id)
+    return (OrderShipmentUncertain(parcel_id, courier),) if parcel.status == "packed" else ()
+
+
+def book(order: Order, booked: OrderShipmentBooked) -> Facts:
+    """A courier has it. The same consignment again changes nothing; another one for a booked parcel is refused."""
+    parcel = parcel_of(order, booked.parcel)
+    if parcel.courier == booked.courier and parcel.consignment == booked.consignment:
+        return ()
+    _may(parcel, OrderShipmentBooked)
+    return (booked,)
+
+
+def refuse_booking(order: Order, parcel_id: str, *, courier: str, reason: str, detail: str = "", final: bool) -> Facts:
+    """The courier will not take it, for good (`final`) or for now."""
+    parcel = parcel_of(order, parcel_id)
+    _may(parcel, OrderShipmentFailed)
+    if final and courier in parcel.refused_by:
+        return ()
+    return (OrderShipmentFailed(parcel_id, courier, reason, detail, final),)
+
+
+def recall(order: Order, parcel_id: str, *, reason: str) -> Facts:
+    """The booking was taken back; the goods never left."""
+    parcel = parcel_of(order, parcel_id)
+    if parcel.status in ("packed", "cancelled") and not parcel.consignment:
+        return ()
+    _may(parcel, OrderShipmentRecalled)
+    return (OrderShipmentRecalled(parcel_id, reason),)
+
+
+def ship(order: Order, parcel_id: str) -> Facts:
+    """The courier has the goods."""
+    parcel = parcel_of(order, parcel_id)
+    if parcel.status != "booked" and parcel.status not in _HOME:
+        return ()
+    _may(parcel, OrderShipped)
+    return (OrderShipped(parcel_id),)
+
+
+def hand_over(order: Order, parcel_id: str, *, reference: str, cash: int) -> Facts:
+    """The vendor sets out with a packed parcel itself: booked with nobody, and shipped."""
+    parcel = parcel_of(order, parcel_id)
+    if parcel.courier == SELF and parcel.status not in _HOME:
+        return ()
+    _living(order)
+    if order.holds:
+        raise Refused("on_hold", "The order is on hold; nothing of it leaves.", kind="conflict")
+    return (*book(order, OrderShipmentBooked(parcel_id, SELF, reference, cash=cash)), OrderShipped(parcel_id))
+
+
+def out(order: Order, parcel_id: str) -> Facts:
+    """A rider has it today."""
+    parcel = parcel_of(order, parcel_id)
+    if parcel.status == "out_for_delivery":
+        return ()
+    _may(parcel, OrderOutForDelivery)
+    return (*_left(parcel), OrderOutForDelivery(parcel_id))
+
+
+def fail(order: Order, parcel_id: str, *, reason: str, detail: str = "") -> Facts:
+    """A try at the door failed. Each call is one try: who hears twice of the same has to know (scans carry keys)."""
+    parcel = parcel_of(order, parcel_id)
+    _may(parcel, OrderDeliveryFailed)
+    return (*_left(parcel), OrderDeliveryFailed(parcel_id, reason, detail))
+
+
+def deliver(order: Order, parcel_id: str, *, lines: Mapping[int, int] | None = None, collected: int | None = None) -> Facts:
+    """It is at the buyer's, or these units of it are and the others come back. A whole delivery collects its cash where nothing is said."""
+    parcel = parcel_of(order, parcel_id)
+    if parcel.status in ("delivered", "partially_delivered"):
+        return ()
+    _may(parcel, OrderDelivered)
+    kept = None if lines is None else _asked([parcel], lines)
+    if kept is None or not less(outstanding(parcel), kept):
+        cash = parcel.cash if collected is None and parcel.cash else collected
+        return (*_left(parcel), OrderDelivered(parcel_id, (), cash))
+    return (*_left(parcel), OrderDelivered(parcel_id, kept, collected))
+
+
+def turn_back(order: Order, parcel_id: str, *, reason: str) -> Facts:
+    """It comes back without having been delivered."""
+    parcel = parcel_of(order, parcel_id)
+    if parcel.status in ("returning", "returned", "partially_delivered"):
+        return ()
+    _may(parcel, OrderReturnStarted)
+    return (*_left(parcel), OrderReturnStarted(parcel_id, reason))
+
+
+def receive(order: Order, parcel_id: str, *, sound: Mapping[int, int] | None = None, damaged: Mapping[int, int] | None = None) -> Facts:
+    """What was not delivered is back and was looked at; where nothing is said, all of it and sound. May come in parts."""
+    parcel = parcel_of(order, parcel_id)
+    left = outstanding(parcel)
+    if not left and parcel.status in ("returned", "partially_delivered"):
+        return ()
+    _may(parcel, OrderReturnReceived)
+    whole = sound is None and damaged is None
+    good = left if whole else _lines(sound or {})
+    bad = _lines(damaged or {})
+    _within(left, (*good, *bad))
+    if not good and not bad:
+        raise Refused("nothing_received", "Say how many units came back.")
+    started = (
+        () if parcel.status in ("returning", "partially_delivered") else turn_back(order, parcel_id, reason=parcel.reason or "returned")
+    )
+    return (*started, OrderReturnReceived(parcel_id, good, bad))
+
+
+def lose(order: Order, parcel_id: str, *, reason: str = "lost") -> Facts:
+    """The courier lost or destroyed what it still had of it."""
+    parcel = parcel_of(order, parcel_id)
+    if parcel.status == "lost":
+        return ()
+    if not outstanding(parcel):
+        raise Refused("nothing_to_lose", "Every unit of it arrived somewhere.", kind="conflict", status=parcel.status)
+    _may(parcel, OrderParcelLost)
+    return (*_left(parcel), OrderParcelLost(parcel_id, reason))
+
+
+def intercept(order: Order, parcel_id: str, *, reason: str, lines: tuple[ParcelLine, ...] = ()) -> Facts:
+    """Ask for a parcel that a courier is booked for, or has, to be stopped."""
+    parcel = parcel_of(order, parcel_id)
+    if parcel.intercept:
+        return ()
+    _may(parcel, OrderInterceptAsked)
+    return (OrderInterceptAsked(parcel_id, reason, lines),)
+
+
+def reschedule(order: Order, parcel_id: str, *, to: datetime, now: datetime, reason: str) -> Facts:
+    """Another day was agreed with the buyer for a parcel that did not arrive yet."""
+    parcel = parcel_of(order, parcel_id)
+    if parcel.settled or parcel.status == "returning":
+        raise Refused(
+            "not_in_this_status", f"A shipment that is {parcel.status} has no day to come.", kind="conflict", status=parcel.status
+        )
+    if to <= now:
+        raise Refused("in_the_past", "That day is over.")
+    return () if order.promised_at == to else (OrderPromised(to, reason),)
+
+
+def complete(order: Order) -> Facts:
+    """Every unit arrived somewhere for good and no money is on its way; nothing where that is not so yet."""
+    if order.status not in LIVING or not settled(order.lines) or not money_rests(order):
+        return ()
+    return (OrderCompleted(),) if all(p.settled or not outstanding(p) for p in order.shipments) else ()
+
+
+def money_rests(order: Order) -> bool:
+    """Whether every obligation is met or waived, nothing is set aside or asked, and what came back unsold was given back."""
+    if any(r.status != "succeeded" for r in order.refunds):
+        return False
+    prepaid = 0
+    for tender in order.payments:
+        if tender.captured < tender.owed:
+            return False
+        for attempt in tender.attempts:
+            if attempt.set_aside or attempt.orphaned > attempt.refunded or attempt.status in ("attempted", "pending", "uncertain"):
+                return False
+            prepaid += attempt.kept if attempt.gateway != "cod" else 0
+    back = sum(line.buckets.get("returned", 0) + line.buckets.get("lost", 0) for line in order.lines)
+    return not (back and prepaid and not order.refunds)
+
+
+def _living(order: Order) -> None:
+    if order.status not in LIVING:
+        raise Refused(
+            "not_in_this_status", f"This cannot be done to an order that is {order.status}.", kind="conflict", status=order.status
+        )
+
+
+def _may(parcel: Parcel, fact: type[Fact]) -> None:
+    if parcel.status not in FROM[fact]:
+        raise Refused(
+            "not_in_this_status",
+            f"This cannot be done to a shipment that is {parcel.status}.",
+            kind="conflict",
+            status=parcel.status,
+            allowed=sorted(FROM[fact]),
+        )
+
+
+def _left(parcel: Parcel) -> Facts:
+    """That it left the house, where nobody has said so."""
+    return (OrderShipped(parcel.id),) if parcel.status == "booked" else ()
+
+
+def _parcels(order: Order, vendor_order: str, statuses: Iterable[str]) -> list[Parcel]:
+    wanted = frozenset(statuses)
+    return [p for p in order.shipments if p.vendor_order == vendor_order and p.status in wanted]
+
+
+def _lines(quantities: Mapping[int, int]) -> tuple[ParcelLine, ...]:
+    if any(quantity < 0 for quantity in quantities.values()):
+        raise Refused("invalid", "Quantities are not negative.")
+    return tuple(ParcelLine(n, quantity) for n, quantity in sorted(quantities.items()) if quantity)
+
+
+def _joined(parcels: Iterable[Parcel]) -> tuple[ParcelLine, ...]:
+    sums: dict[int, int] = {}
+    for parcel in parcels:
+        for line in outstanding(parcel):
+            sums[line.line_no] = sums.get(line.line_no, 0) + line.quantity
+    return _lines(sums)
+
+
+def _asked(parcels: Iterable[Parcel], quantities: Mapping[int, int]) -> tuple[ParcelLine, ...]:
+    """Those units, refused where the parcels have fewer or none are meant."""
+    asked = _lines(quantities)
+    _within(_joined(parcels), asked)
+    if not asked:
+        raise Refused("no_units", "No units are meant.")
+    return asked
+
+
+def _within(has: Iterable[ParcelLine], asked: Iterable[ParcelLine]) -> None:
+    there = {line.line_no: line.quantity for line in has}
+    for line in asked:
+        there[line.line_no] = there.get(line.line_no, 0) - line.quantity
+        if there[line.line_no] < 0:
+            raise Refused(
+                "more_than_there_is", f"Line {line.line_no} has fewer units than that in it.", line_no=line.line_no, asked=line.quantity
+            )
