@@ -56,8 +56,11 @@ IMPURE_IMPORTS = frozenset(
 IMPURE_CALLS = frozenset({"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "uuid.uuid1", "uuid.uuid4", "uuid4", "uuid1"})
 #: Every foreign library and its home. A new one also needs its sentence in docs/dependencies.md.
 HOMES: Mapping[str, tuple[str, ...]] = {
+    "aiohttp": ("haat.engine.outside",),
     "alembic": ("haat.engine.migrate", "haat.engine.migrations"),
     "asyncpg": ("haat.engine.database", "haat.engine.journal", "haat.engine.committer"),
+    "circuitbreaker": ("haat.engine.outside",),
+    "cryptography": ("haat.engine.outside", "haat.domain.payments.gateways"),
     "httptools": ("haat.engine.web", "haat.faces.cli", "haat_world"),
     "limits": ("haat.faces.api.gate",),
     "msgspec": ("haat", "haat_world"),

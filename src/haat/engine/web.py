@@ -50,7 +50,7 @@ class Principal(Protocol):
 class Call(msgspec.Struct):
     """One request, as a handler sees it. `data` is the decoded body, `query` the decoded query (None where there is none).
 
-    `chunks` is the body as it arrives, for an endpoint that takes a stream.
+    `chunks` is the body as it arrives, for an endpoint that takes a stream; `pairs` the query as it came, for one that takes any.
     """
 
     path: Mapping[str, str]
@@ -61,6 +61,7 @@ class Call(msgspec.Struct):
     principal: Any
     trace: str
     chunks: AsyncIterator[bytes] | None = None
+    pairs: Mapping[str, str] = {}
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)
@@ -87,7 +88,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     """One operation of the API. `roles` empty = open to all. `answers` and `problems` are what it may say, for the description.
 
     `scope` is what a key needs beside its role (`noun:verb`); empty, it follows from path and method. `streams` are the media types
-    of a body that is handed over as it arrives, `body_max` bytes at the most.
+    of a body that is handed over as it arrives, `body_max` bytes at the most. `any_query`: others decide what its query holds.
     """
 
     method: str
@@ -107,6 +108,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     body_max: int = BODY_MAX
     description: str = ""
     scope: str = ""
+    any_query: bool = False
 
 
 def scope_of(endpoint: Endpoint) -> str:
@@ -212,12 +214,12 @@ class _Resource:
                 raise WrongMedia(f"Send the body as {' or '.join(endpoint.streams)}.")
             chunks = read_chunks(receive, headers, endpoint.body_max)
         asked = None if endpoint.query is None else decode_query(endpoint.query, query)
-        if endpoint.query is None and query and "access_token" not in query:
+        if endpoint.query is None and query and "access_token" not in query and not endpoint.any_query:
             raise Refused("unknown_parameter", "This takes no query parameters.", kind="malformed", parameters=sorted(query))
         path = scope.get("path_params", {})
         if any(len(word) > PATH_WORD_MAX or "\0" in word for word in path.values()):
             raise Refused("no_such_path", "There is nothing here.", kind="missing")
-        return Call(path, asked, data, body, headers, principal, trace, chunks), extra
+        return Call(path, asked, data, body, headers, principal, trace, chunks, query if endpoint.any_query else {}), extra
 
 
 async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:

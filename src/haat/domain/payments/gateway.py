@@ -10,7 +10,7 @@ units. `Unknown` and `Unavailable` are the driver's or `answered`'s; a lost answ
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -25,10 +25,10 @@ Reason = Literal[
     "misconfigured", "maintenance", "gateway_error", "other",
 ]  # fmt: skip
 #: After these another gateway or another try may succeed. The rest are hard: the buyer or somebody of ours has to act.
-SOFT: frozenset[Reason] = frozenset(
-    {"insufficient_funds", "limit_exceeded", "declined", "authentication_failed", "expired", "maintenance", "gateway_error"}
-    | {"misconfigured"}
-)
+SOFT: frozenset[Reason] = frozenset({
+    "insufficient_funds", "limit_exceeded", "declined", "authentication_failed", "expired", "maintenance", "gateway_error",
+    "misconfigured",
+})  # fmt: skip
 _DECIMAL = re.compile(r"(?P<whole>[0-9]{1,13})(?:\.(?P<part>[0-9]{0,9}))?").fullmatch
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 #: A UUID in base 36: the shortest of their limits is 30 characters (SSLCOMMERZ's tran_id).
@@ -192,7 +192,7 @@ Check: TypeAlias = Callable[[Connection, datetime], Conversation[str]]
 
 
 class Gateway(Struct, frozen=True, kw_only=True):
-    """A payment gateway. `config` and `secrets` are the structs an operator fills in (frozen, unknown fields refused).
+    """A payment gateway. `methods`: what buyers may pay with through it, beside its own code («card», «rocket»). `config` and `secrets` are the structs an operator fills in (frozen, unknown fields refused).
 
     `create` begins an attempt. `confirm` finishes it after the buyer came back, and may be called again at any time: it asks what
     became of it. `query` only asks. `capture`, `void`, `refund`, `query_refund`: None where it cannot.
@@ -204,6 +204,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
     code: str
     title: str
     title_bn: str = ""
+    methods: tuple[str, ...] = ()
     config: type[Struct]
     secrets: type[Struct]
     abilities: Abilities
@@ -290,4 +291,4 @@ def minor(text: object, places: int = 2) -> int:
     part = (found["part"] or "").rstrip("0")
     if len(part) > places:
         return -1
-    return int(found["whole"]) * 10**places + int(part.ljust(places, "0") or "0")
+    return int(found["whole"] + part.ljust(places, "0"))

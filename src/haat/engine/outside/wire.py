@@ -1,0 +1,104 @@
+"""One HTTP exchange, and what can be said about it when it fails: not sent, or lost on the way.
+
+aiohttp with one pool of connections; no redirects, no cookies, no proxies of the environment, a bounded answer. The library
+itself never sends a request twice (it would repeat GETs after a lost connection, and there are gateways whose refund is a GET).
+"""
+
+from types import SimpleNamespace
+
+import aiohttp
+
+from haat.kernel.outside import Reply, Request
+
+BODY_MAX = 1 << 20
+CONNECT_S = 10.0
+KEEP_S = 15.0  # shorter than servers usually keep an idle connection, so that few requests meet a closed one
+POOL_MAX = 200
+_AGENT = "haat"
+
+
+class NotSentError(Exception):
+    """The request did not leave: nobody there, no such name, no secure line."""
+
+
+class LostError(Exception):
+    """The request may have arrived; its answer did not."""
+
+
+class Sending:
+    """Whether a request has left yet; asked by whoever stops waiting for its answer."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = False
+
+
+class Wire:
+    """The HTTP client of one process; opened when first used."""
+
+    def __init__(self, *, body_max: int = BODY_MAX) -> None:
+        self._body_max = body_max
+        self._session: aiohttp.ClientSession | None = None
+
+    async def exchange(self, request: Request, sending: Sending) -> Reply:
+        """The reply. Raises NotSentError or LostError; redirects are answers like others."""
+        try:
+            async with self._open().request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                data=request.body or None,
+                allow_redirects=False,
+                trace_request_ctx=sending,
+                middlewares=(_once,),
+            ) as answer:
+                body = await self._read(answer)
+                return Reply(answer.status, {name.lower(): value for name, value in answer.headers.items()}, body)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+            raise NotSentError(type(error).__name__) from error
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise (LostError if sending.left else NotSentError)(type(error).__name__) from error
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            noting = aiohttp.TraceConfig()
+            noting.on_request_headers_sent.append(_has_left)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=POOL_MAX, keepalive_timeout=KEEP_S, ttl_dns_cache=60),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"user-agent": _AGENT},
+                trace_configs=[noting],
+            )
+        return self._session
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+        """The body, refused where it is larger than any honest answer."""
+        body = bytearray()
+        async for chunk in answer.content.iter_chunked(1 << 16):
+            body += chunk
+            if len(body) > self._body_max:
+                answer.close()
+                raise aiohttp.ClientPayloadError("the answer is too large")
+        return bytes(body)
+
+
+async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Ends the library's own second try: it repeats only after errors of its own."""
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise LostError(type(error).__name__) from error
+
+
+async def _has_left(session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestHeadersSentParams) -> None:
+    del session, params
+    context.trace_request_ctx.left = True
