@@ -1,0 +1,142 @@
+"""What truly happened: money, parcels, messages and hooks, as the parties' own books have them.
+
+The parties keep their state here, so the books cannot differ from what the parties did. Amounts are minor units. A test reads
+them over `/_world` and compares: each taka, each consignment, each message, by the reference that Haat gave.
+"""
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+Event = tuple[datetime, str, int]
+
+
+class Payment(msgspec.Struct, kw_only=True):
+    """One payment at one gateway. `reference` is ours, `id` theirs; `trx` is the id under which money moved.
+
+    Invariant: 0 ≤ refunded ≤ captured, captured + voided ≤ authorized ≤ amount.
+    """
+
+    party: str
+    id: str
+    reference: str
+    amount: int
+    currency: str
+    status: str
+    created_at: datetime
+    manual: bool = False  # authorised first, captured later
+    trx: str = ""
+    payer: str = ""
+    approved: bool = False  # the payer said yes (bKash takes money only when we execute)
+    authorized: int = 0
+    captured: int = 0
+    voided: int = 0
+    refunded: int = 0
+    refunds: dict[str, int] = {}  # our refund reference (or theirs, where we gave none) → amount
+    more: dict[str, Any] = {}  # what this gateway's protocol needs beside
+    history: list[Event] = []
+
+    @property
+    def held(self) -> int:
+        """Set aside, neither taken nor let go."""
+        return self.authorized - self.captured - self.voided
+
+    def authorize(self, amount: int, now: datetime) -> None:
+        self._moved("authorized", amount, now)
+        self.authorized += amount
+        assert self.authorized <= self.amount, self
+
+    def capture(self, amount: int, now: datetime) -> None:
+        """Take what is set aside."""
+        assert 0 < amount <= self.held, self
+        self._moved("captured", amount, now)
+        self.captured += amount
+
+    def charge(self, now: datetime) -> None:
+        """Set aside and take all of it at once."""
+        self.authorize(self.amount, now)
+        self.capture(self.amount, now)
+
+    def void(self, now: datetime) -> int:
+        """Let go of what is set aside; says how much."""
+        amount = self.held
+        if amount:
+            self._moved("voided", amount, now)
+            self.voided += amount
+        return amount
+
+    def refund(self, reference: str, amount: int, now: datetime) -> None:
+        """Give back. The caller has looked whether this reference was served before."""
+        assert 0 < amount <= self.captured - self.refunded, self
+        assert reference not in self.refunds, self
+        self._moved("refunded", amount, now)
+        self.refunded += amount
+        self.refunds[reference] = amount
+
+    def _moved(self, what: str, amount: int, now: datetime) -> None:
+        self.history.append((now, what, amount))
+
+
+class Consignment(msgspec.Struct, kw_only=True):
+    """One parcel on one courier's books. `cash` is to be collected, `collected` was; `remitted` names the invoice that paid it out."""
+
+    party: str
+    id: str
+    reference: str
+    cash: int
+    status: str  # in the one vocabulary of couriers: booked, picked_up, …, delivered, returned, lost
+    created_at: datetime
+    phone: str = ""
+    fee: int = 0
+    collected: int = 0
+    reason: str = ""
+    remitted: str = ""
+    updated_at: datetime | None = None
+    more: dict[str, Any] = {}
+    history: list[Event] = []
+
+    def scan(self, status: str, now: datetime, *, reason: str = "", collected: int = 0) -> None:
+        self.status, self.reason, self.updated_at = status, reason, now
+        self.collected += collected
+        self.history.append((now, status, collected))
+
+
+class Message(msgspec.Struct, kw_only=True):
+    """An SMS, a mail or a webhook that reached its receiver. `id` is the sender's, the same for each repetition."""
+
+    kind: str
+    to: str
+    id: str
+    text: str
+    at: datetime
+
+
+class Truth(msgspec.Struct):
+    """The books of all parties together."""
+
+    payments: dict[tuple[str, str], Payment] = {}
+    consignments: dict[tuple[str, str], Consignment] = {}
+    messages: list[Message] = []
+    calls: Counter[str] = msgspec.field(default_factory=Counter)  # "party operation fault" → how often
+    hooks: Counter[str] = msgspec.field(default_factory=Counter)  # "party event outcome" → how often
+
+    def pay(self, payment: Payment) -> Payment:
+        self.payments[payment.party, payment.id] = payment
+        return payment
+
+    def book(self, consignment: Consignment) -> Consignment:
+        self.consignments[consignment.party, consignment.id] = consignment
+        return consignment
+
+    def paid_for(self, party: str, reference: str) -> list[Payment]:
+        return [p for p in self.payments.values() if p.party == party and p.reference == reference]
+
+    def booked_for(self, party: str, reference: str) -> list[Consignment]:
+        return [c for c in self.consignments.values() if c.party == party and c.reference == reference]
+
+    def histories(self) -> dict[str, list[Any]]:
+        """Everything that moved, without the parties' own ids: equal for two runs with one seed and the same references."""
+        moved = {f"{p.party} {p.reference}": [[what, amount] for _, what, amount in p.history] for p in self.payments.values()}
+        return moved | {f"{c.party} {c.reference}": [[what, amount] for _, what, amount in c.history] for c in self.consignments.values()}

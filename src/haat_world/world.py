@@ -1,0 +1,71 @@
+"""What everything in the world shares: the seed's dice, the faults in force, the clock and its agenda, the books, the line out.
+
+A party is handed a `World` and keeps its state in `world.truth`. Nothing here knows a protocol.
+"""
+
+from collections import Counter
+from datetime import datetime
+
+import msgspec
+
+from haat_world.agenda import Agenda
+from haat_world.clock import Paced
+from haat_world.dice import Dice
+from haat_world.faults import Faults
+from haat_world.line import Line
+from haat_world.truth import Truth
+
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+
+class Habits(msgspec.Struct, frozen=True, kw_only=True):
+    """How people and parcels behave here. Spans in seconds of the world's time.
+
+    `payers`: `hand` waits for somebody to press a button on the pay page, `auto` lets every payer decide by their own mood.
+    """
+
+    payers: str = "hand"
+    pay_s: float = 45.0  # median from the pay page to the decision
+    risky: float = 0.01  # card payments that the gateway finds risky
+    leg_s: float = 4 * 3600.0  # median between two scans of a parcel
+    refusal: float = 0.10  # cash parcels that are refused at the door
+    absence: float = 0.12  # a try at the door that finds nobody
+    partial: float = 0.02
+    loss: float = 0.004
+    remit_s: float = 2 * 24 * 3600.0  # from delivery to the courier's invoice
+
+
+#: A parcel reaches its buyer within two minutes, and a payer makes up their mind in seconds.
+HASTE = Habits(pay_s=6.0, risky=0.0, leg_s=9.0, refusal=0.05, absence=0.05, partial=0.01, loss=0.0, remit_s=60.0)
+
+
+class World:
+    """One seeded world. `url` is where its parties are reached; `hooks` where each of them sends its messages (code → URL)."""
+
+    def __init__(self, *, seed: int, clock: Paced, line: Line, faults: Faults | None = None, habits: Habits | None = None) -> None:
+        self.dice = Dice(seed)
+        self.clock = clock
+        self.agenda = Agenda(clock)
+        self.line = line
+        self.faults = faults or Faults()
+        self.habits = habits or Habits()
+        self.truth = Truth()
+        self.url = "http://127.0.0.1:9000"
+        self.hooks: dict[str, str] = {}
+        self._counts: Counter[tuple[object, ...]] = Counter()
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def count(self, *names: object) -> int:
+        """How often this was asked before: 0, 1, 2 …"""
+        self._counts[names] += 1
+        return self._counts[names] - 1
+
+    def word(self, length: int, *names: object) -> str:
+        """An id in capitals and digits, the same for the same names."""
+        return "".join(LETTERS[int(self.dice.roll("word", *names, place) * len(LETTERS))] for place in range(length))
+
+    def digits(self, length: int, *names: object) -> str:
+        """An id in digits that does not begin with 0."""
+        return str(self.dice.between(10 ** (length - 1), 10**length - 1, "digits", *names))
