@@ -8,7 +8,7 @@ knows where Bangladesh is, `timeline.py` tells the story in two languages. Quant
 was ordered; amounts were frozen to units at the sale, so any sequence of partial steps gives back exactly what was charged.
 """
 
-from haat.domain.orders import events, geography
+from haat.domain.orders import checking, events, geography
 from haat.domain.orders.address import Address, Place, Unresolved
 from haat.domain.orders.commands import RECORD, Change, Changed, NewOrder, begin, cancelled_units, change, record_arguments
 from haat.domain.orders.decisions import cancel, hold, note, release
@@ -102,6 +102,7 @@ __all__ = [
     "cancel",
     "cancelled_units",
     "change",
+    "checking",
     "compile_rules",
     "created",
     "events",
