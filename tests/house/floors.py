@@ -61,6 +61,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "asyncpg": ("haat.engine.database", "haat.engine.journal", "haat.engine.committer"),
     "circuitbreaker": ("haat.engine.outside",),
     "cryptography": ("haat.engine.outside", "haat.domain.payments.gateways"),
+    "barcode": ("haat.domain.fulfilment.label",),
     "httptools": ("haat.engine.web", "haat.faces.cli", "haat_world"),
     "limits": ("haat.faces.api.gate",),
     "msgspec": ("haat", "haat_world"),

@@ -20,9 +20,9 @@ _HORIZON = 400  # days: a node that is closed for longer promises nothing
 #: Working days on the way, by zone of the node and zone of the buyer; None stands for any other pair (habit, not law).
 TRANSIT_DAYS: dict[tuple[str, str] | None, int] = {
     ("dhaka", "dhaka"): 1,
-    ("dhaka", "suburb"): 2,
-    ("suburb", "dhaka"): 2,
-    ("suburb", "suburb"): 2,
+    ("dhaka", "dhaka_suburb"): 2,
+    ("dhaka_suburb", "dhaka"): 2,
+    ("dhaka_suburb", "dhaka_suburb"): 2,
     None: 3,
 }
 

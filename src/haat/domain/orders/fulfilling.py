@@ -53,9 +53,9 @@ FROM: Mapping[type[Fact], frozenset[str]] = {
     OrderFulfillmentStarted: frozenset({"planned"}),
     OrderParcelPacked:       frozenset({"planned", "picking"}),
     OrderShipmentUncertain:  frozenset({"packed"}),
-    OrderShipmentBooked:     frozenset({"packed", "uncertain"}),
+    OrderShipmentBooked:     frozenset({"packed", "uncertain", "cancelled"}),
     OrderShipmentFailed:     frozenset({"packed", "uncertain"}),
-    OrderShipmentRecalled:   frozenset({"booked"}),
+    OrderShipmentRecalled:   frozenset({"booked", "cancelled"}),
     OrderShipped:            frozenset({"booked"}),
     OrderOutForDelivery:     frozenset({"booked", "shipped", "attempt_failed"}),
     OrderDeliveryFailed:     frozenset({"booked", "shipped", "out_for_delivery", "attempt_failed"}),
@@ -177,7 +177,10 @@ def uncertain(order: Order, parcel_id: str, *, courier: str) -> Facts:
 
 
 def book(order: Order, booked: OrderShipmentBooked) -> Facts:
-    """A courier has it. The same consignment again changes nothing; another one for a booked parcel is refused."""
+    """A courier has it. The same consignment again changes nothing; another one for a booked parcel is refused.
+
+    A parcel that was cancelled while the courier was asked notes its consignment too, so that it can be recalled.
+    """
     parcel = parcel_of(order, booked.parcel)
     if parcel.courier == booked.courier and parcel.consignment == booked.consignment:
         return ()
@@ -197,7 +200,7 @@ def refuse_booking(order: Order, parcel_id: str, *, courier: str, reason: str, d
 def recall(order: Order, parcel_id: str, *, reason: str) -> Facts:
     """The booking was taken back; the goods never left."""
     parcel = parcel_of(order, parcel_id)
-    if parcel.status in ("packed", "cancelled") and not parcel.consignment:
+    if not parcel.consignment and parcel.status in ("packed", "cancelled"):
         return ()
     _may(parcel, OrderShipmentRecalled)
     return (OrderShipmentRecalled(parcel_id, reason),)

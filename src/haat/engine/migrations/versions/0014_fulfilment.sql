@@ -13,6 +13,8 @@ CREATE TABLE shipments (
   vendor_order uuid NOT NULL,
   vendor text COLLATE "C" NOT NULL,
   location text NOT NULL,
+  district text NOT NULL,           -- where it goes, by our codes
+  upazila text NOT NULL,
   status text NOT NULL,
   carrier_status text NOT NULL DEFAULT '',
   courier text,                     -- code of the connection; null: not chosen yet; 'self': the vendor brings it
@@ -37,6 +39,7 @@ CREATE UNIQUE INDEX shipments_by_consignment ON shipments (courier, consignment)
 CREATE INDEX shipments_by_order ON shipments (order_id);
 CREATE INDEX shipments_by_vendor ON shipments (vendor, parcel);
 CREATE INDEX shipments_by_status ON shipments (status, parcel);
+CREATE INDEX shipments_ended ON shipments (ended_at, courier) WHERE ended_at IS NOT NULL AND courier IS NOT NULL;
 CREATE INDEX shipments_to_pick ON shipments (location, parcel) WHERE status IN ('planned', 'picking');
 
 -- What couriers and people said of a parcel, as it came, in any order. The same saying twice is one row (`key`).
@@ -44,18 +47,16 @@ CREATE TABLE tracking_scans (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   parcel uuid NOT NULL,
   order_id uuid NOT NULL,
+  courier text NOT NULL,
+  consignment text NOT NULL,        -- of which booking; a parcel may have had several
   key text NOT NULL,
-  status text NOT NULL,             -- of the one vocabulary; '' where the courier said something that moves nothing
-  reason text NOT NULL DEFAULT '',
-  said text NOT NULL DEFAULT '',    -- the courier's own word
-  message text NOT NULL DEFAULT '',
-  collected bigint,
-  place text NOT NULL DEFAULT '',
+  status text NOT NULL,             -- of the one vocabulary; '' where something was said that moves nothing
   at timestamptz NOT NULL,          -- by the courier's clock
+  scan json NOT NULL,               -- fulfilment.Scan
   source text NOT NULL CHECK (source IN ('hook', 'poll', 'hand', 'booking')),
   actor text NOT NULL,
   received_at timestamptz NOT NULL,
-  UNIQUE (parcel, key)
+  UNIQUE (parcel, consignment, key)
 );
 
 -- What a node did with what it was given: the past that its next orders are judged by.
@@ -71,3 +72,51 @@ CREATE TABLE node_events (
   at timestamptz NOT NULL
 );
 CREATE INDEX node_events_by_location ON node_events (location, at);
+
+-- where a courier (a connection of kind «courier») goes, and how it calls the place
+CREATE TABLE courier_areas (
+  courier     text NOT NULL,                     -- the connection's code
+  district    text NOT NULL,                     -- our codes (domain/orders/geography.py)
+  upazila     text NOT NULL DEFAULT '',          -- empty: the whole district
+  area        text NOT NULL DEFAULT '',          -- plain words of an area within; empty: the whole upazila
+  city_id     text NOT NULL DEFAULT '',          -- the courier's own ids, empty where it has no such level
+  zone_id     text NOT NULL DEFAULT '',
+  area_id     text NOT NULL DEFAULT '',
+  name        text NOT NULL DEFAULT '',          -- what the courier calls it (RedX wants it beside the id)
+  delivers    boolean NOT NULL DEFAULT true,
+  collects    boolean NOT NULL DEFAULT true,     -- cash on delivery
+  updated_at  timestamptz NOT NULL,
+  PRIMARY KEY (courier, district, upazila, area)
+);
+
+-- what a courier takes for a parcel into a zone (dhaka, dhaka_suburb, outside, intl; * = any other), and how long it says it needs
+CREATE TABLE courier_tariffs (
+  courier     text NOT NULL,
+  zone        text NOT NULL,
+  tariff      jsonb NOT NULL,                    -- fulfilment.Tariff
+  version     integer NOT NULL CHECK (version > 0),
+  updated_at  timestamptz NOT NULL,
+  PRIMARY KEY (courier, zone)
+);
+
+-- an admin's rules of courier choice, by rank
+CREATE TABLE courier_rules (
+  code        text PRIMARY KEY,
+  rule        jsonb NOT NULL,                    -- fulfilment.CourierRule
+  version     integer NOT NULL CHECK (version > 0),
+  updated_at  timestamptz NOT NULL
+);
+
+-- how parcels of a month fared, by courier and place: the base of success rates and transit times. Rewritten by a job from the
+-- shipments (verb: fulfilment.put_records), never counted up on the hot path.
+CREATE TABLE courier_records (
+  courier     text NOT NULL,
+  district    text NOT NULL,
+  upazila     text NOT NULL DEFAULT '',
+  month       date NOT NULL,
+  delivered   integer NOT NULL,
+  returned    integer NOT NULL,
+  lost        integer NOT NULL DEFAULT 0,
+  days        integer[] NOT NULL DEFAULT '{}',   -- parcels delivered after 0, 1, 2, … days (the last: that many and more)
+  PRIMARY KEY (courier, district, upazila, month)
+);

@@ -1,0 +1,40 @@
+"""Fulfilment: which place sends what, who carries it, where it is, and by which day it will be there.
+
+An order's parcels are its own facts (domain/orders); here is what surrounds them. `sourcing/` plans which location ships which
+units. `courier.py` is what a courier has to be, `couriers/` are those we speak with (one file each), `choosing.py` picks one for
+a parcel, `tracking.py` reads what became of it out of scans that come twice and in any order. `shipment.py` is a parcel as lists
+and labels ask for it, `promise.py` the day that buyers are promised, `label.py` the paper on the box.
+"""
+
+from haat.domain.fulfilment import courier, label, promise, shipment, tracking
+from haat.domain.fulfilment.commands.shipments import begin, hear, note, project, say
+from haat.domain.fulfilment.queries.shipments import Wanted, by_name, fared, find_shipments, scans, shipments, to_pick
+from haat.domain.fulfilment.shipment import ENDED, TRACKED, Begun, NodeEvent, Row, Said, Shipment, Told
+
+__all__ = [
+    "ENDED",
+    "TRACKED",
+    "Begun",
+    "NodeEvent",
+    "Row",
+    "Said",
+    "Shipment",
+    "Told",
+    "Wanted",
+    "begin",
+    "by_name",
+    "courier",
+    "fared",
+    "find_shipments",
+    "hear",
+    "label",
+    "note",
+    "project",
+    "promise",
+    "say",
+    "scans",
+    "shipment",
+    "shipments",
+    "to_pick",
+    "tracking",
+]

@@ -1,0 +1,57 @@
+"""What each parcel collects at the door: the cash of an order, split over its parcels so that it adds up. Pure.
+
+    a parcel's own share = its units, the vendor's shipping with the vendor's first parcel, the order's fees with the first of all
+
+Whole taka, rounded down, for every parcel but the last that is left to be booked: that one takes what remains, to the paisa.
+So the sum of what couriers are told equals what is owed, whatever is prepaid, cut or sent back in between.
+"""
+
+from haat.domain.orders.goods import OrderLine, Parcel
+from haat.domain.orders.order import Order
+
+CASH = "cod"
+TAKA = 100
+_TOLD = frozenset({"booked", "shipped", "out_for_delivery", "attempt_failed"})
+_TO_COME = frozenset({"planned", "picking", "packed", "uncertain"})
+_LOOSE = ("open", "backordered", "reserved")
+
+
+def owed_at_the_door(order: Order) -> int:
+    """What is to be collected in all and was not yet."""
+    return sum(max(t.owed - t.captured, 0) for t in order.payments if t.method == CASH)
+
+
+def cash(order: Order, parcel: Parcel) -> int:
+    """What this parcel, not booked yet, collects. 0 for an order that is paid."""
+    left = owed_at_the_door(order) - sum(p.cash for p in order.shipments if p.status in _TOLD and p.id != parcel.id)
+    if left <= 0:
+        return 0
+    others = any(p.id != parcel.id and p.status in _TO_COME for p in order.shipments)
+    loose = any(line.buckets.get(bucket, 0) for line in order.lines for bucket in _LOOSE)
+    if not others and not loose:
+        return left
+    return min(left, share(order, parcel) // TAKA * TAKA)
+
+
+def share(order: Order, parcel: Parcel) -> int:
+    """The part of the order's total that this parcel carries."""
+    lines = {line.line_no: line for line in order.lines}
+    worth = sum(_worth(lines[held.line_no], held.quantity) for held in parcel.lines)
+    part = next(v for v in order.vendor_orders if v.id == parcel.vendor_order)
+    if _first(order, parcel, of_vendor=True):
+        worth += part.total - sum(line.total for line in order.lines if line.vendor == part.vendor)
+    if _first(order, parcel, of_vendor=False):
+        worth += order.totals.grand - sum(v.total for v in order.vendor_orders)
+    return max(worth, 0)
+
+
+def _worth(line: OrderLine, quantity: int) -> int:
+    left = line.quantity - line.buckets.get("cancelled", 0)
+    return line.total * min(quantity, left) // left if left else 0
+
+
+def _first(order: Order, parcel: Parcel, *, of_vendor: bool) -> bool:
+    """Whether it is the first that lives, of its vendor's or of all."""
+    living = (p for p in order.shipments if p.status != "cancelled" and (not of_vendor or p.vendor_order == parcel.vendor_order))
+    first = next(living, None)
+    return first is not None and first.id == parcel.id
