@@ -36,7 +36,8 @@ class Scan(Struct, frozen=True, omit_defaults=True):
 
     `at` is by the courier's clock where `timed`, else when we asked. A `hint` is a saying that anybody could have sent (the hook
     proves a shared word only): what it says of money counts when asking the courier says the same. `known` is False where the
-    word is none that we know: it moves nothing and somebody should look. `cash` and `invoice` tell of the money's way to us.
+    word is none that we know: it moves nothing and somebody should look. `cash` and `invoice` tell of the money's way to us, `fee`
+    (minor units, as `collected`) is what the courier takes.
     """
 
     at: datetime
@@ -180,7 +181,7 @@ class Remittance(Struct, frozen=True):
 
 
 class Capabilities(Struct, frozen=True, kw_only=True):
-    """What choosing and booking must know beforehand. Amounts in minor units, None = no limit known.
+    """What choosing and booking must know beforehand. Amounts in minor units, None = no limit known; an empty set = all.
 
     `lookup`: «reference»: asked by our reference it says whether it has the booking, so a lost answer is found out at once.
     «hook»: it cannot be asked; its first hook names our reference and settles a lost answer, and when none has come within
@@ -210,13 +211,15 @@ Verify: TypeAlias = Callable[[Connection, Hook, datetime], Heard]
 Hear: TypeAlias = Callable[[Connection, Hook, datetime], tuple[Scan, ...]]
 Areas: TypeAlias = Callable[[Connection], Conversation[tuple[Reach, ...]]]
 Remittances: TypeAlias = Callable[[Connection, date], Conversation[tuple[Remittance, ...]]]
+Check: TypeAlias = Callable[[Connection, datetime], Conversation[str]]
 
 
 class Courier(Struct, frozen=True, kw_only=True):
-    """A courier. `verify` raises Refused where a hook is not what it says, and answers with what the courier expects to hear.
+    """A courier. `check` tries the credentials and says what it found.
 
-    `heard` reads a hook that was verified; `now` is when it arrived, for couriers that name no time. None of them raises on words
-    or shapes that it does not know: those become scans with `known=False`, or nothing.
+    `verify` raises Refused where a hook is not what it says, and answers with what the courier expects to hear. `heard` reads a hook
+    that was verified; `now` is when it arrived, for couriers that name no time. Neither raises on words or shapes that it does not
+    know: those become scans with `known=False`, or nothing.
     """
 
     code: str
@@ -233,6 +236,7 @@ class Courier(Struct, frozen=True, kw_only=True):
     price: Quote | None = None
     areas: Areas | None = None
     remittances: Remittances | None = None
+    check: Check | None = None
     title_bn: str = ""
 
 

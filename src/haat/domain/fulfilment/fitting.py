@@ -6,7 +6,9 @@ many, so everything is cut to its limits here, never inside a letter, and what t
 
 import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
+from urllib.parse import quote
 
 from haat.domain.fulfilment.courier import Recipient
 from haat.kernel.money import half_up
@@ -15,6 +17,7 @@ from haat.kernel.text import ascii_digits
 #: Bangladesh has no summer time. Couriers write local time without saying so.
 DHAKA = timezone(timedelta(hours=6), "Asia/Dhaka")
 NAMELESS = "Customer"
+_TAKA_MAX = 10**12
 _JOINERS = "\u200c\u200d"
 _BMP_MAX = "\uffff"  # tables of couriers in the old MySQL encoding end here
 
@@ -78,9 +81,10 @@ def taka(amount: int) -> int:
 def paisa(value: Any) -> int | None:
     """A courier's amount in taka (a number or a text) in minor units, half up; None where it is none."""
     try:
-        return round(float(str(value).replace(",", "")) * 100)
-    except (ValueError, OverflowError):
+        amount = Decimal(str(value).replace(",", "").strip())
+    except InvalidOperation:
         return None
+    return int((amount * 100).to_integral_value(ROUND_HALF_UP)) if amount.is_finite() and abs(amount) < _TAKA_MAX else None
 
 
 def said_at(value: Any) -> datetime | None:
@@ -90,6 +94,11 @@ def said_at(value: Any) -> datetime | None:
         return (instant if instant.tzinfo else instant.replace(tzinfo=DHAKA)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def segment(text: str) -> str:
+    """Something of theirs as one segment of a path."""
+    return quote(text, safe="")
 
 
 def word(value: Any, length: int = 300) -> str:
