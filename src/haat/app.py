@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route, Router
 from haat.domain import orders, pricing
 from haat.domain.orders import rules as validation_rules
 from haat.domain.pricing import promotions
-from haat.engine import journal, logs, memory_tuning, plugins, settings, web
+from haat.engine import flowing, journal, logs, memory_tuning, plugins, settings, web
 from haat.engine.changes import Memory
 from haat.engine.clock import Clock
 from haat.engine.committer import Committer
@@ -51,6 +51,7 @@ from haat.faces.api.gate import Gate, guest_secrets
 from haat.faces.api.shop import Shop
 from haat.flows.changing import Changes
 from haat.flows.checkout import Carting, Desk, Looking, Market, Till
+from haat.flows.keeping import Keeper
 from haat.insight import search, signals
 
 
@@ -67,6 +68,8 @@ class Parts(msgspec.Struct):
     shop: Shop
     secrets: list[bytes]
     lanes: list[Lane]
+    flows: flowing.Flows
+    keeper: Keeper
 
 
 def validation() -> orders.Rules:
@@ -77,6 +80,11 @@ def validation() -> orders.Rules:
 def promotion_kinds() -> Mapping[str, pricing.Promotion]:
     """Every promotion kind found."""
     return plugins.load(promotions, "PROMOTION", pricing.Promotion)
+
+
+def stories() -> list[flowing.Flow]:
+    """Every flow."""
+    return []
 
 
 @asynccontextmanager
@@ -92,7 +100,9 @@ async def open_parts(chosen: Settings, dsn: str, *, clock: Clock | None = None) 
     ledger = Journal(orders.events.decode, position_base=base)
     draw = await Draw.open(clock, database)
     lanes = [Lane(dsn, f"haat {work}") for work in ("placing", "changing", "carting", "completing", "looking")]
-    desk, changes = Desk(lanes[0], ledger, market, clock), Changes(lanes[1], ledger, clock)
+    flows = flowing.Flows(stories())
+    keeper = Keeper(ledger, flows, draw)
+    desk, changes = Desk(lanes[0], ledger, market, clock, flows), Changes(lanes[1], ledger, keeper.change)
     carting, till = Carting(lanes[2], market, clock, draw), Till(lanes[3], desk, ledger, clock)
     looking = Looking(lanes[4], market, clock)
     secrets = guest_secrets(secret_of(chosen))
@@ -105,7 +115,7 @@ async def open_parts(chosen: Settings, dsn: str, *, clock: Clock | None = None) 
         Committer("completing", till.complete, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[3].drop),
         Committer("looking", looking.look, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[4].drop),
     )  # fmt: skip
-    parts = Parts(chosen, database, memory, clock, draw, ledger, market, shop, secrets, lanes)
+    parts = Parts(chosen, database, memory, clock, draw, ledger, market, shop, secrets, lanes, flows, keeper)
     committers = (shop.looking, shop.carting, shop.completing, shop.placing, shop.changing)
     for committer in committers:
         committer.start()

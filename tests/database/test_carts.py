@@ -166,7 +166,7 @@ async def test_two_tills_with_one_cart_make_one_order_and_a_lost_answer_makes_no
     parts = market.parts
     path, token = await market.ready(("PEAR", 1))
     lanes = [Lane(dsn, f"till {n}") for n in range(2)]
-    desks = [checkout.Desk(lane, parts.journal, parts.market, market.clock) for lane in lanes]
+    desks = [checkout.Desk(lane, parts.journal, parts.market, market.clock, parts.flows) for lane in lanes]
     tills = [checkout.Till(lane, desk, parts.journal, market.clock) for lane, desk in zip(lanes, desks, strict=True)]
     asks = [await prepared(market, path, token) for _ in tills]
     answers = await asyncio.gather(*[till.complete([ask]) for till, ask in zip(tills, asks, strict=True)])
@@ -188,7 +188,7 @@ async def test_a_cart_that_changed_after_it_was_prepared_is_not_sold_as_it_was(m
     ask = await prepared(market, path, token)
     await market.ask("POST", f"{path}/lines", {"sku": "PEAR"}, by=token)
     lane = Lane(dsn, "till")
-    till = checkout.Till(lane, checkout.Desk(lane, parts.journal, parts.market, market.clock), parts.journal, market.clock)
+    till = checkout.Till(lane, checkout.Desk(lane, parts.journal, parts.market, market.clock, parts.flows), parts.journal, market.clock)
     (answer,) = await till.complete([ask])
     assert isinstance(answer, Refused)
     assert (answer.code, await market.orders()) == ("stale", 0)

@@ -31,6 +31,8 @@ _queue_depth = Gauge("haat_queue_depth", "Requests waiting for the next batch.",
 _follower_position = Gauge("haat_follower_position", "The last position dealt with.", ["follower"], registry=REGISTRY)
 _follower_lag = Gauge("haat_follower_lag_seconds", "Age of the oldest fact not yet dealt with.", ["follower"], registry=REGISTRY)
 _followed = Counter("haat_followed_facts", "Facts dealt with.", ["follower"], registry=REGISTRY)
+_turned = Counter("haat_flow_steps", "Steps of flows taken up.", ["worker"], registry=REGISTRY)
+_flow_facts = Counter("haat_flow_facts", "Facts that steps of flows brought.", ["worker"], registry=REGISTRY)
 _pool = Gauge("haat_pool_connections", "Database connections of this process.", ["state"], registry=REGISTRY)
 
 
@@ -109,6 +111,21 @@ class Follower:
         self._lag(lag_s)
 
 
+class Flows:
+    """The meter of one worker of flows."""
+
+    __slots__ = ("_facts", "_steps")
+
+    def __init__(self, name: str) -> None:
+        self._steps = _turned.labels(name).inc
+        self._facts = _flow_facts.labels(name).inc
+
+    def turned(self, taken: int, done: int, facts: int) -> None:
+        """A turn took up so many steps, did so many (those that followed at once included), and brought so many facts."""
+        self._steps(max(taken, done))
+        self._facts(facts)
+
+
 def route(method: str, template: str) -> Route:
     """The meter of a route; ask once when the route is built."""
     meter = Route(method, template)
@@ -124,6 +141,11 @@ def committer(name: str) -> Committer:
 def follower(name: str) -> Follower:
     """The meter of a follower; ask once."""
     return Follower(name)
+
+
+def flows(worker: str) -> Flows:
+    """The meter of a worker of flows; ask once."""
+    return Flows(worker)
 
 
 def refused(code: str) -> None:

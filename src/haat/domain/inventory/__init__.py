@@ -13,6 +13,8 @@ from haat.domain.inventory.commands import (
     Location,
     Movement,
     Terms,
+    consume,
+    every,
     expire,
     hold,
     holding,
@@ -25,11 +27,11 @@ from haat.domain.inventory.commands import (
     reserve_arguments,
 )
 from haat.domain.inventory.queries import Drift, MovementView, drift, levels, levels_page, locations, movements, overdue
-from haat.domain.inventory.reservation import Release, Reservation, releases
+from haat.domain.inventory.reservation import Consumption, Release, Reservation, components, consumptions, releases
 
 __all__ = [
-    "RESERVE", "Admitted", "Demand", "Drift", "Level", "Levels", "Location", "Movement", "MovementView", "Release", "Reservation", "Short",
-    "Take", "Terms", "drift", "expire", "hold", "holding", "levels", "levels_page", "locations", "lock_levels", "move",
-    "movements", "overdue", "put_locations", "put_terms", "release", "releases", "reserve",
-    "reserve_arguments",
+    "RESERVE", "Admitted", "Consumption", "Demand", "Drift", "Level", "Levels", "Location", "Movement", "MovementView", "Release",
+    "Reservation", "Short", "Take", "Terms", "components", "consume", "consumptions", "drift", "every", "expire", "hold", "holding",
+    "levels", "levels_page", "locations", "lock_levels", "move", "movements", "overdue", "put_locations", "put_terms", "release",
+    "releases", "reserve", "reserve_arguments",
 ]  # fmt: skip

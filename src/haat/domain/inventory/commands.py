@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from haat.domain.inventory.admission import Level, Take
-from haat.domain.inventory.reservation import HOLDING, Release, Reservation
+from haat.domain.inventory.reservation import HOLDING, Consumption, Release, Reservation
 from haat.engine import changes, together
 from haat.engine.arrays import ints, texts
 from haat.engine.database import Rejected, Tx
@@ -162,8 +162,9 @@ def reserve_arguments(owned: Owned, deltas: Deltas, *, until: datetime | None = 
 async def holding(tx: Tx, owners: Sequence[str]) -> list[Reservation]:
     """What these owners hold now, locked until the transaction ends."""
     rows = await tx.fetch(
-        """SELECT owner::text, line_no, sku, location, quantity, released, backordered, status FROM order_reservations
-           WHERE owner = ANY ($1::uuid[]) AND status = ANY ($2::text[]) ORDER BY owner, line_no, sku, location FOR UPDATE""",
+        """SELECT owner::text, line_no, sku, location, quantity, released, backordered, status, consumed
+           FROM order_reservations WHERE owner = ANY ($1::uuid[]) AND status = ANY ($2::text[])
+           ORDER BY owner, line_no, sku, location FOR UPDATE""",
         owners,
         HOLDING,
     )
@@ -198,11 +199,38 @@ async def release(tx: Tx, releases: Sequence[Release], *, status: str = "RELEASE
     )
 
 
+async def every(tx: Tx, owners: Sequence[str]) -> list[Reservation]:
+    """All reservations of these owners, whatever became of them. No locks."""
+    rows = await tx.fetch(
+        """SELECT owner::text, line_no, sku, location, quantity, released, backordered, status, consumed FROM order_reservations
+           WHERE owner = ANY ($1::text::uuid[]) ORDER BY owner, line_no, sku, location""",
+        texts(owners),
+    )
+    return [Reservation(*row) for row in rows]
+
+
+async def consume(tx: Tx, consumptions: Sequence[Consumption], references: Sequence[str], *, actor: str, now: datetime) -> None:
+    """Reserved units leave the house: on hand and reserved shrink, each with its movement (`sale`, the order's reference)."""
+    if not consumptions:
+        return
+    await tx.execute(
+        _CONSUME,
+        texts([c.owner for c in consumptions]),
+        ints([c.line_no for c in consumptions]),
+        texts([c.sku for c in consumptions]),
+        texts([c.location for c in consumptions]),
+        ints([c.quantity for c in consumptions]),
+        texts(references),
+        actor,
+        now,
+    )
+
+
 async def expire(tx: Tx, *, now: datetime, limit: int = 500) -> int:
     """End holds whose time is over, at most `limit`; returns how many. Others that do the same at once take other holds."""
     rows = await tx.fetch(
-        """SELECT owner::text, line_no, sku, location, quantity, released, backordered, status FROM order_reservations
-           WHERE status = 'HELD' AND expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED""",
+        """SELECT owner::text, line_no, sku, location, quantity, released, backordered, status, consumed
+           FROM order_reservations WHERE status = 'HELD' AND expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED""",
         now,
         limit,
     )
@@ -263,6 +291,28 @@ RESERVE: together.Piece = (
 )
 _RESERVE = together.writes(RESERVE)
 
+_CONSUME = """
+WITH asked AS MATERIALIZED (
+  SELECT * FROM unnest($1::text::uuid[], $2::text::smallint[], $3::text::text[], $4::text::text[], $5::text::int[], $6::text::text[])
+    WITH ORDINALITY AS t (owner, line_no, sku, location, quantity, reference, n)),
+summed AS MATERIALIZED (SELECT sku, location, sum(quantity)::bigint AS quantity FROM asked GROUP BY sku, location),
+locked AS MATERIALIZED (
+  SELECT s.sku, s.location, summed.quantity FROM summed JOIN stock AS s ON s.sku = summed.sku AND s.location = summed.location
+  ORDER BY s.sku, s.location FOR NO KEY UPDATE OF s),
+after AS (
+  UPDATE stock AS s SET on_hand = s.on_hand - locked.quantity, reserved = s.reserved - locked.quantity FROM locked
+  WHERE s.sku = locked.sku AND s.location = locked.location RETURNING s.sku, s.location, s.on_hand),
+spent AS (
+  UPDATE order_reservations AS r SET consumed = r.consumed + a.quantity, updated_at = $8,
+    status = CASE WHEN r.released + r.consumed + a.quantity = r.quantity THEN 'CONSUMED' ELSE r.status END
+  FROM asked AS a WHERE r.owner = a.owner AND r.line_no = a.line_no AND r.sku = a.sku AND r.location = a.location)
+INSERT INTO stock_movements (id, sku, location, quantity, reason, reference, actor, at, on_hand_after)
+SELECT uuidv7(), a.sku, a.location, -a.quantity, 'sale', a.reference, $7, $8,
+  after.on_hand + coalesce(
+    sum(a.quantity) OVER (PARTITION BY a.sku, a.location ORDER BY a.n ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING), 0)
+FROM asked AS a JOIN after USING (sku, location)
+"""
+
 _RELEASE = """
 WITH locked AS MATERIALIZED (
   SELECT s.sku, s.location, d.delta FROM unnest($9::text[], $10::text[], $11::bigint[]) AS d (sku, location, delta)
@@ -270,7 +320,7 @@ WITH locked AS MATERIALIZED (
 levels AS (
   UPDATE stock AS s SET reserved = s.reserved - locked.delta FROM locked WHERE s.sku = locked.sku AND s.location = locked.location)
 UPDATE order_reservations AS r SET released = r.released + t.quantity, backordered = r.backordered - t.backordered,
-  status = CASE WHEN r.released + t.quantity = r.quantity THEN $7 ELSE r.status END,
+  status = CASE WHEN r.released + r.consumed + t.quantity < r.quantity THEN r.status WHEN r.consumed > 0 THEN 'CONSUMED' ELSE $7 END,
   expires_at = CASE WHEN r.released + t.quantity = r.quantity THEN NULL ELSE r.expires_at END, updated_at = $8
 FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::int[], $6::int[]) AS t (owner, line_no, sku, location, quantity,
   backordered)

@@ -85,7 +85,7 @@ async def drift(tx: Tx, limit: int = 100) -> list[Drift]:
     rows = await tx.fetch(
         """SELECT coalesce(s.sku, r.sku), coalesce(s.location, r.location), coalesce(s.reserved, 0), coalesce(r.held, 0)::bigint
            FROM stock AS s FULL JOIN (
-             SELECT sku, location, sum(quantity - released) AS held FROM order_reservations
+             SELECT sku, location, sum(quantity - released - consumed) AS held FROM order_reservations
              WHERE status IN ('HELD', 'COMMITTED', 'PICKED') GROUP BY sku, location) AS r
            ON r.sku = s.sku AND r.location = s.location
            WHERE coalesce(s.reserved, 0) <> coalesce(r.held, 0) ORDER BY 1, 2 LIMIT $1""",

@@ -22,7 +22,7 @@ HOLDING = ("HELD", "COMMITTED", "PICKED")
 
 
 class Reservation(msgspec.Struct, frozen=True, gc=False):
-    """Units of an owner's line at a location. `quantity` − `released` is what it still holds."""
+    """Units of an owner's line at a location. `quantity` − `released` − `consumed` is what it still holds."""
 
     owner: str
     line_no: int
@@ -32,10 +32,11 @@ class Reservation(msgspec.Struct, frozen=True, gc=False):
     released: int
     backordered: int
     status: str
+    consumed: int = 0
 
     @property
     def held(self) -> int:
-        return self.quantity - self.released
+        return self.quantity - self.released - self.consumed
 
 
 class Release(msgspec.Struct, frozen=True, gc=False):
@@ -72,3 +73,39 @@ def releases(reservations: Sequence[Reservation], units: Mapping[tuple[str, int]
             due[key] -= quantity
             found.append(Release(r.owner, r.line_no, r.sku, r.location, quantity, min(r.backordered, quantity)))
     return found
+
+
+class Consumption(msgspec.Struct, frozen=True, gc=False):
+    """`quantity` units of one reservation left the house."""
+
+    owner: str
+    line_no: int
+    sku: str
+    location: str
+    quantity: int
+
+
+def consumptions(
+    reservations: Sequence[Reservation], shipped: Mapping[tuple[str, int, str], int], live: Mapping[tuple[str, int], int]
+) -> list[Consumption]:
+    """What leaves the stock when `shipped` = {(owner, line, location): units} go out of lines with `live` units not cancelled.
+
+    A kit's components go in proportion. What is reserved elsewhere stays; a location that holds too little gives what it holds.
+    """
+    each = components(reservations, live)
+    found: list[Consumption] = []
+    for r in reservations:
+        units = shipped.get((r.owner, r.line_no, r.location), 0)
+        quantity = min(units * each.get((r.owner, r.line_no, r.sku), 0), r.held) if units else 0
+        if quantity:
+            found.append(Consumption(r.owner, r.line_no, r.sku, r.location, quantity))
+    return found
+
+
+def components(reservations: Sequence[Reservation], live: Mapping[tuple[str, int], int]) -> dict[tuple[str, int, str], int]:
+    """Units of stock that one unit of a line is made of, by (owner, line, SKU): 1 for a plain line, more in a kit."""
+    kept: dict[tuple[str, int, str], int] = {}
+    for r in reservations:
+        key = (r.owner, r.line_no, r.sku)
+        kept[key] = kept.get(key, 0) + r.quantity - r.released
+    return {key: max(quantity // live[key[0], key[1]], 1) for key, quantity in kept.items() if quantity and live.get((key[0], key[1]))}

@@ -8,13 +8,22 @@ knows where Bangladesh is, `timeline.py` tells the story in two languages. Quant
 was ordered; amounts were frozen to units at the sale, so any sequence of partial steps gives back exactly what was charged.
 """
 
-from haat.domain.orders import checking, events, geography
+from haat.domain.orders import checking, collecting, events, fulfilling, geography, paying, settling, stopping
 from haat.domain.orders.address import Address, Place, Unresolved
-from haat.domain.orders.commands import RECORD, Change, Changed, NewOrder, begin, cancelled_units, change, record_arguments
+from haat.domain.orders.commands import RECORD, Change, Changed, NewOrder, ask, begin, cancelled_units, change, record_arguments
 from haat.domain.orders.decisions import cancel, hold, note, release
 from haat.domain.orders.goods import AT_HOME, BUCKETS, STOPPABLE, UNDER_WAY, OrderLine, Parcel, VendorOrder, less, settled, units
 from haat.domain.orders.order import OPEN, TRANSITIONS, Hold, Note, Order, Trouble, evolve, fold
-from haat.domain.orders.projection import LINE_COLUMNS, ORDER_COLUMNS, VENDOR_COLUMNS, line_rows, order_row, vendor_rows
+from haat.domain.orders.projection import (
+    LINE_COLUMNS,
+    ORDER_COLUMNS,
+    UPDATE,
+    VENDOR_COLUMNS,
+    line_rows,
+    order_row,
+    update_arguments,
+    vendor_rows,
+)
 from haat.domain.orders.queries import (
     BASKETS,
     PAGE_MAX,
@@ -35,6 +44,7 @@ from haat.domain.orders.queries import (
     streams,
     vendor_part,
     vendor_parts,
+    versions,
 )
 from haat.domain.orders.tenders import Attempt, Refund, Tender, payment_status
 from haat.domain.orders.timeline import Entry, timeline
@@ -65,6 +75,7 @@ __all__ = [
     "STOPPABLE",
     "TRANSITIONS",
     "UNDER_WAY",
+    "UPDATE",
     "VENDOR_COLUMNS",
     "Address",
     "Attempt",
@@ -94,6 +105,7 @@ __all__ = [
     "VendorOrder",
     "VendorPart",
     "Verdict",
+    "ask",
     "basket_arguments",
     "basket_key",
     "basket_keys",
@@ -103,6 +115,7 @@ __all__ = [
     "cancelled_units",
     "change",
     "checking",
+    "collecting",
     "compile_rules",
     "created",
     "events",
@@ -112,6 +125,7 @@ __all__ = [
     "fold",
     "for_external",
     "found_baskets",
+    "fulfilling",
     "geography",
     "has_ordered",
     "hold",
@@ -120,17 +134,22 @@ __all__ = [
     "note",
     "order_row",
     "page_ends",
+    "paying",
     "payment_status",
     "read",
     "record_arguments",
     "release",
     "settled",
+    "settling",
+    "stopping",
     "stored_between",
     "streams",
     "timeline",
     "units",
+    "update_arguments",
     "validate",
     "vendor_part",
     "vendor_parts",
     "vendor_rows",
+    "versions",
 ]  # fmt: skip

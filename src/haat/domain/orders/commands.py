@@ -75,7 +75,7 @@ async def change(journal: Journal, tx: Tx, changes: Sequence[Change]) -> list[Ch
     outcomes: list[Changed | Refused] = []
     appends: list[Append] = []
     for c in changes:
-        outcome = _decide(found.get(c.order_id), c)
+        outcome = ask(found.get(c.order_id), c)
         if isinstance(outcome, Changed) and outcome.facts:
             appends.append(Append(c.order_id, outcome.before.version, outcome.facts, c.at, c.origin))
             found[c.order_id] = outcome.after
@@ -86,7 +86,8 @@ async def change(journal: Journal, tx: Tx, changes: Sequence[Change]) -> list[Ch
     return outcomes
 
 
-def _decide(order: Order | None, asked: Change) -> Changed | Refused:
+def ask(order: Order | None, asked: Change) -> Changed | Refused:
+    """What this change makes of the order as it is."""
     if order is None:
         return Refused("unknown_order", "There is no such order.", kind="missing")
     if asked.version is not None and asked.version != order.version:

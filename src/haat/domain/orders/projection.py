@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
@@ -70,26 +70,45 @@ def _literal(column: Sequence[Any]) -> str:
     return texts([value or "" for value in column])
 
 
+def update_arguments(changed: Sequence[tuple[Order | None, Order]]) -> tuple[str, ...]:
+    """The arguments of UPDATE for orders (before, after). Lines and vendors' parts that stayed as they were are not written."""
+    orders = [_changing(order_row(after)) for _, after in changed]
+    lines: list[tuple[object, ...]] = []
+    shares: list[tuple[object, ...]] = []
+    for before, after in changed:
+        was = {} if before is None or before.lines is after.lines else {line.line_no: line for line in before.lines}
+        if before is None or before.lines is not after.lines:
+            for line in after.lines:
+                if line is not was.get(line.line_no):
+                    buckets = _encode(line.buckets).decode()
+                    lines.append((after.id, line.line_no, line.discount, line.tax, line.total, buckets))
+        if before is None or before.vendor_orders is not after.vendor_orders:
+            parts = {} if before is None else {v.id: v for v in before.vendor_orders}
+            shares.extend(
+                (v.id, v.status, v.items, v.discount, v.shipping, v.tax, v.total) for v in after.vendor_orders if v is not parts.get(v.id)
+            )
+    return (
+        *_columns(orders, len(_CHANGING)),
+        *_columns(lines, 6),
+        *_columns(shares, 7),
+    )
+
+
+def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[str]:
+    return [_literal(column) for column in zip(*rows, strict=True)] if rows else ["{}"] * width
+
+
 async def update(tx: Tx, orders: Sequence[Order]) -> None:
     """Rows of orders that changed, whole: what can change is written, what cannot is not looked at."""
-    if not orders:
-        return
-    columns = list(zip(*[order_row(order) for order in orders], strict=True))
-    lines = list(zip(*[row for order in orders for row in line_rows(order)], strict=True))
-    shares = list(zip(*[row for order in orders for row in vendor_rows(order)], strict=True))
-    at = ORDER_COLUMNS.index
-    await tx.execute(
-        _UPDATE,
-        *[columns[at(name)] for name in _CHANGING],
-        lines[0], lines[1], *lines[6:10],
-        shares[0], *shares[3:9],
-    )  # fmt: skip
+    if orders:
+        await tx.execute(_UPDATE, *update_arguments([(None, order) for order in orders]))
 
 
 _CHANGING = (
     "id", "status", "payment_status", "fulfilment_status", "holds", "items", "discount", "shipping", "tax", "fees", "grand", "version",
-      "updated_at",
+    "updated_at",
 )  # fmt: skip
+_changing = itemgetter(*[ORDER_COLUMNS.index(name) for name in _CHANGING])
 
 #: The rows of new orders.
 INSERT: together.Piece = (
@@ -127,26 +146,33 @@ INSERT: together.Piece = (
     ),
 )
 
-_UPDATE = """
-WITH o AS (
-  UPDATE orders SET status = t.status, payment_status = t.payment_status, fulfilment_status = t.fulfilment_status,
-    holds = t.holds::text[], items = t.items, discount = t.discount, shipping = t.shipping, tax = t.tax, fees = t.fees,
-    grand = t.grand, version = t.version, updated_at = t.updated_at
-  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
-    $10::bigint[], $11::bigint[], $12::int[], $13::timestamptz[])
-    AS t (id, status, payment_status, fulfilment_status, holds, items, discount, shipping, tax, fees, grand, version, updated_at)
-  WHERE orders.id = t.id),
-l AS (
-  UPDATE order_lines SET discount = t.discount, tax = t.tax, total = t.total, buckets = t.buckets::json
-  FROM unnest($14::uuid[], $15::smallint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::text[])
-    AS t (order_id, line_no, discount, tax, total, buckets)
-  WHERE order_lines.order_id = t.order_id AND order_lines.line_no = t.line_no
-    AND (order_lines.discount, order_lines.tax, order_lines.total, order_lines.buckets::text)
-      IS DISTINCT FROM (t.discount, t.tax, t.total, t.buckets))
-UPDATE vendor_orders SET status = t.status, items = t.items, discount = t.discount, shipping = t.shipping, tax = t.tax, total = t.total
-FROM unnest($20::uuid[], $21::text[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[])
-  AS t (id, status, items, discount, shipping, tax, total)
-WHERE vendor_orders.id = t.id
-  AND (vendor_orders.status, vendor_orders.items, vendor_orders.discount, vendor_orders.shipping, vendor_orders.tax, vendor_orders.total)
-    IS DISTINCT FROM (t.status, t.items, t.discount, t.shipping, t.tax, t.total)
-"""
+#: The rows of orders that changed.
+UPDATE: together.Piece = (
+    (
+        "changed_orders",
+        """UPDATE orders SET status = t.status, payment_status = t.payment_status, fulfilment_status = t.fulfilment_status,
+             holds = t.holds::text[], items = t.items, discount = t.discount, shipping = t.shipping, tax = t.tax, fees = t.fees,
+             grand = t.grand, version = t.version, updated_at = t.updated_at
+           FROM unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::bigint[],
+             $7::text::bigint[], $8::text::bigint[], $9::text::bigint[], $10::text::bigint[], $11::text::bigint[], $12::text::int[],
+             $13::text::timestamptz[])
+             AS t (id, status, payment_status, fulfilment_status, holds, items, discount, shipping, tax, fees, grand, version, updated_at)
+           WHERE orders.id = t.id""",
+    ),
+    (
+        "changed_lines",
+        """UPDATE order_lines SET discount = t.discount, tax = t.tax, total = t.total, buckets = t.buckets::json
+           FROM unnest($14::text::uuid[], $15::text::smallint[], $16::text::bigint[], $17::text::bigint[], $18::text::bigint[],
+             $19::text::text[]) AS t (order_id, line_no, discount, tax, total, buckets)
+           WHERE order_lines.order_id = t.order_id AND order_lines.line_no = t.line_no""",
+    ),
+    (
+        "changed_vendor_orders",
+        """UPDATE vendor_orders SET status = t.status, items = t.items, discount = t.discount, shipping = t.shipping, tax = t.tax,
+             total = t.total
+           FROM unnest($20::text::uuid[], $21::text::text[], $22::text::bigint[], $23::text::bigint[], $24::text::bigint[],
+             $25::text::bigint[], $26::text::bigint[]) AS t (id, status, items, discount, shipping, tax, total)
+           WHERE vendor_orders.id = t.id""",
+    ),
+)
+_UPDATE = together.writes(UPDATE)

@@ -14,9 +14,10 @@ from datetime import datetime
 import msgspec
 
 from haat.domain import inventory, orders, pricing
-from haat.engine import idempotency, quotas, together
+from haat.engine import flowing, idempotency, quotas, together
 from haat.engine.clock import Clock
 from haat.engine.database import Database, Lane, Tx
+from haat.engine.flowing import table
 from haat.engine.journal import Journal
 from haat.flows.checkout import preparing
 from haat.flows.checkout.market import Market
@@ -32,7 +33,7 @@ class Placed(msgspec.Struct, frozen=True):
 
 
 _ASKED_FIRST = together.questions(idempotency.FIND, orders.BASKETS)
-_WRITTEN_AT_ONCE = together.writes(*orders.RECORD, inventory.RESERVE, pricing.CALCULATIONS, idempotency.SETTLE)
+_WRITTEN_AT_ONCE = together.writes(*orders.RECORD, inventory.RESERVE, pricing.CALCULATIONS, idempotency.SETTLE, table.INSERT, table.BEGIN)
 
 
 class _Known(msgspec.Struct):
@@ -69,7 +70,8 @@ class _Written(msgspec.Struct):
 class Desk:
     """The order desk of one process: one lane, one committer. `place` is what the committer runs."""
 
-    def __init__(self, lane: Lane, journal: Journal, market: Market, clock: Clock) -> None:
+    def __init__(self, lane: Lane, journal: Journal, market: Market, clock: Clock, flows: flowing.Flows) -> None:
+        self._flows = flows
         self._lane = lane
         self._journal = journal
         self._market = market
@@ -233,7 +235,17 @@ class Desk:
             *inventory.reserve_arguments(written.takes, known.levels.deltas, now=now),
             *pricing.calculation_arguments(ids, self._market.rules.version, [preparing.receipt_json(p) for p in written.prepared], now),
             *idempotency.settle_arguments([key for key, _ in keyed], [subject for _, subject in keyed], now),
+            *table.insert_arguments(self._first_steps(written, now), now),
+            *table.begin_arguments([p.ids.order_id for p in written.prepared if not p.lives_elsewhere], now),
         )
+
+    def _first_steps(self, written: _Written, now: datetime) -> list[flowing.Row]:
+        """What the flows make of the orders' first facts. An order whose life another system leads has none here."""
+        decided = flowing.Decided()
+        for prepared, new, order in zip(written.prepared, written.news, written.placed, strict=True):
+            if not prepared.lives_elsewhere:
+                self._flows.decide(order, list(enumerate(new.facts, 1)), now, decided)
+        return decided.rows
 
 
 async def placed_before(database: Database, journal: Journal, key: idempotency.Key) -> Placed | None:

@@ -45,6 +45,7 @@ class Errand(msgspec.Struct, frozen=True):
     key: idempotency.Key | None = None
     coupons: Mapping[str, pricing.Coupon] = NO_COUPONS
     cart: str | None = None
+    history: bool = False
 
 
 class Basket(msgspec.Struct, frozen=True):
@@ -79,6 +80,12 @@ class Prepared(msgspec.Struct):
     @property
     def cart(self) -> str | None:
         return self.errand.cart
+
+    @property
+    def lives_elsewhere(self) -> bool:
+        """Another system keeps its status: it is recorded here, and none of our flows moves it."""
+        external = self.request.external
+        return self.errand.history or (external is not None and bool(external.status))
 
 
 def price(

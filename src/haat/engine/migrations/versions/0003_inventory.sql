@@ -35,6 +35,7 @@ CREATE TABLE order_reservations (
   location text NOT NULL,
   quantity integer NOT NULL CHECK (quantity > 0),
   released integer NOT NULL DEFAULT 0 CHECK (released BETWEEN 0 AND quantity),      -- given back; the rest is what it holds
+  consumed integer NOT NULL DEFAULT 0 CHECK (consumed >= 0 AND released + consumed <= quantity),  -- left the house
   backordered integer NOT NULL DEFAULT 0 CHECK (backordered BETWEEN 0 AND quantity), -- promised beyond what was on hand
   status text NOT NULL CHECK (status IN ('HELD', 'COMMITTED', 'PICKED', 'CONSUMED', 'RELEASED', 'EXPIRED', 'REASSIGNED')),
   expires_at timestamptz CHECK ((status = 'HELD') = (expires_at IS NOT NULL)),

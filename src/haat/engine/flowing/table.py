@@ -1,0 +1,240 @@
+"""The SQL of `workflow_states`: claiming, reading, writing. Set-wise, and nothing else knows these tables' columns.
+
+Local steps are claimed by trying the journal's lock on their order: who holds it may read, decide and write, and whoever
+comes second takes other orders. It costs no write and ends with the transaction, however it ends. The rows are read again
+after the locks, because a statement sees the moment in which it began. Calls outside are claimed by a lease: the step is
+due again when the lease ends, so a killed worker's calls come back by themselves.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from haat.engine import together
+from haat.engine.arrays import ints, texts
+from haat.engine.database import Row as Record
+from haat.engine.database import Tx
+from haat.engine.flowing.deciding import NO_DATA, Row
+from haat.engine.flowing.step import Stop
+
+Key = tuple[str, int, int]
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.decode
+_COLUMNS = """order_id::text, version, n, flow, step, subject, status, outside, due_at, created_at, attempts, data, error, owner,
+  after_version, after_n"""
+
+# The index gives the order, so the locks tried are those of the steps taken; a plan that sorts would try them all.
+_LOCK = """
+SELECT order_id::text, version, n FROM workflow_states
+WHERE status = 'due' AND NOT outside AND due_at <= $1 AND pg_try_advisory_xact_lock(hashtextextended(order_id::text, 0))
+ORDER BY due_at LIMIT $2
+"""
+
+_READ = f"""
+SELECT {_COLUMNS} FROM unnest($1::text::uuid[], $2::text::int[], $3::text::smallint[]) AS k (order_id, version, n)
+JOIN workflow_states USING (order_id, version, n)
+"""
+
+_LEASE = f"""
+UPDATE workflow_states AS w SET due_at = $2, attempts = w.attempts + 1, worker = $4, updated_at = $1
+FROM (SELECT order_id AS o, version AS v, n AS m FROM workflow_states WHERE status = 'due' AND outside AND due_at <= $1
+      ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS c
+WHERE w.order_id = c.o AND w.version = c.v AND w.n = c.m
+RETURNING {_COLUMNS}
+"""
+
+#: New rows, whatever their status.
+INSERT: together.Piece = (
+    (
+        "asked_steps",
+        """INSERT INTO workflow_states (order_id, version, n, flow, step, subject, status, outside, due_at, attempts, data, error, owner,
+             after_version, after_n, created_at, updated_at)
+           SELECT order_id, version, n, flow, step, subject, status, outside, due_at, attempts, nullif(data, '')::json, nullif(error, ''),
+             nullif(owner, ''), nullif(after_version, 0), CASE WHEN after_version > 0 THEN after_n END, created_at, $17
+           FROM unnest($1::text::uuid[], $2::text::int[], $3::text::smallint[], $4::text::text[], $5::text::text[], $6::text::text[],
+             $7::text::text[], $8::text::boolean[], $9::text::timestamptz[], $10::text::int[], $11::text[], $12::text::text[],
+             $13::text::text[], $14::text::int[], $15::text::smallint[], $16::text::timestamptz[])
+             AS t (order_id, version, n, flow, step, subject, status, outside, due_at, attempts, data, error, owner, after_version,
+               after_n, created_at)""",
+    ),
+)
+
+#: Rows that were claimed, as they are now. A row that somebody stopped meanwhile stays stopped.
+UPDATE: together.Piece = (
+    (
+        "moved_steps",
+        """UPDATE workflow_states AS w SET status = t.status, due_at = t.due_at, attempts = t.attempts, error = nullif(t.error, ''),
+             owner = nullif(t.owner, ''), worker = NULL, updated_at = $9
+           FROM unnest($1::text::uuid[], $2::text::int[], $3::text::smallint[], $4::text::text[], $5::text::timestamptz[], $6::text::int[],
+             $7::text::text[], $8::text::text[]) AS t (order_id, version, n, status, due_at, attempts, error, owner)
+           WHERE w.order_id = t.order_id AND w.version = t.version AND w.n = t.n AND w.status = 'due'""",
+    ),
+)
+
+#: New instances.
+BEGIN: together.Piece = (
+    (
+        "begun_workflows",
+        """INSERT INTO order_workflows (order_id, status, began_at)
+           SELECT order_id, 'running', $2 FROM unnest($1::text::uuid[]) AS t (order_id)""",
+    ),
+)
+
+
+def insert_arguments(rows: Sequence[Row], now: datetime) -> tuple[object, ...]:
+    """The arguments of INSERT."""
+    return (
+        texts([r.order_id for r in rows]),
+        ints([r.version for r in rows]),
+        ints([r.n for r in rows]),
+        texts([r.flow for r in rows]),
+        texts([r.step for r in rows]),
+        texts([r.subject for r in rows]),
+        texts([r.status for r in rows]),
+        texts(["t" if r.outside else "f" for r in rows]),
+        texts([r.due_at.isoformat() for r in rows]),
+        ints([r.attempts for r in rows]),
+        [_encode(r.data).decode() if r.data else "" for r in rows],
+        texts([r.error for r in rows]),
+        texts([r.owner for r in rows]),
+        ints([r.after_version for r in rows]),
+        ints([r.after_n for r in rows]),
+        texts([r.created_at.isoformat() for r in rows]),
+        now,
+    )
+
+
+def update_arguments(rows: Sequence[Row], now: datetime) -> tuple[object, ...]:
+    """The arguments of UPDATE."""
+    return (
+        texts([r.order_id for r in rows]),
+        ints([r.version for r in rows]),
+        ints([r.n for r in rows]),
+        texts([r.status for r in rows]),
+        texts([r.due_at.isoformat() for r in rows]),
+        ints([r.attempts for r in rows]),
+        texts([r.error for r in rows]),
+        texts([r.owner for r in rows]),
+        now,
+    )
+
+
+def begin_arguments(order_ids: Sequence[str], now: datetime) -> tuple[object, ...]:
+    """The arguments of BEGIN."""
+    return texts(order_ids), now
+
+
+def of(record: Record) -> Row:
+    r = record
+    return Row(
+        r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], _decode(r[11]) if r[11] else NO_DATA, r[12] or "", r[13] or "",
+        r[14] or 0, r[15] or 0,
+    )  # fmt: skip
+
+
+async def lock_due(tx: Tx, now: datetime, limit: int) -> list[Key]:
+    """Keys of local steps that are due, their orders locked. Must come before the transaction writes."""
+    return [(r[0], r[1], r[2]) for r in await tx.fetch(_LOCK, now, limit)]
+
+
+async def read(tx: Tx, keys: Sequence[Key]) -> list[Row]:
+    """These rows as they are now, oldest due first."""
+    rows = await tx.fetch(_READ, texts([k[0] for k in keys]), ints([k[1] for k in keys]), ints([k[2] for k in keys]))
+    return sorted([of(r) for r in rows], key=lambda r: (r.due_at, r.version, r.n))
+
+
+async def lease(tx: Tx, now: datetime, span: timedelta, limit: int, worker: str) -> list[Row]:
+    """Calls that are due, ours until `now + span`. Their attempts count this one."""
+    return [of(r) for r in await tx.fetch(_LEASE, now, now + span, limit, worker)]
+
+
+async def put_back(tx: Tx, rows: Sequence[Row], due_at: datetime) -> None:
+    """Leased calls that were not made: due again, this try not counted."""
+    await tx.execute(
+        """UPDATE workflow_states AS w SET due_at = $4, attempts = greatest(w.attempts - 1, 0), worker = NULL
+           FROM unnest($1::text::uuid[], $2::text::int[], $3::text::smallint[]) AS t (order_id, version, n)
+           WHERE w.order_id = t.order_id AND w.version = t.version AND w.n = t.n AND w.status = 'due'""",
+        texts([r.order_id for r in rows]),
+        ints([r.version for r in rows]),
+        ints([r.n for r in rows]),
+        due_at,
+    )
+
+
+async def stop(tx: Tx, stops: Sequence[tuple[str, str, Stop]], now: datetime) -> None:
+    """End waiting steps that are no longer needed."""
+    await tx.execute(
+        """UPDATE workflow_states AS w SET status = 'stopped', worker = NULL, updated_at = $6
+           FROM unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::boolean[])
+             AS t (order_id, flow, step, subject, any_subject)
+           WHERE w.order_id = t.order_id AND w.flow = t.flow AND w.step = t.step AND (t.any_subject OR w.subject = t.subject)
+             AND w.status IN ('due', 'held', 'paused')""",
+        texts([s[0] for s in stops]),
+        texts([s[1] for s in stops]),
+        texts([s[2].name for s in stops]),
+        texts([s[2].subject or "" for s in stops]),
+        texts(["t" if s[2].subject is None else "f" for s in stops]),
+        now,
+    )
+
+
+async def wake(tx: Tx, order_ids: Sequence[str], status: str, now: datetime) -> None:
+    """Steps that waited for a hold (`held`) or a pause (`paused`) to end are due, at their time or now."""
+    await tx.execute(
+        """UPDATE workflow_states SET status = 'due', due_at = greatest(due_at, $3), updated_at = $3
+           WHERE order_id = ANY ($1::text::uuid[]) AND status = $2""",
+        texts(order_ids),
+        status,
+        now,
+    )
+
+
+async def advance(tx: Tx, keys: Sequence[Key], now: datetime) -> None:
+    """Compensations whose predecessor is dealt with are due."""
+    await tx.execute(
+        """UPDATE workflow_states AS w SET status = 'due', due_at = $4, updated_at = $4
+           FROM unnest($1::text::uuid[], $2::text::int[], $3::text::smallint[]) AS t (order_id, version, n)
+           WHERE w.order_id = t.order_id AND w.after_version = t.version AND w.after_n = t.n AND w.status = 'waiting'""",
+        texts([k[0] for k in keys]),
+        ints([k[1] for k in keys]),
+        ints([k[2] for k in keys]),
+        now,
+    )
+
+
+async def done_steps(tx: Tx, order_id: str, flow: str, steps: Sequence[str]) -> list[Row]:
+    """Steps of a flow that were done, newest first."""
+    rows = await tx.fetch(
+        f"""SELECT {_COLUMNS} FROM workflow_states WHERE order_id = $1 AND flow = $2 AND step = ANY ($3::text[]) AND status = 'done'
+            ORDER BY updated_at DESC, version DESC, n DESC""",
+        order_id,
+        flow,
+        list(steps),
+    )
+    return [of(r) for r in rows]
+
+
+async def places(tx: Tx, keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """The first free place among the steps of these (order, version)."""
+    rows = await tx.fetch(
+        """SELECT t.order_id::text, t.version, coalesce(max(w.n) + 1, 0)
+           FROM unnest($1::text::uuid[], $2::text::int[]) AS t (order_id, version)
+           LEFT JOIN workflow_states AS w ON w.order_id = t.order_id AND w.version = t.version GROUP BY 1, 2""",
+        texts([k[0] for k in keys]),
+        ints([k[1] for k in keys]),
+    )
+    return {(r[0], r[1]): r[2] for r in rows}
+
+
+async def set_status(tx: Tx, order_ids: Sequence[str], statuses: Sequence[str], now: datetime) -> None:
+    """The instances' own status."""
+    await tx.execute(
+        """UPDATE order_workflows AS w SET status = t.status, ended_at = CASE WHEN t.status = 'ended' THEN $3::timestamptz END
+           FROM unnest($1::text::uuid[], $2::text::text[]) AS t (order_id, status)
+           WHERE w.order_id = t.order_id AND w.status <> t.status""",
+        texts(order_ids),
+        texts(statuses),
+        now,
+    )

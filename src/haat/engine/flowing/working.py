@@ -1,0 +1,269 @@
+"""A worker of flows: turns over what is due, calls to the outside beside them, and their answers back into turns.
+
+    due local steps ──────────────► turn (one transaction)
+    due calls ─ lease ─► call ─► answers ─┘
+
+One connection for turns, so a worker decides one batch at a time; more workers take other orders. A turn that fails is halved
+until the step that fails is alone, which then counts a failed try; its neighbours go through. A lost connection leaves nothing
+behind: what was not committed is due again.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from haat.engine import metrics
+from haat.engine.clock import Clock
+from haat.engine.database import Collided, Database, Lane, Lost, listen
+from haat.engine.flowing import table
+from haat.engine.flowing.deciding import Flows, Row
+from haat.engine.flowing.step import Outside, Task
+from haat.engine.flowing.turn import Book, Turn
+from haat.engine.journal import WAKE_CHANNEL, Journal
+from haat.kernel.errors import Unavailable
+
+log = logging.getLogger("haat.flowing")
+BATCH = 500
+CALLS_MAX = 512  # calls under way in one worker
+QUEUED_PER_PARTY = 4  # times its concurrency: more than that waits in the table, so that a slow party holds up nobody else
+POLL_S = 0.5
+LOST_PAUSE_S = 0.3
+BUSY_S = 0.5
+TRIES = 5
+
+
+class House(msgspec.Struct):
+    """What every verb may use; what belongs to one flow is handed to the flow when it is made."""
+
+    database: Database
+    journal: Journal
+    clock: Clock
+    draw: Any
+    change: Any = None  # of orders, with all that follows: change(tx, changes)
+    parts: dict[str, Any] = {}
+
+
+class Worker:
+    """Runs flows until `stop`. `name` marks leases, so that one can see who holds a call."""
+
+    def __init__(
+        self, house: House, flows: Flows, book: Book, lane: Lane, *, name: str, batch: int = BATCH, calls_max: int = CALLS_MAX
+    ) -> None:
+        self._house = house
+        self._flows = flows
+        self._book = book
+        self._lane = lane
+        self._name = name
+        self._batch = batch
+        self._calls_max = calls_max
+        self._answers: deque[tuple[Row, Any]] = deque()
+        self._deferred: deque[Row] = deque()
+        self._calls: set[asyncio.Task[None]] = set()
+        self._parties: dict[str, tuple[asyncio.Semaphore, list[int]]] = {}
+        self._wake = asyncio.Event()
+        self._wake_calls = asyncio.Event()
+        self._claimed: list[table.Key] = []
+        self._meter = metrics.flows(name)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop`; calls under way are waited for as long as their time limits say, their answers settled."""
+        loop = asyncio.get_running_loop()
+        tasks = [
+            loop.create_task(listen(self._house.database.dsn, WAKE_CHANNEL, self._woken, stop), name="flows listen"),
+            loop.create_task(self._lease_calls(stop), name="flows calls"),
+        ]
+        while not stop.is_set():
+            if not await self.step():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), POLL_S)
+                self._wake.clear()
+        self._woken()
+        await asyncio.gather(*tasks)
+        while self._calls:
+            await asyncio.wait(self._calls)
+        while self._answers or self._deferred:
+            if not await self.step():
+                break
+
+    def _woken(self) -> None:
+        self._wake.set()
+        self._wake_calls.set()
+
+    async def step(self) -> int:
+        """One turn; returns how much there was to do (0: nothing)."""
+        answers = [self._answers.popleft() for _ in range(min(len(self._answers), self._batch))]
+        deferred = [self._deferred.popleft() for _ in range(min(len(self._deferred), self._batch))]
+        self._claimed = []
+        try:
+            return await self._turn(None, answers, deferred)
+        except Lost as error:
+            log.warning("a worker lost the database", extra={"worker": self._name, "error": type(error).__name__})
+            await self._lane.drop()
+            self._answers.extendleft(reversed(answers))
+            self._deferred.extendleft(reversed(deferred))
+            await asyncio.sleep(LOST_PAUSE_S)
+            return 1
+        except Exception as error:
+            if len(self._claimed) + len(answers) + len(deferred) > 1 and not isinstance(error, Collided):
+                log.warning("a turn failed and is halved", extra={"worker": self._name, "error": repr(error)[:300]})
+            try:
+                await self._apart(self._claimed, answers, deferred, error)
+            except Lost:
+                await self._lane.drop()
+                self._answers.extendleft(reversed(answers))
+                self._deferred.extendleft(reversed(deferred))
+            return 1
+
+    async def _apart(
+        self, keys: Sequence[table.Key], answers: Sequence[tuple[Row, Any]], deferred: Sequence[Row], error: Exception, tries: int = 0
+    ) -> None:
+        """Run the halves of what failed as a whole; who fails alone is blamed. Collisions are simply tried again."""
+        if isinstance(error, Collided) and tries < TRIES:
+            parts: list[Any] = [(keys, answers, deferred)]
+            tries += 1
+        elif len(keys) + len(answers) + len(deferred) > 1:
+            parts, tries = _halves(keys, answers, deferred), 0
+        else:
+            await self._blame(keys, [row for row, _ in answers] or list(deferred), error)
+            return
+        for part_keys, part_answers, part_deferred in parts:
+            if not part_keys and not part_answers and not part_deferred:
+                continue
+            try:
+                await self._turn(part_keys, part_answers, part_deferred)
+            except Lost:
+                raise
+            except Exception as again:
+                await self._apart(part_keys, part_answers, part_deferred, again, tries)
+
+    async def _turn(self, keys: Sequence[table.Key] | None, answers: Sequence[tuple[Row, Any]], deferred: Sequence[Row]) -> int:
+        """One transaction. `keys`: these steps and no others (None: whatever is due)."""
+        now = self._house.clock.now()
+        async with self._lane.transaction() as tx:
+            named = [k[0] for k in keys or ()] + [r.order_id for r, _ in answers] + [r.order_id for r in deferred]
+            if named:
+                await self._house.journal.lock(tx, named)
+            if keys is None:
+                keys = self._claimed = await table.lock_due(tx, now, self._batch)
+            if not keys and not answers and not deferred:
+                return 0
+            fresh = {r.key: r for r in await table.read(tx, [*keys, *[r.key for r, _ in answers], *[r.key for r in deferred]])}
+            mine = {id(r) for r in (*[r for r, _ in answers], *deferred) if _same_try(fresh.get(r.key), r)}
+            rows = [fresh[k] for k in keys if k in fresh and fresh[k].status == "due" and fresh[k].due_at <= now]
+            rows += [self._again(r, now) for r in deferred if id(r) in mine]
+            states = await self._book.load(tx, sorted({r.order_id for r in rows} | {r.order_id for r, _ in answers}))
+            turn = Turn(self._house, self._flows, self._book, tx, now, states)
+            await turn.run(rows, answers, stale=[r for r, _ in answers if id(r) not in mine])
+            facts = await turn.write()
+        self._book.remember(turn.states)
+        self._meter.turned(len(rows) + len(answers), turn.done, facts)
+        self._wake_calls.set()
+        return len(keys) + len(answers) + len(deferred)
+
+    def _again(self, row: Row, now: Any) -> Row:
+        row.due_at, row.attempts = now, max(row.attempts - 1, 0)
+        return row
+
+    async def _blame(self, keys: Sequence[table.Key], rows: Sequence[Row], error: Exception) -> None:
+        """Count a failed try of the one step that fails by itself."""
+        log.error("a step failed", exc_info=error, extra={"worker": self._name})
+        now = self._house.clock.now()
+        async with self._lane.transaction() as tx:
+            await self._house.journal.lock(tx, [*[k[0] for k in keys], *[r.order_id for r in rows]])
+            found = await table.read(tx, [*keys, *[r.key for r in rows]])
+            due = [r for r in found if r.status == "due"]
+            states = await self._book.load(tx, sorted({r.order_id for r in due}))
+            turn = Turn(self._house, self._flows, self._book, tx, now, states)
+            turn.fail(due, f"{type(error).__name__}: {error}"[:500])
+            await turn.write()
+
+    async def _lease_calls(self, stop: asyncio.Event) -> None:
+        """Take calls that are due, as many as may be under way."""
+        while not stop.is_set():
+            took = 0
+            free = self._calls_max - len(self._calls)
+            try:
+                if free > 0:
+                    took = await self._lease(free)
+            except (*Lost, Unavailable) as error:
+                log.warning("calls could not be leased", extra={"worker": self._name, "error": type(error).__name__})
+                await asyncio.sleep(LOST_PAUSE_S)
+            except Exception:
+                log.exception("calls could not be leased", extra={"worker": self._name})
+                await asyncio.sleep(LOST_PAUSE_S)
+            if not took:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake_calls.wait(), POLL_S)
+                self._wake_calls.clear()
+
+    async def _lease(self, free: int) -> int:
+        now = self._house.clock.now()
+        async with self._house.database.transaction() as tx:
+            rows = await table.lease(tx, now, self._longest(), min(free, self._batch), self._name)
+        if not rows:
+            return 0
+        async with self._house.database.reading() as tx:
+            states = await self._book.load(tx, sorted({r.order_id for r in rows}))
+        busy: list[Row] = []
+        for row in rows:
+            state = states[row.order_id]
+            verb = self._flows.verb(state, row.flow, row.step)
+            if not isinstance(verb, Outside) or state.paused or (state.holds and verb.waits_for_holds):
+                self._deferred.append(row)
+                self._wake.set()
+                continue
+            task = Task(state, row.key, row.step, row.subject, row.data, row.attempts, row.created_at, now)
+            party = verb.party(task)
+            gate, waiting = self._parties.setdefault(party, (asyncio.Semaphore(verb.concurrency), [0]))
+            if waiting[0] >= verb.concurrency * QUEUED_PER_PARTY:
+                busy.append(row)
+                continue
+            waiting[0] += 1
+            call = asyncio.get_running_loop().create_task(self._call(row, verb, task, gate, waiting))
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
+        if busy:
+            async with self._house.database.transaction() as tx:
+                await table.put_back(tx, busy, now + timedelta(seconds=BUSY_S))
+        return len(rows) - len(busy)
+
+    def _longest(self) -> timedelta:
+        """A lease outlives the longest call by far, so that a call under way is never made a second time beside it."""
+        limits = [v.limit_s for f in self._flows.newest.values() for v in f.run.values() if isinstance(v, Outside)]
+        return timedelta(seconds=3 * max(limits, default=30.0) + 30)
+
+    async def _call(self, row: Row, verb: Outside, task: Task, gate: asyncio.Semaphore, waiting: list[int]) -> None:
+        answer: Any
+        try:
+            async with gate:
+                waiting[0] -= 1
+                try:
+                    async with asyncio.timeout(verb.limit_s):
+                        answer = await verb.call(self._house, task)
+                except Exception as error:
+                    answer = error
+        except BaseException:
+            self._wake.set()
+            raise
+        self._answers.append((row, answer))
+        self._wake.set()
+
+
+def _same_try(fresh: Row | None, row: Row) -> bool:
+    """Whether a leased step is still ours: not ended by somebody, not leased again after our lease ran out."""
+    return fresh is not None and fresh.status == "due" and fresh.attempts == row.attempts
+
+
+def _halves(keys: Sequence[Any], answers: Sequence[Any], deferred: Sequence[Any]) -> list[Any]:
+    all_of = [*[("k", k) for k in keys], *[("a", a) for a in answers], *[("d", d) for d in deferred]]
+    middle = len(all_of) // 2
+    return [
+        ([x for kind, x in part if kind == "k"], [x for kind, x in part if kind == "a"], [x for kind, x in part if kind == "d"])
+        for part in (all_of[:middle], all_of[middle:])
+    ]

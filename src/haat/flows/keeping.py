@@ -1,0 +1,233 @@
+"""The one way to change orders that exist: facts, rows, the flows' steps, the stock, in one transaction.
+
+    asked  ─ lock ─ decide ─► facts ─┬─► journal, rows      one statement
+    steps  ─────────────────► facts ─┘─► steps of flows     the same
+                                     └─► stock: released when cut, consumed when shipped, back on hand when it returns
+
+Whatever causes a fact (an admin, a customer, a hook, a worker's step), what follows from it is written here and nowhere else.
+Locks: orders first (the journal's), then counted limits, then stock in (SKU, location) order.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from haat.domain import inventory, orders
+from haat.engine import flowing, quotas, together
+from haat.engine.database import Tx
+from haat.engine.draw import Draw
+from haat.engine.flowing import table
+from haat.engine.journal import APPEND, Append, Journal
+from haat.kernel.errors import Refused
+from haat.kernel.facts import Fact, Origin
+
+KEPT = 20_000  # orders that a process remembers, each as it stood after the last transaction it took part in
+ENDED = (orders.events.OrderCancelled, orders.events.OrderExpired, orders.events.OrderRejected)
+CUT = (*ENDED, orders.events.OrderLinesCancelled)
+_WRITE = together.writes(APPEND, orders.UPDATE, table.INSERT, table.UPDATE)
+
+
+class Keeper:
+    """Keeps orders: loads them, changes them, writes what follows. One per connection that writes."""
+
+    def __init__(self, journal: Journal, flows: flowing.Flows, draw: Draw) -> None:
+        self._journal = journal
+        self._flows = flows
+        self._draw = draw
+        self._kept: OrderedDict[str, orders.Order] = OrderedDict()
+
+    async def change(self, tx: Tx, changes: Sequence[orders.Change]) -> list[orders.Changed | Refused]:
+        """Decide each change on its order as it is now, in the order of asking. Must be the transaction's first act.
+
+        A refused change stands alone: the others go through. Several changes of one order see each other.
+        """
+        ids = sorted({c.order_id for c in changes})
+        await self._journal.lock(tx, ids)
+        found = dict(await self.load(tx, ids))
+        begun = dict(found)
+        outcomes: list[orders.Changed | Refused] = []
+        appends: list[Append] = []
+        decided = flowing.Decided()
+        for c in changes:
+            outcome = orders.ask(found.get(c.order_id), c)
+            if isinstance(outcome, orders.Changed) and outcome.facts:
+                first = outcome.before.version
+                appends.append(Append(c.order_id, first, outcome.facts, c.at, c.origin))
+                found[c.order_id] = outcome.after
+                self._flows.decide(outcome.after, list(enumerate(outcome.facts, first + 1)), c.at, decided)
+            outcomes.append(outcome)
+        if appends:
+            now = max(c.at for c in changes)
+            changed = [(begun[i], found[i]) for i in ids if i in found and found[i] is not begun[i]]
+            facts = {c.order_id: [f for a in appends if a.order_id == c.order_id for f in a.facts] for c in changes}
+            await self._stop(tx, decided, found, now)
+            await self._store(tx, appends, changed, decided.rows, (), now)
+            await flowing.consequences(tx, changed, self, now)
+            await self.follow(tx, [(b, a, facts[a.id]) for b, a in changed], now)
+            for _, after in changed:
+                self._kept.pop(after.id, None)  # not committed yet
+        return outcomes
+
+    async def _stop(self, tx: Tx, decided: flowing.Decided, states: Mapping[str, orders.Order], now: datetime) -> None:
+        if decided.stops:
+            await table.stop(tx, decided.stops, now)
+        for order_id, code, version, reason in decided.undoing:
+            state = states[order_id]
+            decided.rows.extend(await flowing.undoing(tx, self._flows, state, code, version=version, reason=reason, now=now))
+
+    async def load(self, tx: Tx, order_ids: Sequence[str]) -> dict[str, orders.Order]:
+        """These orders as they are; the caller holds their locks where that matters. Those remembered are not read again."""
+        if not order_ids:
+            return {}
+        found: dict[str, orders.Order] = {}
+        missing: list[str] = []
+        for order_id, version in (await orders.versions(tx, order_ids)).items():
+            kept = self._kept.get(order_id)
+            if kept is not None and kept.version == version:
+                found[order_id] = kept
+            else:
+                missing.append(order_id)
+        if missing:
+            found.update(await orders.read(self._journal, tx, missing))
+        return found
+
+    def remember(self, states: Mapping[str, Any]) -> None:
+        """Orders as they stand after a commit. A version that was never committed is not found again: versions are compared."""
+        kept = self._kept
+        for order_id, state in states.items():
+            if state.ended:
+                kept.pop(order_id, None)
+                continue
+            kept[order_id] = state
+            kept.move_to_end(order_id)
+        while len(kept) > KEPT:
+            kept.popitem(last=False)
+
+    def evolve(self, state: orders.Order, fact: Fact, at: datetime, cause: str) -> orders.Order:
+        del cause
+        return orders.evolve(state, fact, order_id=state.id, version=state.version + 1, at=at, by="system")
+
+    def raised(self, state: orders.Order, row: flowing.Row, cause: str, detail: str, verb: flowing.Verb) -> Fact:
+        """The fact that a step is dead. Its id names the step: the same step dead again is the same exception."""
+        del state
+        name = f"{row.version}.{row.n}" if row.n >= 0 else self._draw.uuid()
+        return orders.events.OrderExceptionRaised(name, row.flow, row.step, cause, verb.owner, row.subject, detail[:500], verb.repairs)
+
+    def ended(self, state: orders.Order) -> bool:
+        return state.ended
+
+    async def write(
+        self, tx: Tx, written: Sequence[flowing.Written], new: Sequence[flowing.Row], moved: Sequence[flowing.Row], now: datetime
+    ) -> None:
+        """What a worker's turn brings: facts of the system, each with the step that caused it."""
+        appends: list[Append] = []
+        for w in written:
+            version, i = w.before.version, 0
+            while i < len(w.facts):
+                cause = w.facts[i][1]
+                same = [fact for fact, c in w.facts[i:] if c == cause] if all(c == cause for _, c in w.facts[i:]) else [w.facts[i][0]]
+                appends.append(Append(w.before.id, version, tuple(same), now, Origin("system", cause)))
+                version, i = version + len(same), i + len(same)
+        await self._store(tx, appends, [(w.before, w.after) for w in written], new, moved, now)
+        await self.follow(tx, [(w.before, w.after, [fact for fact, _ in w.facts]) for w in written], now)
+
+    async def _store(
+        self,
+        tx: Tx,
+        appends: Sequence[Append],
+        changed: Sequence[tuple[orders.Order, orders.Order]],
+        new: Sequence[flowing.Row],
+        moved: Sequence[flowing.Row],
+        now: datetime,
+    ) -> None:
+        await tx.execute(
+            _WRITE,
+            *self._journal.append_arguments(appends),
+            *orders.update_arguments(changed),
+            *table.insert_arguments(new, now),
+            *table.update_arguments(moved, now),
+        )
+
+    async def follow(self, tx: Tx, changed: Sequence[tuple[orders.Order, orders.Order, Sequence[Fact]]], now: datetime) -> None:
+        """Stock and counted limits after (before, after, facts) of orders."""
+        cut: list[tuple[orders.Order, orders.Order]] = []
+        shipped: list[tuple[orders.Order, orders.Order, Fact]] = []
+        returned: list[tuple[orders.Order, Fact]] = []
+        gone: list[orders.Order] = []
+        for before, after, facts in changed:
+            if any(isinstance(f, CUT) for f in facts):
+                cut.append((before, after))
+            if any(isinstance(f, ENDED) for f in facts):
+                gone.append(after)
+            shipped.extend((before, after, f) for f in facts if isinstance(f, orders.events.OrderShipped | orders.events.OrderParcelLost))
+            returned.extend((after, f) for f in facts if isinstance(f, orders.events.OrderReturnReceived))
+        if gone:
+            await _give_back_limits(tx, gone)
+        if shipped:
+            await _consume(tx, shipped, now)
+        if cut:
+            await _release(tx, cut, now)
+        if returned:
+            await self._take_back(tx, returned, now)
+
+    async def _take_back(self, tx: Tx, returned: Sequence[tuple[orders.Order, Any]], now: datetime) -> None:
+        """Sound units are on hand again where they had been sent from; damaged ones are nobody's stock."""
+        kept = await inventory.every(tx, sorted({order.id for order, _ in returned}))
+        each = inventory.components(kept, _live([order for order, _ in returned]))
+        movements = []
+        for order, fact in returned:
+            parcel = next((p for p in order.shipments if p.id == fact.parcel), None)
+            for line in fact.sound if parcel is not None else ():
+                for (owner, line_no, sku), units in each.items():
+                    if (owner, line_no) == (order.id, line.line_no) and parcel is not None:
+                        quantity = units * line.quantity
+                        movements.append(inventory.Movement(self._draw.uuid(), sku, parcel.location, quantity, "return", order.number))
+        if movements:
+            await inventory.move(tx, movements, actor="system", now=now)
+
+
+async def _consume(tx: Tx, shipped: Sequence[tuple[orders.Order, orders.Order, Any]], now: datetime) -> None:
+    """Units that leave the house: of parcels that were at home before and are not any more."""
+    units: dict[tuple[str, int, str], int] = {}
+    numbers: dict[str, str] = {}
+    for before, after, fact in shipped:
+        parcel = next((p for p in after.shipments if p.id == fact.parcel), None)
+        was = next((p for p in before.shipments if p.id == fact.parcel), parcel)
+        if parcel is None or was is None or (was.status not in orders.AT_HOME and was is not parcel):
+            continue
+        numbers[after.id] = after.number
+        for line in parcel.lines:
+            key = (after.id, line.line_no, parcel.location)
+            units[key] = units.get(key, 0) + line.quantity
+    if not units:
+        return
+    held = await inventory.holding(tx, sorted(numbers))
+    found = inventory.consumptions(held, units, _live([after for _, after, _ in shipped]))
+    await inventory.consume(tx, found, [numbers[c.owner] for c in found], actor="system", now=now)
+
+
+async def _release(tx: Tx, cut: Sequence[tuple[orders.Order, orders.Order]], now: datetime) -> None:
+    units: dict[tuple[str, int], tuple[int, int]] = {}
+    for before, after in cut:
+        for old, new in zip(before.lines, after.lines, strict=True):
+            had, has = old.buckets.get("cancelled", 0), new.buckets.get("cancelled", 0)
+            at_home = sum([old.buckets.get(bucket, 0) for bucket in orders.STOPPABLE])
+            if has > had:
+                units[after.id, old.line_no] = (has - had, at_home)
+    if units:
+        held = await inventory.holding(tx, sorted({order_id for order_id, _ in units}))
+        await inventory.release(tx, inventory.releases(held, units), now=now)
+
+
+async def _give_back_limits(tx: Tx, gone: Sequence[orders.Order]) -> None:
+    claims: dict[str, int] = {}
+    for order in gone:
+        for claim in order.claims:
+            claims[claim.key] = claims.get(claim.key, 0) - claim.amount
+    await quotas.record(tx, claims)
+
+
+def _live(found: Sequence[orders.Order]) -> dict[tuple[str, int], int]:
+    """Units of each line that were not cancelled."""
+    return {(order.id, line.line_no): line.quantity - line.buckets.get("cancelled", 0) for order in found for line in order.lines}
