@@ -13,6 +13,7 @@ Three ends besides a value: `Unavailable` (it surely did not happen), `Unknown` 
 
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeAlias, TypeVar
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from msgspec import Struct
@@ -116,6 +117,18 @@ def ask(request: Request) -> Conversation[Reply]:
     return reply
 
 
+def post_json(url: str, value: Any, headers: Mapping[str, str] = NOTHING, *, question: bool = False, repeatable: bool = False) -> Request:
+    """A POST of a JSON document that wants one back."""
+    said = {"content-type": "application/json", "accept": "application/json", **headers}
+    return Request("POST", url, said, msgspec.json.encode(value), question, repeatable)
+
+
+def post_form(url: str, pairs: Mapping[str, str], headers: Mapping[str, str] = NOTHING, *, question: bool = False) -> Request:
+    """A POST of form fields, as a browser would send them."""
+    said = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json", **headers}
+    return Request("POST", url, said, urlencode(pairs).encode(), question)
+
+
 def token_of(token: Token) -> Conversation[str]:
     """Get a token: `text = yield from token_of(Token(…))`."""
     text = yield token
@@ -152,6 +165,13 @@ class Hook(Struct, frozen=True):
     def fields(self) -> dict[str, Any]:
         """The body as a JSON object; empty where it is none."""
         return Reply(200, body=self.body).fields()
+
+    def form(self) -> dict[str, str]:
+        """The body as form fields; empty where it is none."""
+        try:
+            return dict(parse_qsl(self.body.decode("utf-8"), keep_blank_values=True, max_num_fields=200))
+        except (UnicodeDecodeError, ValueError):
+            return {}
 
 
 class Heard(Struct, frozen=True):

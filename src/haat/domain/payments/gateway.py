@@ -10,9 +10,9 @@ units. `Unknown` and `Unavailable` are the driver's or `answered`'s; a lost answ
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from haat.kernel.outside import Connection, Conversation, Heard, Hook
 
@@ -29,7 +29,11 @@ SOFT: frozenset[Reason] = frozenset({
     "insufficient_funds", "limit_exceeded", "declined", "authentication_failed", "expired", "maintenance", "gateway_error",
     "misconfigured",
 })  # fmt: skip
+#: Where a gateway is reached: the real one, its sandbox, or a simulated one.
+Url = Annotated[str, Meta(pattern=r"^https?://[^\s?#]+$", max_length=200)]
+Word = Annotated[str, Meta(min_length=1, max_length=4000)]
 _DECIMAL = re.compile(r"(?P<whole>[0-9]{1,13})(?:\.(?P<part>[0-9]{0,9}))?").fullmatch
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}").fullmatch
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 #: A UUID in base 36: the shortest of their limits is 30 characters (SSLCOMMERZ's tran_id).
 OURS_LENGTH = 25
@@ -106,13 +110,17 @@ class Capture(Struct, frozen=True, kw_only=True):
 
 
 class Payback(Struct, frozen=True, kw_only=True):
-    """Give `amount` back. `refund` is our id of it; `reference` what the gateway called it («» where it did not answer)."""
+    """Give `amount` back. `refund` is our id of it; `reference` what the gateway called it («» where it did not answer).
+
+    `others`: what the gateway called the other refunds of this payment, so that a nameless one is not taken for one of them.
+    """
 
     known: Known
     refund: str
     amount: int
     reason: str = ""
     reference: str = ""
+    others: tuple[str, ...] = ()
 
 
 class Observation(Struct, frozen=True, kw_only=True):
@@ -140,7 +148,10 @@ class Observation(Struct, frozen=True, kw_only=True):
 
 
 class RefundObservation(Struct, frozen=True, kw_only=True):
-    """What a gateway says of money going back. `failed` is final: another way has to be found."""
+    """What a gateway says of money going back. `failed` is final: another way has to be found.
+
+    `unknown` for reason of `not_found`: the gateway knows of no such refund (yet); only where that lasts may it be asked for again.
+    """
 
     status: RefundStatus
     amount: int = 0
@@ -192,7 +203,9 @@ Check: TypeAlias = Callable[[Connection, datetime], Conversation[str]]
 
 
 class Gateway(Struct, frozen=True, kw_only=True):
-    """A payment gateway. `methods`: what buyers may pay with through it, beside its own code («card», «rocket»). `config` and `secrets` are the structs an operator fills in (frozen, unknown fields refused).
+    """A payment gateway. `methods`: what buyers may pay with through it, beside its own code («card», «rocket»).
+
+    `config` and `secrets` are the structs an operator fills in (frozen, unknown fields refused).
 
     `create` begins an attempt. `confirm` finishes it after the buyer came back, and may be called again at any time: it asks what
     became of it. `query` only asks. `capture`, `void`, `refund`, `query_refund`: None where it cannot.
@@ -259,6 +272,18 @@ def checked(seen: Observation, known: Known) -> Observation:
         our_reference=seen.our_reference,
         raw_code=seen.raw_code,
     )
+
+
+def fee_of(gateway: Gateway, connection: Connection) -> Fee:
+    """What this connection's contract says the gateway keeps, else what is usual."""
+    agreed: Fee | None = getattr(connection.config, "fee", None)
+    return agreed if agreed is not None else gateway.fee
+
+
+def attempt_in(query: Mapping[str, str]) -> str:
+    """The attempt that our own return address named (`?attempt=`); «» where it is none."""
+    given = query.get("attempt", "")
+    return given if _UUID(given) else ""
 
 
 def ours(attempt: str) -> str:

@@ -1,0 +1,400 @@
+"""Stripe: cards and wallets for the world, by PaymentIntents over plain HTTP (API version 2026-10-28).
+
+    create ─► the shop's page confirms with `handle` (client secret), or we do with a payment method ─► (3-D Secure) ─► capture ─► refund
+
+Every call that changes something carries an Idempotency-Key made from our ids, so it may be sent again. Webhooks are signed (HMAC-SHA256
+over time and raw body, 300 s tolerance) and still only a hint: the intent is read again before anybody believes it.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from msgspec import Struct
+
+from haat.domain.payments import gateway
+from haat.domain.payments.gateway import (
+    Abilities,
+    Capture,
+    Charge,
+    Fee,
+    Gateway,
+    Known,
+    Observation,
+    Payback,
+    Reason,
+    RefundObservation,
+    RefundStatus,
+    Signal,
+    Started,
+    Status,
+    Url,
+    Word,
+)
+from haat.kernel.errors import Refused, Unavailable
+from haat.kernel.outside import Connection, Conversation, Heard, Hook, Reply, Request, Unknown, answered, ask
+
+AUTHORISED_FOR = timedelta(days=7)  # a card's usual; `capture_before` says better where it is there
+TOLERANCE_S = 300
+STATUS: Mapping[str, Status] = {
+    "requires_payment_method": "pending",
+    "requires_confirmation": "pending",
+    "requires_action": "pending",
+    "processing": "pending",
+    "requires_capture": "authorized",
+    "succeeded": "charged",
+    "canceled": "cancelled",
+}
+#: decline_code or code → why. What is not here is `declined` when the bank said no.
+REASONS: Mapping[str, Reason] = {
+    "insufficient_funds": "insufficient_funds",
+    "card_velocity_exceeded": "limit_exceeded",
+    "withdrawal_count_limit_exceeded": "limit_exceeded",
+    "amount_too_large": "limit_exceeded",
+    "amount_too_small": "limit_exceeded",
+    "expired_card": "expired_card",
+    "authentication_required": "authentication_failed",
+    "payment_intent_authentication_failure": "authentication_failed",
+    "incorrect_cvc": "invalid_account",
+    "incorrect_number": "invalid_account",
+    "invalid_account": "invalid_account",
+    "invalid_number": "invalid_account",
+    "invalid_expiry_month": "invalid_account",
+    "invalid_expiry_year": "invalid_account",
+    "fraudulent": "suspected_fraud",
+    "lost_card": "suspected_fraud",
+    "stolen_card": "suspected_fraud",
+    "pickup_card": "suspected_fraud",
+    "merchant_blacklist": "suspected_fraud",
+    "processing_error": "gateway_error",
+    "try_again_later": "gateway_error",
+    "issuer_not_available": "gateway_error",
+    "duplicate_transaction": "duplicate",
+    "resource_missing": "not_found",
+    "charge_already_refunded": "already_done",
+}
+REFUND: Mapping[str, RefundStatus] = {
+    "pending": "pending",
+    "requires_action": "pending",
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "canceled": "failed",
+}
+EVENTS: Mapping[str, Status] = {
+    "payment_intent.succeeded": "charged",
+    "payment_intent.payment_failed": "failed",
+    "payment_intent.canceled": "cancelled",
+    "payment_intent.amount_capturable_updated": "authorized",
+    "charge.captured": "charged",
+    "charge.failed": "failed",
+    "charge.expired": "expired",
+}
+CALLBACK: Mapping[str, Status] = {"succeeded": "charged", "failed": "failed", "pending": "pending"}
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """`optional`: parameters that simulated servers refuse are sent (descriptions, automatic payment methods, reasons)."""
+
+    base_url: Url = "https://api.stripe.com"
+    publishable_key: str = ""
+    api_version: str = ""
+    optional: bool = True
+    fee: Fee | None = None
+
+
+class Secrets(Struct, frozen=True, forbid_unknown_fields=True):
+    """`webhook_secret`: of the endpoint that reports to us; without it no webhook is taken."""
+
+    secret_key: Word
+    webhook_secret: str = ""
+
+
+def create(connection: Connection, charge: Charge, now: datetime) -> Conversation[Started | Observation]:
+    """With a payment method it is confirmed at once; without one no money can move before the buyer's page confirms."""
+    del now
+    pairs = {
+        "amount": str(charge.amount),
+        "currency": charge.currency.lower(),
+        "capture_method": "manual" if charge.authorise else "automatic",
+        "metadata[attempt]": charge.attempt,
+        "metadata[order]": charge.number,
+    }
+    if connection.config.optional:
+        pairs["description"] = charge.description or charge.number
+    if charge.method:
+        pairs |= {"payment_method": charge.method, "confirm": "true"}
+        if connection.config.optional:
+            pairs["return_url"] = charge.return_url
+    elif connection.config.optional:
+        pairs["automatic_payment_methods[enabled]"] = "true"
+    reply = yield from _post(connection, "payment_intents", pairs, f"{charge.attempt}:create", question=not charge.method)
+    known = Known(attempt=charge.attempt, amount=charge.amount, currency=charge.currency, authorise=charge.authorise)
+    seen = _seen(reply, known)
+    intent = _intent(reply)
+    if seen.status != "pending" or not intent.get("id"):
+        return seen
+    return Started(str(intent["id"]), seen.redirect_url, handle=str(intent.get("client_secret") or ""))
+
+
+def confirm(connection: Connection, known: Known, now: datetime) -> Conversation[Observation]:
+    """Confirms what only waits for that; else says how it stands."""
+    del now
+    reply = yield from _get(connection, f"payment_intents/{quote(known.reference, safe='')}")
+    if reply.fields().get("status") == "requires_confirmation":
+        place = f"payment_intents/{quote(known.reference, safe='')}/confirm"
+        reply = yield from _post(connection, place, {}, f"{known.attempt}:confirm")
+    return _seen(reply, known)
+
+
+def query(connection: Connection, known: Known, now: datetime) -> Conversation[Observation]:
+    del now
+    return _seen((yield from _get(connection, f"payment_intents/{quote(known.reference, safe='')}")), known)
+
+
+def capture(connection: Connection, take: Capture, now: datetime) -> Conversation[Observation]:
+    """A part lets go of the rest."""
+    del now
+    place = f"payment_intents/{quote(take.known.reference, safe='')}/capture"
+    reply = yield from _post(connection, place, {"amount_to_capture": str(take.amount)}, f"{take.known.attempt}:capture:{take.key}")
+    seen = _seen(reply, take.known)
+    if seen.status == "charged" and "amount_received" not in _intent(reply):
+        return gateway.checked(_with_amount(seen, take.amount), take.known)
+    return seen
+
+
+def void(connection: Connection, known: Known, now: datetime) -> Conversation[Observation]:
+    del now
+    place = f"payment_intents/{quote(known.reference, safe='')}/cancel"
+    pairs = {"cancellation_reason": "abandoned"} if connection.config.optional else {}
+    return _seen((yield from _post(connection, place, pairs, f"{known.attempt}:void")), known)
+
+
+def refund(connection: Connection, payback: Payback, now: datetime) -> Conversation[RefundObservation]:
+    """Sent again with the same id it is the same refund."""
+    del now
+    pairs = {"payment_intent": payback.known.reference, "amount": str(payback.amount), "metadata[refund]": payback.refund}
+    return _paid_back((yield from _post(connection, "refunds", pairs, f"{payback.refund}:refund")))
+
+
+def query_refund(connection: Connection, payback: Payback, now: datetime) -> Conversation[RefundObservation]:
+    """By its name, else the one that carries our id."""
+    del now
+    if payback.reference:
+        return _paid_back((yield from _get(connection, f"refunds/{quote(payback.reference, safe='')}")))
+    asked = urlencode({"payment_intent": payback.known.reference, "limit": "100"})
+    listed = (yield from _get(connection, f"refunds?{asked}")).fields().get("data")
+    for each in listed if isinstance(listed, list) else []:
+        if isinstance(each, dict) and (each.get("metadata") or {}).get("refund") == payback.refund:
+            return _refund_of(each)
+    return RefundObservation(status="unknown", reason="not_found")
+
+
+def verify(connection: Connection, hook: Hook, now: datetime) -> Heard:
+    """`Stripe-Signature: t=…,v1=…`: one of the v1 has to fit (two while a secret is being changed), and `t` to be recent."""
+    secret = connection.secrets.webhook_secret
+    parts = [part.strip().partition("=") for part in hook.header("stripe-signature").split(",")]
+    times = [value for name, _, value in parts if name == "t"]
+    if not secret or len(times) != 1 or not times[0].isdecimal() or len(times[0]) > 12:
+        raise Refused("bad_signature", "This is not signed.", kind="forbidden")
+    expected = hmac.new(secret.encode(), times[0].encode() + b"." + hook.body, hashlib.sha256).hexdigest().encode()
+    fits = [hmac.compare_digest(expected, value.encode()) for name, _, value in parts if name == "v1"]
+    if not any(fits) or abs(now.timestamp() - int(times[0])) > TOLERANCE_S:
+        raise Refused("bad_signature", "The signature does not fit.", kind="forbidden")
+    said = hook.fields()
+    if not said.get("id") or not said.get("type"):
+        raise Refused("foreign_hook", "This is no event.", kind="malformed")
+    return Heard(str(said["id"]))
+
+
+def heard(connection: Connection, hook: Hook, now: datetime) -> Conversation[tuple[Signal, ...]]:
+    """Events of payments, charges, refunds and disputes; the rest tells us nothing."""
+    del connection, now
+    said = hook.fields()
+    word = str(said.get("type", ""))
+    subject = (said.get("data") or {}).get("object")
+    kind = word.split(".", maxsplit=1)[0]
+    if not isinstance(subject, dict) or kind not in ("payment_intent", "charge", "refund"):
+        return ()
+    metadata = subject.get("metadata") or {}
+    disputed = word.startswith("charge.dispute.")
+    return (
+        Signal(
+            attempt=gateway.attempt_in({"attempt": str(metadata.get("attempt", ""))}),
+            reference=str(subject.get("id") if kind == "payment_intent" else subject.get("payment_intent") or "")[:200],
+            said=EVENTS.get(word, "unknown"),
+            refund=str(metadata.get("refund") or subject.get("id") or "")[:200] if kind == "refund" else "",
+            dispute=str(subject.get("id") or "")[:200] if disputed else "",
+            raw_code=word[:100],
+        ),
+    )
+    yield
+
+
+def callback(connection: Connection, query: Mapping[str, str]) -> Signal:
+    del connection
+    word = query.get("redirect_status", "")
+    reference = query.get("payment_intent", "")[:200]
+    return Signal(attempt=gateway.attempt_in(query), reference=reference, said=CALLBACK.get(word, "unknown"), raw_code=word[:100])
+
+
+def check(connection: Connection, now: datetime) -> Conversation[str]:
+    del now
+    reply = yield from _get(connection, "balance")
+    if reply.status != 200:
+        raise Unavailable("credentials_refused", f"Stripe answered {reply.status}.", permanent=True)
+    return "Stripe took our credentials."
+
+
+def _get(connection: Connection, place: str) -> Conversation[Reply]:
+    url = f"{connection.config.base_url.rstrip('/')}/v1/{place}"
+    return answered((yield from ask(Request("GET", url, _headers(connection), question=True))), question=True)
+
+
+def _post(connection: Connection, place: str, pairs: Mapping[str, str], key: str, *, question: bool = False) -> Conversation[Reply]:
+    """Answers of the idempotency layer itself (409: the first is still at work) are no answers about the payment."""
+    url = f"{connection.config.base_url.rstrip('/')}/v1/{place}"
+    headers = _headers(connection) | {"content-type": "application/x-www-form-urlencoded", "idempotency-key": key}
+    request = Request("POST", url, headers, urlencode(pairs).encode(), question=question, repeatable=True)
+    reply = answered((yield from ask(request)), question=question)
+    if reply.status == 409 or _error(reply).get("type") == "idempotency_error":
+        raise Unknown("outside_busy", "Stripe still works at the same request.")
+    return reply
+
+
+def _headers(connection: Connection) -> dict[str, str]:
+    version = {"stripe-version": connection.config.api_version} if connection.config.api_version else {}
+    return {"authorization": f"Bearer {connection.secrets.secret_key}", "accept": "application/json", **version}
+
+
+def _error(reply: Reply) -> dict[str, Any]:
+    error = reply.fields().get("error")
+    return error if isinstance(error, dict) else {}
+
+
+def _intent(reply: Reply) -> dict[str, Any]:
+    """The intent in an answer, which errors carry as well."""
+    fields = reply.fields()
+    inner = _error(reply).get("payment_intent") if "error" in fields else fields
+    return inner if isinstance(inner, dict) and inner.get("object", "payment_intent") == "payment_intent" else {}
+
+
+def _seen(reply: Reply, known: Known) -> Observation:
+    """How an intent stands, checked against what we asked for."""
+    error, intent = _error(reply), _intent(reply)
+    reference = str(intent.get("id") or known.reference)
+    if reply.status in (401, 403):
+        return gateway.failed("misconfigured", str(error.get("code") or reply.status), reference=reference)
+    word = str(intent.get("status", ""))
+    last = error if error.get("type") == "card_error" else intent.get("last_payment_error") or {}
+    if word in ("", "requires_payment_method") and last:
+        return _declined(last, reference)
+    if error and not word:
+        code = str(error.get("code") or error.get("type") or "")
+        return gateway.failed(REASONS.get(code, "invalid_request"), code[:100], reference=reference)
+    status = STATUS.get(word, "unknown")
+    charge = intent.get("latest_charge") if isinstance(intent.get("latest_charge"), dict) else {}
+    assert isinstance(charge, dict)
+    if status == "cancelled" and known.authorise and intent.get("cancellation_reason") != "automatic":
+        status = "voided"
+    taken = intent.get("amount_received", intent.get("amount")) if status == "charged" else intent.get("amount")
+    return gateway.checked(
+        Observation(
+            status=status,
+            amount=taken if isinstance(taken, int) else 0,
+            currency=str(intent.get("currency", "")).upper(),
+            reference=reference,
+            transaction=str(charge.get("id") or intent.get("latest_charge") or "") if status in ("charged", "authorized") else "",
+            our_reference=str((intent.get("metadata") or {}).get("attempt", "")) or "-",
+            refunded=_whole(charge.get("amount_refunded")),
+            reason="cancelled_by_buyer" if status == "cancelled" else "",
+            review=(charge.get("outcome") or {}).get("type") == "manual_review",
+            lapses_at=_lapses_at(intent, charge) if status == "authorized" else None,
+            redirect_url=_redirect(intent) if word == "requires_action" else "",
+            raw_code=word[:100],
+        ),
+        known,
+    )
+
+
+def _declined(error: Mapping[str, Any], reference: str) -> Observation:
+    code = str(error.get("decline_code") or error.get("code") or "")
+    return gateway.failed(REASONS.get(code) or REASONS.get(str(error.get("code")), "declined"), code[:100], reference=reference)
+
+
+def _with_amount(seen: Observation, amount: int) -> Observation:
+    """A capture's answer that does not say how much was taken (older servers) took what we named."""
+    return Observation(
+        status=seen.status, amount=amount, currency=seen.currency, reference=seen.reference, transaction=seen.transaction,
+        our_reference=seen.our_reference, raw_code=seen.raw_code,
+    )  # fmt: skip
+
+
+def _redirect(intent: Mapping[str, Any]) -> str:
+    action = intent.get("next_action") or {}
+    return str((action.get("redirect_to_url") or {}).get("url") or "")
+
+
+def _lapses_at(intent: Mapping[str, Any], charge: Mapping[str, Any]) -> datetime | None:
+    card = (charge.get("payment_method_details") or {}).get("card") or {}
+    before = _whole(card.get("capture_before"))
+    if before:
+        return datetime.fromtimestamp(before, UTC)
+    made = _whole(intent.get("created"))
+    return datetime.fromtimestamp(made, UTC) + AUTHORISED_FOR if made else None
+
+
+def _paid_back(reply: Reply) -> RefundObservation:
+    error = _error(reply)
+    if not error:
+        return _refund_of(reply.fields())
+    code = str(error.get("code") or error.get("type") or "")
+    return RefundObservation(status="failed", reason=REASONS.get(code, "invalid_request"), raw_code=code[:100])
+
+
+def _refund_of(said: Mapping[str, Any]) -> RefundObservation:
+    word = str(said.get("status", ""))
+    return RefundObservation(
+        status=REFUND.get(word, "unknown"), amount=_whole(said.get("amount")), reference=str(said.get("id") or ""), raw_code=word[:100]
+    )
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and 0 <= value < 1 << 50 else 0
+
+
+GATEWAY = Gateway(
+    code="stripe",
+    title="Stripe",
+    title_bn="স্ট্রাইপ",
+    config=Config,
+    secrets=Secrets,
+    abilities=Abilities(
+        limits={
+            "BDT": (5_000, 99_999_999),
+            "EUR": (50, 99_999_999),
+            "GBP": (30, 99_999_999),
+            "INR": (5_000, 99_999_999),
+            "USD": (50, 99_999_999),
+        },
+        authorise=True,
+        capture="partial",
+        refund="multiple",
+        redirects=False,
+        authorisation=AUTHORISED_FOR,
+    ),
+    fee=Fee(permyriad=290, fixed=30),
+    create=create,
+    confirm=confirm,
+    query=query,
+    capture=capture,
+    void=void,
+    refund=refund,
+    query_refund=query_refund,
+    verify=verify,
+    heard=heard,
+    callback=callback,
+    check=check,
+)
