@@ -10,6 +10,7 @@ is claimed with a lease, and ends as sent, failed or unknown; unknown is told ag
 from haat.domain.notifications.commands import (
     KIND,
     claim,
+    drop_late,
     lapsed,
     pace,
     put_manners,
@@ -23,7 +24,7 @@ from haat.domain.notifications.commands import (
 from haat.domain.notifications.notification import Notification, Outcome, Status
 from haat.domain.notifications.preference import Decline, Manners, Preference, QuietHours, Who, Wish, due_at, wish_of
 from haat.domain.notifications.queries import OwnText, Voice, counts, find, load_voice, manners, notifications, own_texts, preferences
-from haat.domain.notifications.sending import allowed, next_try, too_late
+from haat.domain.notifications.sending import LIFE, allowed, next_try, too_late
 from haat.domain.notifications.sms import fit, parts
 from haat.domain.notifications.telling import (
     CHANNELS,
@@ -49,6 +50,7 @@ __all__ = [
     "EVENTS",
     "KIND",
     "LANGUAGES",
+    "LIFE",
     "ROLES",
     "TOLD",
     "URGENT",
@@ -81,6 +83,7 @@ __all__ = [
     "check",
     "claim",
     "counts",
+    "drop_late",
     "due_at",
     "filled",
     "find",

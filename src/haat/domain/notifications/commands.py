@@ -12,8 +12,8 @@ import msgspec
 from haat.domain.notifications.notification import Notification, Outcome, check_resend
 from haat.domain.notifications.preference import Manners, Preference, check_zone
 from haat.domain.notifications.queries import COLUMNS, notification_of
-from haat.domain.notifications.template import Key
 from haat.domain.notifications.telling import Channel
+from haat.domain.notifications.template import Key
 from haat.engine import changes
 from haat.engine.database import Tx
 from haat.kernel.errors import Refused
@@ -62,6 +62,7 @@ async def claim(
               first_try_at = coalesce(first_try_at, $6)
             FROM (SELECT id FROM notifications
                   WHERE status = 'due' AND channel = $1 AND due_at <= $6 AND ($2::text IS NULL OR recipient = $2)
+                    AND (NOT doubtful OR connection = $5)
                   ORDER BY urgent DESC, due_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS taken
             WHERE n.id = taken.id
             RETURNING {COLUMNS}""",
@@ -87,17 +88,32 @@ async def lapsed(tx: Tx, *, now: datetime, limit: int) -> list[Notification]:
     return [notification_of(row) for row in rows]
 
 
+async def drop_late(tx: Tx, *, channel: Channel, before: datetime, limit: int) -> int:
+    """Give up what was due before then and found nobody to take it; what may have arrived is unknown. Returns how many."""
+    rows = await tx.fetch(
+        """UPDATE notifications AS n
+           SET status = CASE WHEN doubtful THEN 'unknown' ELSE 'failed' END,
+             reason = concat_ws(': ', 'too late to be of use', nullif(n.reason, ''))
+           FROM (SELECT id FROM notifications WHERE status = 'due' AND channel = $1 AND due_at < $2 LIMIT $3 FOR UPDATE SKIP LOCKED) AS late
+           WHERE n.id = late.id RETURNING 1""",
+        channel,
+        before,
+        limit,
+    )
+    return len(rows)
+
+
 async def settle(tx: Tx, outcomes: Sequence[Outcome], *, now: datetime) -> int:
     """Say what became of tries, each under its own claim. A late answer corrects `unknown`; returns how many were settled."""
     if not outcomes:
         return 0
     rows = await tx.fetch(
         """UPDATE notifications AS n
-           SET status = t.status, reason = t.reason, lease_until = NULL, due_at = coalesce(t.again_at, n.due_at),
+           SET status = t.status, reason = t.reason, doubtful = t.doubtful, lease_until = NULL, due_at = coalesce(t.again_at, n.due_at),
              reference = CASE WHEN t.reference = '' THEN n.reference ELSE t.reference END,
-             sent_at = CASE WHEN t.status = 'sent' THEN $7 ELSE n.sent_at END
-           FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
-             AS t (id, claim, status, reason, reference, again_at)
+             sent_at = CASE WHEN t.status = 'sent' THEN $8 ELSE n.sent_at END
+           FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::bool[])
+             AS t (id, claim, status, reason, reference, again_at, doubtful)
            WHERE n.id = t.id AND n.claim = t.claim AND n.status IN ('sending', 'unknown')
            RETURNING 1""",
         [each.id for each in outcomes],
@@ -106,6 +122,7 @@ async def settle(tx: Tx, outcomes: Sequence[Outcome], *, now: datetime) -> int:
         [each.reason[:500] for each in outcomes],
         [each.reference[:200] for each in outcomes],
         [each.again_at for each in outcomes],
+        [each.doubtful for each in outcomes],
         now,
     )
     return len(rows)
@@ -169,7 +186,8 @@ async def put_preference(tx: Tx, who: str, said: Preference, *, by: str, now: da
     there = await tx.fetchval("SELECT version FROM notification_preferences WHERE who = $1 FOR UPDATE", who)
     _still(there or 0, expected)
     version: int = await tx.fetchval(
-        """INSERT INTO notification_preferences AS p (who, preference, version, written_by, written_at) VALUES ($1, $2::text::json, 1, $3, $4)
+        """INSERT INTO notification_preferences AS p (who, preference, version, written_by, written_at)
+           VALUES ($1, $2::text::json, 1, $3, $4)
            ON CONFLICT (who) DO UPDATE SET preference = excluded.preference, version = p.version + 1, written_by = $3, written_at = $4
            RETURNING version""",
         who,

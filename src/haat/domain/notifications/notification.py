@@ -1,9 +1,9 @@
 """A notification as it is kept: written down before it leaves, and what became of it.
 
-    due ─ sending ─┬─ sent
-     ▲       │     ├─ failed    it will not be taken, or it came too late
-     └───────┘     └─ unknown   it may have been taken; only a resend on request tells again
-    stale      the fact was too old to be told        declined   the person does not want to be told
+due ─ sending ─┬─ sent
+ ▲       │     ├─ failed    it will not be taken, or it came too late
+ └───────┘     └─ unknown   it may have been taken; only a resend on request tells again
+stale      the fact was too old to be told        declined   the person does not want to be told
 """
 
 from datetime import datetime
@@ -21,7 +21,10 @@ ENDED: frozenset[Status] = frozenset({"sent", "failed", "unknown", "stale"})
 
 
 class Notification(Struct, frozen=True, kw_only=True):
-    """One telling of one fact to one recipient on one channel. `fact_at`: when it happened; `parts` of an SMS."""
+    """One telling of one fact to one recipient on one channel. `fact_at`: when it happened; `parts` of an SMS.
+
+    `doubtful`: an earlier try may have arrived, so only the same connection may try again.
+    """
 
     id: str
     order_id: str
@@ -48,6 +51,7 @@ class Notification(Struct, frozen=True, kw_only=True):
     connection: str = ""
     reference: str = ""
     attempts: int = 0
+    doubtful: bool = False
     claim: str | None = None
     first_try_at: datetime | None = None
     sent_at: datetime | None = None
@@ -59,7 +63,7 @@ class Notification(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What became of one try. `again_at`: for `due`, when the next one is."""
+    """What became of one try. `again_at`: for `due`, when the next one is; `doubtful` as it is from now on."""
 
     id: str
     claim: str
@@ -67,6 +71,7 @@ class Outcome(Struct, frozen=True):
     reason: str = ""
     reference: str = ""
     again_at: datetime | None = None
+    doubtful: bool = False
 
 
 def check_resend(tellings: list[Notification]) -> Notification:

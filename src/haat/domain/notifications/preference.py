@@ -56,7 +56,7 @@ class Manners(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     """How this shop tells things. `owners`: who is told of an exception, by its owner (payments, fulfilment …).
 
     `muted`: tellings nobody wants, as `event/role/channel`. `links`: addresses of the shop's own pages with `{public}`, `{order}`,
-    `{number}` and `{token}` (a guest's view of this one order) filled in.
+    `{number}` and `{token}` (a guest's view of this one order, or the right to pay it) filled in.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=40)] = "Haat"
@@ -69,13 +69,13 @@ class Manners(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     owners: Mapping[str, tuple[str, ...]] = {}
     muted: Annotated[frozenset[str], Meta(max_length=200)] = frozenset()
     order_link: Annotated[str, Meta(max_length=300)] = "{public}/orders/{number}?t={token}"
-    pay_link: Annotated[str, Meta(max_length=300)] = "{public}/orders/{number}/pay?t={token}"
+    pay_link: Annotated[str, Meta(max_length=300)] = "{public}/pay/{token}"
 
 
 def wish_of(said: Sequence[Preference], manners: Manners, *, language: Language | None = None, timezone: str = "") -> Wish:
     """What holds for a person whose names have `said` this, the most personal first. `language`, `timezone`: where they bought, live."""
     return Wish(
-        next((each.language for each in said if each.language), None) or language or manners.language,
+        next((each.language for each in said if each.language), language or manners.language),
         frozenset((no.group, no.channel) for each in said for no in each.declined),
         next((each.quiet for each in said if each.quiet is not None), manners.quiet),
         next((each.timezone for each in said if each.timezone), "") or timezone or manners.timezone,
@@ -89,10 +89,7 @@ def due_at(now: datetime, quiet: QuietHours, timezone: str) -> datetime:
     local = now.astimezone(ZoneInfo(timezone))
     minute = local.hour * 60 + local.minute
     passes_midnight = quiet.begin > quiet.end
-    if passes_midnight:
-        is_quiet = minute >= quiet.begin or minute < quiet.end
-    else:
-        is_quiet = quiet.begin <= minute < quiet.end
+    is_quiet = (minute >= quiet.begin or minute < quiet.end) if passes_midnight else quiet.begin <= minute < quiet.end
     if not is_quiet:
         return now
     day = local.date() + timedelta(days=1) if passes_midnight and minute >= quiet.begin else local.date()

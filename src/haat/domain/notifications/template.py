@@ -13,7 +13,8 @@ from importlib.resources import files
 from typing import Any
 
 import jinja2
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from msgspec import Struct
 
 from haat.domain.notifications import sms, wording

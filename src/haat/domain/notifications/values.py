@@ -69,7 +69,7 @@ def filled(values: Values, language: Language) -> dict[str, Any]:
 
 _AT = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
 _LINK = "https://shop.example/orders/7KQ2-M9XF-4"
-_TOKEN = "?t=hgt_" + "A" * 71  # noqa: S105 as long as a real one, and none
+_TOKEN = "?t=hgt_" + "A" * 71  # as long as a real one, and none
 _PLAIN = Values(
     number="7KQ2-M9XF-4",
     currency="BDT",
@@ -103,7 +103,9 @@ _LONG = msgspec.structs.replace(
     _PLAIN, name="Muhammad Abdur Rahman Chowdhury", shop="Bangladesh Handicrafts Online", total=12_34_567_50, amount=12_34_567_50,
     cash=12_34_567_50, paid=12_34_567_50, method="sslcommerz", courier="Sundarban Courier Service", reason="customer_unreachable",
 )  # fmt: skip
-_BARE = Values(number="7KQ2-M9XF-4", currency="USD", shop="Haat", name="", placed_at=_AT, promised_at=_AT, link=_LINK, pay_link=_LINK, track_link=_LINK)
+_BARE = Values(
+    number="7KQ2-M9XF-4", currency="USD", shop="Haat", name="", placed_at=_AT, promised_at=_AT, link=_LINK, pay_link=_LINK, track_link=_LINK
+)
 _PAID = msgspec.structs.replace(_PLAIN, paid=1_250_00, cash=0, method="bkash", reason="customer_request")
 _HELD = msgspec.structs.replace(_PLAIN, held=1_250_00, cash=0, method="card", promised_at=_AT, expected_at=None, due_at=None, until=None)
 

@@ -50,4 +50,6 @@ def compose(connection: Connection, message: Message) -> tuple[MailServer, Mail]
     )
 
 
-TRANSPORT = Transport(code="smtp", title="E-mail (SMTP)", channels=("email",), config=Config, secrets=Secrets, mail=compose, repeatable=never)
+TRANSPORT = Transport(
+    code="smtp", title="E-mail (SMTP)", channels=("email",), config=Config, secrets=Secrets, mail=compose, repeatable=never
+)

@@ -23,6 +23,7 @@ CREATE TABLE notifications (
   connection   text COLLATE "C" NOT NULL DEFAULT '',
   reference    text NOT NULL DEFAULT '',            -- what the gateway calls it
   attempts     smallint NOT NULL DEFAULT 0,
+  doubtful     boolean NOT NULL DEFAULT false,      -- an earlier try by this connection may have arrived
   claim        uuid,                                -- of the sender that has it
   lease_until  timestamptz,
   due_at       timestamptz NOT NULL,

@@ -1,0 +1,172 @@
+"""Takes due notifications out: claimed with a lease, sent outside of any transaction, settled under the claim.
+
+A sender that is killed between sending and settling leaves a row whose lease ends. Whether it is sent again then is for its transport
+to say: one that knows a double by our id is asked once more, by any other it is unknown, and told again only on request.
+As many leave at once as the connection allows, never more than its pace, by all processes together.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from haat.domain import notifications
+from haat.domain.notifications import Channel, Message, Notification, Outcome, Sent, Transport, Voice
+from haat.engine.changes import Memory, Whole
+from haat.engine.clock import Clock
+from haat.engine.database import Database
+from haat.engine.outside import Outside, mail
+from haat.kernel.errors import HaatError, Refused, Unavailable
+from haat.kernel.mail import Mail, MailServer
+from haat.kernel.outside import Connection, Unknown
+
+log = logging.getLogger("haat.notifying")
+LEASE_MARGIN = timedelta(seconds=60)
+RECOVER_AT_ONCE = 500
+
+
+class Sender:
+    """The sender of one process. `turn` is a chore: it answers whether there is more to do at once."""
+
+    def __init__(self, database: Database, clock: Clock, draw: Callable[[], str], outside: Outside, memory: Memory) -> None:
+        self._database = database
+        self._clock = clock
+        self._draw = draw
+        self._outside = outside
+        self._voice: Whole[Voice] = Whole({notifications.KIND}, notifications.load_voice)
+        memory.keep(self._voice)
+
+    async def turn(self) -> bool:
+        """Send what is due, as much as every connection takes at once."""
+        more = await self.recover()
+        ways = self._ways()
+        for full in await asyncio.gather(*[self._channel(connection, channel) for connection, channel in ways]):
+            more = more or full
+        return more
+
+    async def recover(self) -> bool:
+        """Deal with what a sender left behind, and with what came too late for anybody."""
+        now = self._clock.now()
+        async with self._database.transaction() as tx:
+            left = await notifications.lapsed(tx, now=now, limit=RECOVER_AT_ONCE)
+            await notifications.settle(tx, [self._lapsed(each, now) for each in left], now=now)
+            late = [
+                await notifications.drop_late(tx, channel=channel, before=now - life, limit=RECOVER_AT_ONCE)
+                for channel, life in notifications.LIFE.items()
+            ]
+        return RECOVER_AT_ONCE in (len(left), *late)
+
+    def _ways(self) -> list[tuple[Connection, Channel]]:
+        """By which connection each channel leaves now: the most wanted one that is not out of order. Every webhook has its own."""
+        found: list[tuple[Connection, Channel]] = []
+        served: set[Channel] = set()
+        for connection in self._outside.book.active("transport"):
+            if self._outside.is_open(connection.code):
+                continue
+            for channel in self._outside.book.plugin(connection).channels:
+                if channel == "webhook" or channel not in served:
+                    served.add(channel)
+                    found.append((connection, channel))
+        return found
+
+    async def _channel(self, connection: Connection, channel: Channel) -> bool:
+        claimed = await self._claim(connection, channel)
+        if not claimed:
+            return False
+        outcomes = await asyncio.gather(*[self._send(connection, each) for each in claimed])
+        await self._settle(outcomes)
+        return len(claimed) == connection.concurrency
+
+    async def _claim(self, connection: Connection, channel: Channel) -> list[Notification]:
+        now = self._clock.now()
+        per_minute: int | None = getattr(connection.config, "per_minute", None)
+        limit, next_at = connection.concurrency, None
+        async with self._database.transaction() as tx:
+            if per_minute is not None:
+                next_at = await notifications.pace(tx, connection.code)
+                limit, _ = notifications.allowed(next_at, now, per_minute, limit)
+            if limit == 0:
+                return []
+            claimed = await notifications.claim(
+                tx, channel=channel, recipient=connection.code if channel == "webhook" else None, connection=connection.code,
+                limit=limit, claim_id=self._draw(), now=now, until=now + timedelta(seconds=connection.limit_s) + LEASE_MARGIN,
+            )  # fmt: skip
+            if per_minute is not None and claimed:
+                await notifications.set_pace(tx, connection.code, notifications.allowed(next_at, now, per_minute, len(claimed))[1])
+        return claimed
+
+    async def _settle(self, outcomes: Sequence[Outcome]) -> None:
+        async with self._database.transaction() as tx:
+            await notifications.settle(tx, outcomes, now=self._clock.now())
+
+    async def _send(self, connection: Connection, note: Notification) -> Outcome:
+        """One try, and what became of it. Raises nothing: a transport that breaks leaves an unknown fate, not a stuck neighbour."""
+        assert note.claim is not None
+        transport: Transport = self._outside.book.plugin(connection)
+        try:
+            sent = await self._hand_over(connection, transport, note)
+            return Outcome(note.id, note.claim, "sent", reference=sent.reference)
+        except Refused as error:
+            return Outcome(note.id, note.claim, "failed", f"{error.code}: {error.detail}")
+        except Unavailable as error:
+            return self._again(note, str(error), error.retry_after_s, doubtful=note.doubtful)
+        except Unknown as error:
+            return self._doubt(connection, note, str(error))
+        except Exception as error:
+            log.exception("a transport broke", extra={"transport": transport.code, "notification": note.id})
+            return Outcome(note.id, note.claim, "unknown", f"{type(error).__name__} in our own code", doubtful=True)
+
+    async def _hand_over(self, connection: Connection, transport: Transport, note: Notification) -> Sent:
+        manners = self._voice.value.manners
+        page = notifications.html(note.subject, note.body, name=manners.name, language=note.language) if note.channel == "email" else ""
+        message = Message(
+            id=note.id, event=note.event, role=note.role, channel=note.channel, language=note.language,
+            to="" if note.channel == "webhook" else note.recipient, subject=note.subject, body=note.body, html=page,
+            order_id=note.order_id, version=note.version, at=note.fact_at, data=note.values,
+        )  # fmt: skip
+        if transport.send is not None:
+            return await self._outside.drive(connection, transport.send(connection, message, self._clock.now()), subject=note.id)
+        if transport.mail is not None:
+            return await self._post(connection, *transport.mail(connection, message))
+        return Sent()
+
+    async def _post(self, connection: Connection, server: MailServer, letter: Mail) -> Sent:
+        """A mail, behind the same breaker as everything that leaves. Only a server in trouble counts against it."""
+        trouble: HaatError | None = None
+        with self._outside.breakers.passing(connection.code):
+            try:
+                said = await mail.deliver(server, letter, sent_at=self._clock.now().timestamp(), limit_s=connection.limit_s)
+                return Sent(said)
+            except Unavailable as error:
+                trouble = error if error.code == "mail_unreachable" else None
+                raise
+            except Unknown as error:
+                trouble = error
+                raise
+            finally:
+                self._outside.breakers.note(connection.code, trouble)
+
+    def _lapsed(self, note: Notification, now: datetime) -> Outcome:
+        assert note.claim is not None
+        connection = self._outside.book.get(note.connection)
+        words = "its sender did not come back"
+        if connection is None:
+            return Outcome(note.id, note.claim, "unknown", words, doubtful=True)
+        return self._doubt(connection, note, words)
+
+    def _doubt(self, connection: Connection, note: Notification, words: str) -> Outcome:
+        """It may have arrived: once more where a double is seen as one, else told again on request only."""
+        assert note.claim is not None
+        transport: Transport = self._outside.book.plugin(connection)
+        now = self._clock.now()
+        again = self._again(note, words, 0, doubtful=True)
+        if again.again_at is not None and transport.repeatable(connection, note.first_try_at or now, again.again_at):
+            return again
+        return Outcome(note.id, note.claim, "unknown", words, doubtful=True)
+
+    def _again(self, note: Notification, words: str, retry_after_s: int, *, doubtful: bool) -> Outcome:
+        assert note.claim is not None
+        again_at = notifications.next_try(note.id, note.attempts, self._clock.now(), retry_after_s)
+        if notifications.too_late(note.channel, note.first_try_at or note.due_at, again_at, note.attempts):
+            return Outcome(note.id, note.claim, "unknown" if doubtful else "failed", words, doubtful=doubtful)
+        return Outcome(note.id, note.claim, "due", words, again_at=again_at, doubtful=doubtful)

@@ -1,0 +1,185 @@
+"""Writes down who is to be told of what: a follower of the journal, set-wise, a page of facts in a few statements.
+
+Where no transport is set up nothing is looked at, so a shop that tells nobody pays nothing. Orders that were imported tell nobody;
+facts older than a day are written down as stale and not sent, older than a week not even that.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Struct
+
+from haat.domain import channels, notifications, orders, vendors
+from haat.domain.notifications import Channel, Language, Notification, Preference, Telling, Values, Voice, Wish
+from haat.engine.changes import Memory, Whole
+from haat.engine.clock import Clock
+from haat.engine.database import Tx
+from haat.engine.journal import Journal, RawFact
+from haat.engine.outside import Book
+from haat.flows.notifying.scene import Links, Scene, applies, scenes, values_of, vendors_told
+
+FOLLOWER = "notifications"
+STALE = timedelta(hours=24)
+FORGOTTEN = timedelta(days=7)
+HOME_ZONES = {"BD": "Asia/Dhaka", "IN": "Asia/Kolkata", "NP": "Asia/Kathmandu", "LK": "Asia/Colombo", "BR": "America/Sao_Paulo"}
+
+
+class Person(Struct, frozen=True):
+    """Whom a telling is for: addresses by channel, and the names under which preferences may have been said."""
+
+    telling: Telling
+    scene: Scene
+    party: str
+    addresses: Mapping[Channel, tuple[str, ...]]
+    names: tuple[str, ...] = ()
+    vendor: str = ""
+    vendor_name: str = ""
+    timezone: str = ""
+
+
+class Known(Struct, frozen=True):
+    """What a page of facts needs to know of others than orders."""
+
+    vendors: Mapping[str, vendors.Vendor]
+    channels: Mapping[str, channels.Channel]
+    said: Mapping[str, tuple[Preference, int]]
+
+
+class Teller:
+    """The follower's work. `draw` gives new ids."""
+
+    def __init__(self, journal: Journal, clock: Clock, draw: Callable[[], str], book: Book, memory: Memory, links: Links) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._draw = draw
+        self._book = book
+        self._links = links
+        self._voice: Whole[Voice] = Whole({notifications.KIND}, notifications.load_voice)
+        memory.keep(self._voice)
+
+    async def deal(self, tx: Tx, facts: Sequence[RawFact]) -> None:
+        """Write down what these facts tell. The same facts again change nothing."""
+        reach = self._reach()
+        now = self._clock.now()
+        told = [fact for fact in facts if fact.type in notifications.TOLD and not _imported(fact.cause) and now - fact.at < FORGOTTEN]
+        if not reach or not told:
+            return
+        versions: dict[str, list[int]] = {}
+        for fact in told:
+            versions.setdefault(fact.order_id, []).append(fact.version)
+        streams = await orders.streams(self._journal, tx, sorted(versions))
+        seen = [
+            scene
+            for order_id, stream in streams.items()
+            if not _imported(stream[0].cause)
+            for scene in scenes(stream, versions[order_id])
+            if applies(scene)
+        ]
+        persons, known = await self._persons(tx, seen, reach)
+        made = [each for person in persons for each in self._tellings(person, known, reach, now)]
+        await notifications.record(tx, made)
+
+    def _reach(self) -> dict[Channel, tuple[str, ...]]:
+        """The connections that are set up, by the channels that they carry."""
+        found: dict[Channel, tuple[str, ...]] = {}
+        for connection in self._book.active("transport"):
+            for channel in self._book.plugin(connection).channels:
+                found[channel] = (*found.get(channel, ()), connection.code)
+        return found
+
+    async def _persons(self, tx: Tx, seen: Sequence[Scene], reach: Mapping[Channel, tuple[str, ...]]) -> tuple[list[Person], Known]:
+        concerned = {id(scene): vendors_told(scene) for scene in seen}
+        codes = sorted({code for found in concerned.values() for code in found})
+        of_vendors = await vendors.vendors(tx, codes) if codes else {}
+        of_channels = await channels.channels(tx, sorted({scene.order.channel for scene in seen})) if seen else {}
+        persons: list[Person] = []
+        for scene in seen:
+            for telling in notifications.TOLD[type(scene.fact).__name__]:
+                persons += self._whom(scene, telling, [of_vendors[code] for code in concerned[id(scene)] if code in of_vendors], reach)
+        said = await notifications.preferences(tx, sorted({name for person in persons for name in person.names}))
+        return persons, Known(of_vendors, of_channels, said)
+
+    def _whom(
+        self, scene: Scene, telling: Telling, concerned: Iterable[vendors.Vendor], reach: Mapping[Channel, tuple[str, ...]]
+    ) -> list[Person]:
+        order = scene.order
+        if telling.role == "customer":
+            buyer = order.customer
+            phone = buyer.phone or order.ship_to.phone
+            names = ((f"customer:{buyer.id}", buyer.id), (f"phone:{phone}", phone), (f"email:{buyer.email}", buyer.email))
+            addresses = _addresses(buyer.email, phone)
+            zone = HOME_ZONES.get(order.ship_to.country, "")
+            return [Person(telling, scene, buyer.id, addresses, tuple(name for name, value in names if value), timezone=zone)]
+        if telling.role == "vendor":
+            return [
+                Person(
+                    telling, scene, vendor.code, _addresses(vendor.email or "", vendor.phone or ""), (f"vendor:{vendor.code}",),
+                    vendor.code, notifications.name(vendor.name_en or vendor.name_bn), vendor.timezone,
+                )
+                for vendor in concerned
+            ]  # fmt: skip
+        owner = str(getattr(scene.fact, "owner", ""))
+        manners = self._voice.value.manners
+        desk = tuple(dict.fromkeys([*manners.desk, *manners.owners.get(owner, ())]))
+        email, sms = tuple(one for one in desk if "@" in one), tuple(one for one in desk if one.startswith("+"))
+        return [Person(telling, scene, owner, {"email": email, "sms": sms, "webhook": reach.get("webhook", ())})]
+
+    def _tellings(self, person: Person, known: Known, reach: Mapping[Channel, tuple[str, ...]], now: datetime) -> Iterable[Notification]:
+        manners, telling, order = self._voice.value.manners, person.telling, person.scene.order
+        shop = known.channels.get(order.channel)
+        speaks: Language | None = None
+        if telling.role == "customer" and shop is not None and shop.language in notifications.LANGUAGES:
+            speaks = shop.language
+        said = [known.said[name][0] for name in person.names if name in known.said]
+        wish = notifications.wish_of(said, manners, language=speaks, timezone=person.timezone)
+        values = values_of(
+            person.scene, manners, self._links, role=telling.role, vendor=person.vendor, zone=wish.timezone, now=now
+        )  # fmt: skip
+        if person.vendor:
+            values = msgspec.structs.replace(values, name=person.vendor_name)
+        found: list[Notification] = []
+        for channel in telling.channels:
+            if channel not in reach or f"{telling.event}/{telling.role}/{channel}" in manners.muted:
+                continue
+            made = [self._telling(person, channel, address, wish, values, now) for address in person.addresses.get(channel, ())]
+            found += made
+            if telling.one and any(each.status != "declined" for each in made):
+                break
+        return found
+
+    def _telling(self, person: Person, channel: Channel, address: str, wish: Wish, values: Values, now: datetime) -> Notification:
+        telling, recorded, voice = person.telling, person.scene.recorded, self._voice.value
+        urgent = telling.event in notifications.URGENT
+        due = now
+        if not urgent and channel in voice.manners.quiet_channels:
+            due = notifications.due_at(now, wish.quiet, wish.timezone)
+        status, reason = "due", ""
+        if now - recorded.at >= STALE:
+            status, reason = "stale", "more than a day old when it was read"
+        elif (notifications.EVENTS[telling.event], channel) in wish.declined:
+            status, reason = "declined", "not wanted on this channel"
+        said = notifications.Written("", "", 0)
+        if channel in notifications.WRITTEN and status != "declined":
+            key = (telling.event, telling.role, channel, wish.language)
+            said = voice.texts.write(key, notifications.filled(values, wish.language), sms_parts_max=voice.manners.sms_parts_max)
+        return Notification(
+            id=self._draw(), order_id=recorded.order_id, version=recorded.version, event=telling.event, role=telling.role,
+            party=person.party, channel=channel, recipient=address, language=wish.language, subject=said.subject, body=said.body,
+            parts=said.parts, data=msgspec.Raw(msgspec.json.encode(values)), urgent=urgent, status=status,  # type: ignore[arg-type]
+            reason=reason, due_at=due, fact_at=recorded.at, created_at=now,
+        )  # fmt: skip
+
+
+def _addresses(email: str, phone: str) -> dict[Channel, tuple[str, ...]]:
+    """Where somebody can be reached; a phone counts in E.164 only."""
+    found: dict[Channel, tuple[str, ...]] = {}
+    if "@" in email:
+        found["email"] = (email,)
+    if phone.startswith("+"):
+        found["sms"] = (phone,)
+    return found
+
+
+def _imported(cause: str) -> bool:
+    return cause.startswith("import:")
