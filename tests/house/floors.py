@@ -33,7 +33,7 @@ PLUGIN_FOLDERS = frozenset(
     {"rules", "promotions", "gateways", "couriers", "kinds", "strategies", "commissions", "transports"}
     | {"conditions", "benefits", "steps", "invariants", "alerts", "reports"}
 )
-#: In a domain module only these may wait, and only these import the engine.
+#: In a domain module (and in a package within one) only these may wait, and only these import the engine.
 IMPURE_FILES = frozenset({"commands", "queries", "projection"})
 #: What a pure file has no business with: clocks, chance, the environment, the outside.
 IMPURE_IMPORTS = frozenset(
@@ -57,14 +57,18 @@ IMPURE_CALLS = frozenset({"datetime.now", "datetime.utcnow", "datetime.today", "
 #: Every foreign library and its home. A new one also needs its sentence in docs/dependencies.md.
 HOMES: Mapping[str, tuple[str, ...]] = {
     "aiohttp": ("haat.engine.outside",),
+    "aiosmtplib": ("haat.engine.outside.mail",),
     "alembic": ("haat.engine.migrate", "haat.engine.migrations"),
     "asyncpg": ("haat.engine.database", "haat.engine.journal", "haat.engine.committer"),
     "circuitbreaker": ("haat.engine.outside",),
     "cryptography": ("haat.engine.outside", "haat.domain.payments.gateways"),
     "barcode": ("haat.domain.fulfilment.label",),
+    "highspy": ("haat.domain.fulfilment.sourcing.solver",),
     "httptools": ("haat.engine.web", "haat.faces.cli", "haat_world"),
+    "jinja2": ("haat.domain.notifications.template",),
     "limits": ("haat.faces.api.gate",),
     "msgspec": ("haat", "haat_world"),
+    "numpy": ("haat.domain.fulfilment.sourcing.solver",),
     "phonenumbers": ("haat.domain.people.phone",),
     "prometheus_client": ("haat.engine.metrics",),
     "psutil": ("haat.engine.postgres", "haat.faces.cli"),
@@ -241,4 +245,4 @@ def _is_pure(name: str) -> bool:
     if name.startswith("haat.kernel"):
         return True
     parts = name.split(".")
-    return parts[:2] == ["haat", "domain"] and len(parts) > 3 and parts[3] not in IMPURE_FILES
+    return parts[:2] == ["haat", "domain"] and len(parts) > 3 and IMPURE_FILES.isdisjoint(parts[3:])
