@@ -24,6 +24,7 @@ from haat.domain.inventory.commands import (
     put_terms,
     release,
     reserve,
+    reserve_again,
     reserve_arguments,
 )
 from haat.domain.inventory.queries import Drift, MovementView, drift, levels, levels_page, locations, movements, overdue
@@ -33,5 +34,5 @@ __all__ = [
     "RESERVE", "Admitted", "Consumption", "Demand", "Drift", "Level", "Levels", "Location", "Movement", "MovementView", "Release",
     "Reservation", "Short", "Take", "Terms", "components", "consume", "consumptions", "drift", "every", "expire", "hold", "holding",
     "levels", "levels_page", "locations", "lock_levels", "move", "movements", "overdue", "put_locations", "put_terms", "release",
-    "releases", "reserve", "reserve_arguments",
+    "releases", "reserve", "reserve_again", "reserve_arguments",
 ]  # fmt: skip

@@ -129,6 +129,12 @@ async def reserve(tx: Tx, owned: Owned, deltas: Deltas, *, now: datetime) -> Non
     await tx.execute(_RESERVE, *reserve_arguments(owned, deltas, now=now))
 
 
+async def reserve_again(tx: Tx, owned: Owned, deltas: Deltas, *, now: datetime) -> None:
+    """As `reserve`, for owners that may have had such reservations before: those are taken up again."""
+    arguments = reserve_arguments(owned, deltas, now=now)
+    await tx.execute(_RESERVE_AGAIN, *arguments)
+
+
 async def hold(tx: Tx, owned: Owned, deltas: Deltas, *, until: datetime, now: datetime) -> None:
     """Set units aside for checkouts; the holds end by themselves at `until` unless they become orders."""
     await tx.execute(_RESERVE, *reserve_arguments(owned, deltas, until=until, now=now))
@@ -290,6 +296,18 @@ RESERVE: together.Piece = (
     ),
 )
 _RESERVE = together.writes(RESERVE)
+_RESERVE_AGAIN = together.writes(
+    (
+        RESERVE[0],
+        (
+            "taken_up_again",
+            f"""{RESERVE[1][1].replace("INSERT INTO order_reservations", "INSERT INTO order_reservations AS r", 1)}
+           ON CONFLICT (owner, line_no, sku, location) DO UPDATE SET quantity = r.quantity + excluded.quantity,
+             backordered = r.backordered + excluded.backordered, status = excluded.status, expires_at = excluded.expires_at,
+             updated_at = excluded.updated_at""",
+        ),
+    )
+)
 
 _CONSUME = """
 WITH asked AS MATERIALIZED (
