@@ -63,6 +63,10 @@ RIGHT = {
         "haat/domain/orders/commands.py": "from haat.engine import journal\nasync def place(): ...",
         "haat/engine/journal.py": "",
     },
+    "the engine in the commands of a package within": {
+        "haat/domain/fulfilment/sourcing/commands.py": "from haat.engine import journal\nasync def record_plans(): ...",
+        "haat/engine/journal.py": "",
+    },
     "several files of one face": {"haat/faces/api/a.py": "from haat.faces.api import b", "haat/faces/api/b.py": ""},
     "the app knows the concrete": {
         "haat/app.py": "from haat.domain.orders import rules\nfrom haat.faces.api import b",
