@@ -7,6 +7,7 @@ Admission is decided in arrival order inside the transaction that commits it (ad
 as many orders as there are units; the database refuses an oversale by itself.
 """
 
+from haat.domain.inventory import reassigning
 from haat.domain.inventory.admission import Admitted, Demand, Level, Levels, Short, Take
 from haat.domain.inventory.commands import (
     RESERVE,
@@ -33,6 +34,6 @@ from haat.domain.inventory.reservation import Consumption, Release, Reservation,
 __all__ = [
     "RESERVE", "Admitted", "Consumption", "Demand", "Drift", "Level", "Levels", "Location", "Movement", "MovementView", "Release",
     "Reservation", "Short", "Take", "Terms", "components", "consume", "consumptions", "drift", "every", "expire", "hold", "holding",
-    "levels", "levels_page", "locations", "lock_levels", "move", "movements", "overdue", "put_locations", "put_terms", "release",
+    "levels", "levels_page", "locations", "lock_levels", "move", "movements", "overdue", "put_locations", "put_terms", "reassigning", "release",
     "releases", "reserve", "reserve_again", "reserve_arguments",
 ]  # fmt: skip
