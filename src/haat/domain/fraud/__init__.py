@@ -8,7 +8,7 @@ is counted exactly, also where many are screened at once, and forgotten after 18
 """
 
 from haat.domain.fraud.case import NOTHING_SEEN, Case, Seen
-from haat.domain.fraud.commands import close, conclude, put_policy, record, sight
+from haat.domain.fraud.commands import close, conclude, put_policy, queue, record, sight
 from haat.domain.fraud.marks import address_of, address_signs, key_of, mark, name_marks
 from haat.domain.fraud.names import share_a_word
 from haat.domain.fraud.policy import BUILT_IN, DEFAULT, Policy, PolicySheet
@@ -66,6 +66,7 @@ __all__ = [
     "name_marks",
     "policies",
     "put_policy",
+    "queue",
     "record",
     "replay",
     "reviews",

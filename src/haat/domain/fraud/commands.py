@@ -11,7 +11,7 @@ import msgspec
 from haat.domain.fraud.case import Seen
 from haat.domain.fraud.policy import BUILT_IN, DEFAULT, Policy, PolicySheet, policy_of
 from haat.domain.fraud.queries import KIND, policies
-from haat.domain.fraud.sighting import OUTCOMES, Closed, Screened, Sighting
+from haat.domain.fraud.sighting import OUTCOMES, Closed, Review, Screened, Sighting
 from haat.engine import changes
 from haat.engine.arrays import ints, texts
 from haat.engine.database import Tx
@@ -22,10 +22,11 @@ _POLICY_LOCK = 0x46524155  # "FRAU": writers of policies wait for each other
 
 
 async def sight(tx: Tx, sightings: Sequence[Sighting]) -> dict[str, Seen]:
-    """Write these down and say what was seen before each: exactly what any transaction sighted earlier, and earlier ones of this call.
+    """Write these down and say what was seen before each: exactly what was sighted earlier, by anybody, and earlier in this call.
 
-    The same order again is no new sighting and is told the same, but for what became of others meanwhile. Locks: stripes of the
-    marks, in order, until the transaction ends; two calls with a common mark go one after the other.
+    An order whose phone, address or device another transaction is counting at this moment is absent from the answer: ask again
+    when that has ended (at once would not help), or as `late`, which counts it without. The same order again is no new sighting
+    and is told the same, but for what became of others meanwhile. Locks: the marks, until the transaction ends; none is waited for.
     """
     if not sightings:
         return {}
@@ -43,6 +44,7 @@ async def sight(tx: Tx, sightings: Sequence[Sighting]) -> dict[str, Seen]:
         ints([s.amount for s in sightings]),
         texts(["t" if s.cod else "f" for s in sightings]),
         texts([s.at.isoformat() for s in sightings]),
+        texts(["t" if s.late else "f" for s in sightings]),
     )
     return {row[0]: Seen(*row[1:]) for row in map(tuple, rows)}
 
@@ -77,6 +79,21 @@ async def record(tx: Tx, screened: Sequence[Screened]) -> None:
         [s.at for s in reviews],
         [s.until for s in reviews],
     )
+
+
+async def queue(tx: Tx, reviews: Sequence[Review]) -> None:
+    """Put orders into the queue that somebody held for review by hand. One that is there already stays as it is."""
+    if reviews:
+        await tx.execute(
+            _QUEUE,
+            [r.order_id for r in reviews],
+            [r.hold for r in reviews],
+            [r.channel for r in reviews],
+            [r.score for r in reviews],
+            [_text(r.findings) for r in reviews],
+            [r.opened_at for r in reviews],
+            [r.until for r in reviews],
+        )
 
 
 async def conclude(tx: Tx, outcomes: Mapping[str, str]) -> None:
@@ -145,7 +162,16 @@ SELECT id::text, phone_hour, phone_day, phone_month, phone_delivered, phone_refu
   phone_day_least, phone_day_most, phone_named, phone_strangers, address_hour, address_day, address_refused, address_phones,
   address_accounts, device_hour, device_day, device_phones, ip_hour, ip_day, ip_phones
 FROM fraud_sight($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::bigint[], $5::text::bigint[], $6::text::bigint[],
-  $7::text::bigint[], $8::text::bigint[], $9::text::text[], $10::text::bigint[], $11::text::boolean[], $12::text::timestamptz[])
+  $7::text::bigint[], $8::text::bigint[], $9::text::text[], $10::text::bigint[], $11::text::boolean[], $12::text::timestamptz[],
+  $13::text::boolean[])
+"""
+
+_QUEUE = """
+INSERT INTO fraud_reviews (order_id, hold, channel, score, findings, opened_at, until)
+SELECT t.id, t.hold, t.channel, t.score, t.findings::json, t.opened_at, t.until
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::timestamptz[], $7::timestamptz[])
+  AS t (id, hold, channel, score, findings, opened_at, until)
+ON CONFLICT (order_id) DO NOTHING
 """
 
 _RECORD = """

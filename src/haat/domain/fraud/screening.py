@@ -17,6 +17,7 @@ import msgspec
 
 from haat.domain.fraud.case import Case
 from haat.domain.fraud.policy import SCORE_MAX, Policy, PolicySheet
+from haat.kernel import text
 from haat.kernel.errors import Refused
 
 Outcome = Literal["pass", "review", "reject"]
@@ -24,7 +25,10 @@ Limits = Mapping[str, int]
 
 
 class Suspicion(msgspec.Struct, frozen=True):
-    """What a rule has against an order: 0 … 1000 points, a stable word, one plain sentence in each language, the figures."""
+    """What a rule has against an order: 0 … 1000 points, a stable word, one plain sentence in each language, the figures.
+
+    Write digits as ASCII in both sentences; the Bangla one is shown with its own.
+    """
 
     points: int
     reason: str
@@ -213,5 +217,6 @@ def check_policy(sheet: PolicySheet, rules: Mapping[str, Rule], models: Mapping[
 def _finding(rule: Rule, found: Suspicion, weight: int) -> Finding:
     raw = min(SCORE_MAX, max(0, found.points))
     return Finding(
-        rule.code, rule.version, min(SCORE_MAX, raw * weight // 100), raw, weight, found.reason, found.detail, found.detail_bn, found.data
-    )
+        rule.code, rule.version, min(SCORE_MAX, raw * weight // 100), raw, weight, found.reason, found.detail,
+        text.bangla_digits(found.detail_bn), found.data,
+    )  # fmt: skip

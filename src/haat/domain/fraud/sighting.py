@@ -14,7 +14,10 @@ OUTCOMES: Mapping[str, int] = {"expired": 1, "cancelled": 2, "rejected": 3, "del
 
 
 class Sighting(msgspec.Struct, frozen=True, gc=False):
-    """An order as it is recognised again. Marks are those of `marks.mark`, 0 = not known; `amount` in minor units."""
+    """An order as it is recognised again. Marks are those of `marks.mark`, 0 = not known; `amount` in minor units.
+
+    `late`: it has waited long enough for others that are being counted, and goes without them.
+    """
 
     order_id: str
     channel: str
@@ -28,6 +31,7 @@ class Sighting(msgspec.Struct, frozen=True, gc=False):
     ip: int = 0
     account: int = 0
     names: tuple[int, ...] = ()
+    late: bool = False
 
 
 class Screened(msgspec.Struct, frozen=True):
@@ -60,7 +64,7 @@ class Score(msgspec.Struct, frozen=True):
 
 
 class Review(msgspec.Struct, frozen=True):
-    """An order that a person has to look at. `until` is when it is escalated or rejected by itself."""
+    """An order that a person has to look at. `until`: when it is escalated or rejected by itself."""
 
     order_id: str
     hold: str
@@ -68,7 +72,7 @@ class Review(msgspec.Struct, frozen=True):
     score: int
     findings: list[dict[str, Any]]
     opened_at: datetime
-    until: datetime
+    until: datetime | None
 
 
 class Closed(msgspec.Struct, frozen=True):

@@ -37,7 +37,7 @@ def check(case: Case, limits: Limits) -> Suspicion | None:
     if not points:
         return None
     return Suspicion(
-        points,
+        min(points, POINTS_OF_ALL),
         "refused_before",
         f"This phone refused {seen.phone_refused} of {parcels} parcels, this address {seen.address_refused}.",
         f"এই ফোন {parcels}টি পার্সেলের {seen.phone_refused}টি ফিরিয়ে দিয়েছে, এই ঠিকানা {seen.address_refused}টি।",

@@ -19,8 +19,8 @@ def check(case: Case, limits: Limits) -> Suspicion | None:
         return Suspicion(
             POINTS_PHONE + (POINTS_PARTIES if case.namesake is False else 0),
             "names_of_phone",
-            f"{seen.phone_strangers} earlier orders of this phone went to people of quite other names.",
-            f"এই ফোনের আগের {seen.phone_strangers}টি অর্ডার সম্পূর্ণ ভিন্ন নামে ছিল।",
+            f"Of {seen.phone_named} earlier orders of this phone, {seen.phone_strangers} were in quite other names.",
+            f"এই ফোনের আগের {seen.phone_named}টি অর্ডারের {seen.phone_strangers}টি সম্পূর্ণ ভিন্ন নামে ছিল।",
             data,
         )
     return Suspicion(

@@ -18,7 +18,7 @@ def check(case: Case, limits: Limits) -> Suspicion | None:
     return Suspicion(
         min(POINTS_MAX, POINTS_FIRST + POINTS_EACH * (over - 1)),
         "many_people_at_address",
-        f"{people} different buyers ordered to this address within a month.",
+        f"To this address, {people} different buyers ordered within a month.",
         f"এক মাসে {people} জন ভিন্ন ক্রেতা এই ঠিকানায় অর্ডার করেছেন।",
         {"phones": seen.address_phones + 1, "accounts": seen.address_accounts},
     )

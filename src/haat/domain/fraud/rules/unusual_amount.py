@@ -4,6 +4,7 @@ from haat.domain.fraud.case import Case
 from haat.domain.fraud.screening import Limits, Rule, Suspicion
 
 POINTS, POINTS_MAX = 100, 250
+TIMES_LEAST = 200  # percent: less than twice is nobody's surprise, whatever a policy says
 
 
 def check(case: Case, limits: Limits) -> Suspicion | None:
@@ -11,10 +12,11 @@ def check(case: Case, limits: Limits) -> Suspicion | None:
     if seen.phone_delivered < limits["orders_min"] or case.amount < limits["amount_min"]:
         return None
     times = 100 * case.amount // max(seen.phone_usual, 1)
-    if times < limits["times_usual"] or case.amount <= seen.phone_most:
+    least = max(limits["times_usual"], TIMES_LEAST)
+    if times < least or case.amount <= seen.phone_most:
         return None
     return Suspicion(
-        min(POINTS_MAX, POINTS * times // max(limits["times_usual"], 1)),
+        min(POINTS_MAX, POINTS * times // least),
         "unusual_amount",
         f"The order is {times // 100} times what this customer usually buys.",
         f"অর্ডারটি এই ক্রেতার স্বাভাবিক কেনাকাটার {times // 100} গুণ।",

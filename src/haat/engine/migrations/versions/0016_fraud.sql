@@ -23,13 +23,16 @@ CREATE INDEX fraud_sightings_by_address ON fraud_sightings (address, at) WHERE a
 CREATE INDEX fraud_sightings_by_device ON fraud_sightings (device, at) WHERE device IS NOT NULL;
 CREATE INDEX fraud_sightings_by_ip ON fraud_sightings (ip, at) WHERE ip IS NOT NULL;
 
--- Writes sightings and counts what was seen before each. Two transactions that share a mark wait for each other, so that of
--- k orders each sees exactly those before it; the locks are 256 stripes, taken in order, however many marks there are.
--- A function, because its statements see what was committed while it waited. The planner is told to walk the indexes:
--- a plan made while the table was empty would be kept when it has grown. At most 200 sightings of 180 days per mark.
+-- Writes sightings and counts what was seen before each. Of k orders that share a phone, an address or a device each sees
+-- exactly those before it, whoever screens them: each mark is locked, and an order whose mark another transaction holds is left
+-- out of the answer and comes again (or goes uncounted against it, where it is `late`). Nobody waits, so nobody can wait in a
+-- circle. IP addresses are shared by thousands and not locked. A function, because its statements see what was committed until
+-- its locks were taken. The planner is told to walk the indexes: a plan made while the table was empty would be kept when it
+-- has grown. At most 200 sightings of 180 days count for a mark.
 CREATE FUNCTION fraud_sight(
   ids uuid[], channels text[], currencies text[], phones bigint[], addresses bigint[], devices bigint[], ips bigint[],
-  accounts bigint[], names_of text[], amounts bigint[], cods boolean[], ats timestamptz[]
+  accounts bigint[], names_of text[], amounts bigint[], cods boolean[], ats timestamptz[],
+  lates boolean[]
 ) RETURNS TABLE (
   id uuid,
   phone_hour bigint, phone_day bigint, phone_month bigint, phone_delivered bigint, phone_refused bigint, phone_cancelled bigint,
@@ -41,16 +44,19 @@ CREATE FUNCTION fraud_sight(
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = auto
 AS $$
 #variable_conflict use_column
+DECLARE
+  busy bigint[];
 BEGIN
-  PERFORM pg_advisory_xact_lock(1179795789, stripe) FROM (
-    SELECT DISTINCT (mark & 255)::integer AS stripe FROM unnest(phones || addresses || devices || ips) AS m (mark)
-    WHERE mark <> 0 ORDER BY stripe
-  ) AS stripes;
+  SELECT coalesce(array_agg(g.mark) FILTER (WHERE NOT g.got), '{}') INTO busy FROM (
+    SELECT m.mark, pg_try_advisory_xact_lock(1179795789, (m.mark >> 32)::integer) AS got
+    FROM (SELECT DISTINCT u.mark FROM unnest(phones || addresses || devices) AS u (mark) WHERE u.mark <> 0) AS m
+  ) AS g;
   INSERT INTO fraud_sightings (order_id, at, phone, address, device, ip, account, amount, cod, channel, currency, names)
   SELECT t.id, t.at, nullif(t.phone, 0), nullif(t.address, 0), nullif(t.device, 0), nullif(t.ip, 0), nullif(t.account, 0),
     t.amount, t.cod, t.channel, t.currency, t.names::integer[]
-  FROM unnest(ids, channels, currencies, phones, addresses, devices, ips, accounts, names_of, amounts, cods, ats)
-    AS t (id, channel, currency, phone, address, device, ip, account, names, amount, cod, at)
+  FROM unnest(ids, channels, currencies, phones, addresses, devices, ips, accounts, names_of, amounts, cods, ats, lates)
+    AS t (id, channel, currency, phone, address, device, ip, account, names, amount, cod, at, late)
+  WHERE t.late OR busy = '{}' OR NOT ARRAY[t.phone, t.address, t.device] && busy
   ORDER BY t.at, t.id
   ON CONFLICT (order_id) DO NOTHING;
   RETURN QUERY
@@ -132,7 +138,7 @@ CREATE TABLE fraud_reviews (
   score       integer NOT NULL,
   findings    json NOT NULL,
   opened_at   timestamptz NOT NULL,
-  until       timestamptz NOT NULL,
+  until       timestamptz,
   closed_at   timestamptz,
   decision    text NOT NULL DEFAULT '',        -- approve, reject; or how the order ended meanwhile: cancelled, expired
   decided_by  text NOT NULL DEFAULT '',
