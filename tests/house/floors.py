@@ -30,7 +30,7 @@ BLIND = ("haat.domain", "haat.flows", "haat.faces")
 STRANGERS = (("haat.flows", "haat.insight"),)
 #: A folder of this name holds plug-ins: found by `engine/plugins.py`, imported by nobody, blind to each other.
 PLUGIN_FOLDERS = frozenset(
-    {"rules", "promotions", "gateways", "couriers", "kinds", "strategies", "commissions", "transports"}
+    {"rules", "models", "promotions", "gateways", "couriers", "kinds", "strategies", "commissions", "transports"}
     | {"conditions", "benefits", "steps", "invariants", "alerts", "reports"}
 )
 #: In a domain module (and in a package within one) only these may wait, and only these import the engine.
