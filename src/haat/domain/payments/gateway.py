@@ -208,7 +208,8 @@ class Gateway(Struct, frozen=True, kw_only=True):
     `config` and `secrets` are the structs an operator fills in (frozen, unknown fields refused).
 
     `create` begins an attempt. `confirm` finishes it after the buyer came back, and may be called again at any time: it asks what
-    became of it. `query` only asks. `capture`, `void`, `refund`, `query_refund`: None where it cannot.
+    became of it. `query` only asks. `capture`, `void`, `refund`, `query_refund`: None where it cannot. `capture` and `void` say how the
+    attempt stands afterwards: still `authorized`, with a reason, means that they were refused.
     `verify` is pure: raises Refused for what is not from the gateway (constant-time comparison), else says how to answer.
     `heard` reads a stored hook; it may have to ask the gateway (a certificate, a subscription). `callback` reads the query
     string the buyer's browser brings back. `check` tries the credentials and says what it found.

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from haat.domain.payments import gateway
 from haat.domain.payments.gateway import (
@@ -70,7 +70,7 @@ REFUND: Mapping[str, RefundStatus] = {
     "Initiated": "pending",
     "Failed": "failed",
 }
-#: statusCode → why. Those of `ALREADY` say that it has been executed before: then it is asked what became of it.
+#: statusCode → why. After those of `ASK` it may have been executed (before): it is asked what became of it.
 REASONS: Mapping[str, Reason] = {
     "2001": "misconfigured",
     "2002": "not_found",
@@ -83,7 +83,7 @@ REASONS: Mapping[str, Reason] = {
     "2034": "already_done",
     "503": "maintenance",
 }
-ALREADY = frozenset({"2056", "2062", "2117"})
+ASK = frozenset({"2003", "2029", "2056", "2062", "2117"})
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,7 +124,8 @@ def create(connection: Connection, charge: Charge, now: datetime) -> Conversatio
     }
     said = yield from _call(connection, "tokenized/checkout/create", body, question=True)
     if said.get("statusCode") != DONE:
-        return _refusal(said)
+        code = str(said.get("statusCode") or said.get("errorCode") or "")[:100]
+        return gateway.failed(REASONS.get(code, "gateway_error"), code)
     reference, url = str(said.get("paymentID", "")), str(said.get("bkashURL", ""))
     if not reference or not url or gateway.minor(said.get("amount", body["amount"])) != charge.amount:
         return gateway.unknown(str(said.get("transactionStatus", "")), reference=reference, reason="mismatch")
@@ -134,8 +135,10 @@ def create(connection: Connection, charge: Charge, now: datetime) -> Conversatio
 def confirm(connection: Connection, known: Known, now: datetime) -> Conversation[Observation]:
     """Executes what the buyer has agreed to; executed before, it is asked what became of it."""
     said = yield from _call(connection, "tokenized/checkout/execute", {"paymentID": known.reference})
-    if str(said.get("statusCode")) in ALREADY:
+    if str(said.get("statusCode")) in ASK:
         return (yield from query(connection, known, now))
+    if said.get("statusCode") not in (None, DONE):
+        return _refusal(said, reference=known.reference)
     return _seen(said, known, now)
 
 
@@ -153,14 +156,14 @@ def capture(connection: Connection, take: Capture, now: datetime) -> Conversatio
         raise Refused("capture_in_full", "bKash captures an authorisation in full.")
     said = yield from _call(connection, "tokenized/checkout/payment/confirm/capture", {"paymentID": take.known.reference})
     if said.get("statusCode") != DONE:
-        return (yield from query(connection, take.known, now)) if str(said.get("statusCode")) in ALREADY else _refusal(said)
+        return _because(said, (yield from query(connection, take.known, now)))
     return _seen({"amount": decimal_text(take.amount, "BDT")} | said, take.known, now)
 
 
 def void(connection: Connection, known: Known, now: datetime) -> Conversation[Observation]:
     said = yield from _call(connection, f"tokenized/checkout/payment/{connection.config.void_path}", {"paymentID": known.reference})
     if said.get("statusCode") != DONE:
-        return (yield from query(connection, known, now)) if str(said.get("statusCode")) in ALREADY else _refusal(said)
+        return _because(said, (yield from query(connection, known, now)))
     return Observation(
         status="voided", amount=known.amount, currency="BDT", reference=known.reference, raw_code=str(said.get("transactionStatus", ""))
     )
@@ -290,8 +293,9 @@ def _grant(connection: Connection, refresh: str) -> Conversation[Granted]:
 def _seen(said: Mapping[str, Any], known: Known, now: datetime) -> Observation:
     """What an answer says of a payment, checked against what we asked for."""
     word = str(said.get("transactionStatus", ""))
-    if said.get("statusCode", DONE) != DONE and word != "Completed":
-        return _refusal(said, reference=known.reference)
+    if said.get("statusCode", DONE) != DONE and word not in STATUS:
+        code = str(said.get("statusCode"))
+        return gateway.unknown(code, reference=known.reference, reason=REASONS.get(code, "other"))
     status = STATUS.get(word, "unknown")
     if status == "pending" and known.began is not None and now >= known.began + LIVES:
         status = "expired"
@@ -318,6 +322,12 @@ def _refusal(said: Mapping[str, Any], *, reference: str = "") -> Observation:
     if code in REASONS:
         return gateway.failed(REASONS[code], code, reference=reference)
     return gateway.unknown(code, reference=reference)
+
+
+def _because(said: Mapping[str, Any], seen: Observation) -> Observation:
+    """How the payment stands after a refusal, with the refusal's reason."""
+    code = str(said.get("statusCode", ""))[:100]
+    return seen if seen.status in ("charged", "voided") else structs.replace(seen, reason=REASONS.get(code, "other"), raw_code=code)
 
 
 def _paid_back(said: Mapping[str, Any]) -> RefundObservation:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from haat.domain.payments import gateway
 from haat.domain.payments.gateway import (
@@ -39,6 +39,8 @@ from haat.kernel.outside import Connection, Conversation, Heard, Hook, Reply, Re
 
 AUTHORISED_FOR = timedelta(days=7)  # a card's usual; `capture_before` says better where it is there
 TOLERANCE_S = 300
+#: The smallest charge by currency, in minor units.
+LEAST = {"BDT": 5_000, "EUR": 50, "GBP": 30, "INR": 5_000, "USD": 50}
 STATUS: Mapping[str, Status] = {
     "requires_payment_method": "pending",
     "requires_confirmation": "pending",
@@ -132,8 +134,9 @@ def create(connection: Connection, charge: Charge, now: datetime) -> Conversatio
         pairs["automatic_payment_methods[enabled]"] = "true"
     reply = yield from _post(connection, "payment_intents", pairs, f"{charge.attempt}:create", question=not charge.method)
     known = Known(attempt=charge.attempt, amount=charge.amount, currency=charge.currency, authorise=charge.authorise)
-    seen = _seen(reply, known)
-    intent = _intent(reply)
+    seen, intent = _seen(reply, known), _intent(reply)
+    if reply.status == 400 and not intent:  # refused before anything was made
+        return gateway.failed(seen.reason, seen.raw_code)
     if seen.status != "pending" or not intent.get("id"):
         return seen
     return Started(str(intent["id"]), seen.redirect_url, handle=str(intent.get("client_secret") or ""))
@@ -161,7 +164,7 @@ def capture(connection: Connection, take: Capture, now: datetime) -> Conversatio
     reply = yield from _post(connection, place, {"amount_to_capture": str(take.amount)}, f"{take.known.attempt}:capture:{take.key}")
     seen = _seen(reply, take.known)
     if seen.status == "charged" and "amount_received" not in _intent(reply):
-        return gateway.checked(_with_amount(seen, take.amount), take.known)
+        return structs.replace(seen, amount=take.amount)  # an older server that does not say: it took what we named
     return seen
 
 
@@ -242,15 +245,13 @@ def callback(connection: Connection, query: Mapping[str, str]) -> Signal:
 
 def check(connection: Connection, now: datetime) -> Conversation[str]:
     del now
-    reply = yield from _get(connection, "balance")
-    if reply.status != 200:
-        raise Unavailable("credentials_refused", f"Stripe answered {reply.status}.", permanent=True)
+    yield from _get(connection, "balance")
     return "Stripe took our credentials."
 
 
 def _get(connection: Connection, place: str) -> Conversation[Reply]:
     url = f"{connection.config.base_url.rstrip('/')}/v1/{place}"
-    return answered((yield from ask(Request("GET", url, _headers(connection), question=True))), question=True)
+    return _allowed(answered((yield from ask(Request("GET", url, _headers(connection), question=True))), question=True))
 
 
 def _post(connection: Connection, place: str, pairs: Mapping[str, str], key: str, *, question: bool = False) -> Conversation[Reply]:
@@ -258,9 +259,15 @@ def _post(connection: Connection, place: str, pairs: Mapping[str, str], key: str
     url = f"{connection.config.base_url.rstrip('/')}/v1/{place}"
     headers = _headers(connection) | {"content-type": "application/x-www-form-urlencoded", "idempotency-key": key}
     request = Request("POST", url, headers, urlencode(pairs).encode(), question=question, repeatable=True)
-    reply = answered((yield from ask(request)), question=question)
+    reply = _allowed(answered((yield from ask(request)), question=question))
     if reply.status == 409 or _error(reply).get("type") == "idempotency_error":
         raise Unknown("outside_busy", "Stripe still works at the same request.")
+    return reply
+
+
+def _allowed(reply: Reply) -> Reply:
+    if reply.status in (401, 403):
+        raise Unavailable("credentials_refused", f"Stripe answered {reply.status}.", permanent=True, retry_after_s=600)
     return reply
 
 
@@ -282,18 +289,16 @@ def _intent(reply: Reply) -> dict[str, Any]:
 
 
 def _seen(reply: Reply, known: Known) -> Observation:
-    """How an intent stands, checked against what we asked for."""
+    """How an intent stands, checked against what we asked for. An error that tells nothing about it is unknown."""
     error, intent = _error(reply), _intent(reply)
     reference = str(intent.get("id") or known.reference)
-    if reply.status in (401, 403):
-        return gateway.failed("misconfigured", str(error.get("code") or reply.status), reference=reference)
     word = str(intent.get("status", ""))
     last = error if error.get("type") == "card_error" else intent.get("last_payment_error") or {}
     if word in ("", "requires_payment_method") and last:
         return _declined(last, reference)
+    code = str(error.get("code") or error.get("type") or "")[:100]
     if error and not word:
-        code = str(error.get("code") or error.get("type") or "")
-        return gateway.failed(REASONS.get(code, "invalid_request"), code[:100], reference=reference)
+        return gateway.unknown(code, reference=reference, reason=REASONS.get(code, "invalid_request"))
     status = STATUS.get(word, "unknown")
     charge = intent.get("latest_charge") if isinstance(intent.get("latest_charge"), dict) else {}
     assert isinstance(charge, dict)
@@ -309,11 +314,11 @@ def _seen(reply: Reply, known: Known) -> Observation:
             transaction=str(charge.get("id") or intent.get("latest_charge") or "") if status in ("charged", "authorized") else "",
             our_reference=str((intent.get("metadata") or {}).get("attempt", "")) or "-",
             refunded=_whole(charge.get("amount_refunded")),
-            reason="cancelled_by_buyer" if status == "cancelled" else "",
+            reason="cancelled_by_buyer" if status == "cancelled" else REASONS.get(code, "other") if error else "",
             review=(charge.get("outcome") or {}).get("type") == "manual_review",
             lapses_at=_lapses_at(intent, charge) if status == "authorized" else None,
             redirect_url=_redirect(intent) if word == "requires_action" else "",
-            raw_code=word[:100],
+            raw_code=code or word[:100],
         ),
         known,
     )
@@ -322,14 +327,6 @@ def _seen(reply: Reply, known: Known) -> Observation:
 def _declined(error: Mapping[str, Any], reference: str) -> Observation:
     code = str(error.get("decline_code") or error.get("code") or "")
     return gateway.failed(REASONS.get(code) or REASONS.get(str(error.get("code")), "declined"), code[:100], reference=reference)
-
-
-def _with_amount(seen: Observation, amount: int) -> Observation:
-    """A capture's answer that does not say how much was taken (older servers) took what we named."""
-    return Observation(
-        status=seen.status, amount=amount, currency=seen.currency, reference=seen.reference, transaction=seen.transaction,
-        our_reference=seen.our_reference, raw_code=seen.raw_code,
-    )  # fmt: skip
 
 
 def _redirect(intent: Mapping[str, Any]) -> str:
