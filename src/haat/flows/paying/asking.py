@@ -1,0 +1,153 @@
+"""Asking gateways what became of an attempt: at growing intervals until it is known, and once more before an order expires.
+
+What a gateway does not say changes nothing. An attempt that nobody can tell about for days becomes an exception; it never
+becomes «failed» by itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from haat.domain import orders, payments
+from haat.engine.database import Tx
+from haat.engine.flowing import Again, Dead, Done, Failed, House, Outcome, Outside, Task
+from haat.flows.paying.deciding import SOON
+from haat.flows.paying.desk import Desk, Noted, after, found, observed
+from haat.kernel.errors import HaatError, Unavailable
+from haat.kernel.facts import Fact
+from haat.kernel.outside import Unknown
+
+OWNER = "payments"
+#: After this time behind its own expiry, an attempt that is still «pending» over there will not be paid any more.
+FORGOTTEN_AFTER = timedelta(hours=24)
+LAST_TRIES = 5  # of asking before an order expires without an answer; money that comes later is orphaned, never lost
+Answers = Mapping[str, payments.Observation | None]
+
+
+def ask(desk: Desk) -> Outside:
+    """What became of an attempt, until it is known."""
+
+    async def call(house: House, task: Task) -> payments.Observation | None:
+        known = found(task.order, task.subject)
+        if known is None or known[1].status not in orders.paying.OPEN:
+            return None
+        return await look(desk, task.order, known[1], house.clock.now(), confirm=bool(task.data.get("returned")))
+
+    async def settle(house: House, tx: Tx, answers: Sequence[tuple[Task, object]], now: datetime) -> list[Outcome]:
+        del house
+        noted = Noted()
+        outcomes = [_heard(desk, task, answer, now, noted) for task, answer in answers]
+        await noted.write(tx)
+        return outcomes
+
+    return Outside(
+        call=call, settle=settle, party=_party, title="ask the gateway", title_bn="গেটওয়েকে জিজ্ঞাসা", owner=OWNER,
+        waits_for_holds=False, age_limit_s=3 * 86_400.0, attempts_max=50, repairs=("retry", "skip"),
+    )  # fmt: skip
+
+
+def expire(desk: Desk) -> Outside:
+    """The time to pay is over: every gateway is asked a last time, then the order ends; its stock goes back with that fact."""
+
+    async def call(house: House, task: Task) -> Answers:
+        order: orders.Order = task.order
+        answers: dict[str, payments.Observation | None] = {}
+        for attempt in _open(order):
+            try:
+                answers[attempt.id] = await look(desk, order, attempt, house.clock.now(), confirm=True)
+            except HaatError:
+                answers[attempt.id] = None
+        return answers
+
+    async def settle(house: House, tx: Tx, answers: Sequence[tuple[Task, object]], now: datetime) -> list[Outcome]:
+        del house
+        noted = Noted()
+        outcomes: list[Outcome] = []
+        for task, said in answers:
+            heard: Answers = said if isinstance(said, dict) else {}
+            facts, silent = _last_word(task.order, heard, now, noted)
+            then = after(task.order, facts, now)
+            if then.status == "placed" and orders.paying.uncovered(then) and silent and task.attempts < LAST_TRIES:
+                outcomes.append(Failed("a gateway did not say whether it has the money", facts))
+            else:
+                ends = orders.settling.expire(then)
+                outcomes.append(Done((*facts, *ends)))
+            noted.facts(task.order, facts, now)
+        await noted.write(tx)
+        return outcomes
+
+    return Outside(
+        call=call, settle=settle, party=lambda task: "expiry", title="end what nobody paid", title_bn="অপরিশোধিত অর্ডার শেষ", owner=OWNER,
+        waits_for_holds=False, attempts_max=LAST_TRIES + 3, limit_s=90.0, concurrency=32,
+    )  # fmt: skip
+
+
+async def look(desk: Desk, order: orders.Order, attempt: orders.Attempt, now: datetime, *, confirm: bool) -> payments.Observation:
+    """What the gateway says now. `confirm` also finishes what the buyer has agreed to (bKash executes then). Raises as `drive` does."""
+    connection, gateway = desk.gateway(attempt.gateway)
+    operation = gateway.confirm if confirm else gateway.query
+    return await desk.outside.drive(connection, operation(connection, desk.known(order, attempt), now), subject=attempt.id)
+
+
+def _heard(desk: Desk, task: Task, answer: object, now: datetime, noted: Noted) -> Outcome:
+    order: orders.Order = task.order
+    known = found(order, task.subject)
+    if known is None or known[1].status not in orders.paying.OPEN:
+        return Done()
+    pause = _pause(desk, task)
+    match answer:
+        case payments.Observation():
+            facts = _learned(order, known[1], answer, now)
+            noted.facts(order, facts, now)
+            noted.signals.append(payments.SignalRow(attempt=task.subject, source="poll", observation=answer, counted=bool(facts), at=now))
+            if answer.reason == "mismatch":
+                return Dead(
+                    "payment_mismatch", f"{known[1].gateway} holds {answer.amount} {answer.currency}, not what was asked for.", facts
+                )
+            then = found(after(order, facts, now), task.subject)
+            open_still = then is not None and then[1].status in orders.paying.OPEN
+            return Again(pause, answer.status, facts) if open_still else Done(facts)
+        case None:
+            return Done()
+        case Unavailable() | Unknown():
+            return Again(pause, str(answer))
+        case _:
+            return Failed(str(answer))
+
+
+def _learned(order: orders.Order, attempt: orders.Attempt, seen: payments.Observation, now: datetime) -> tuple[Fact, ...]:
+    """A question that was not answered is no news; a session that is long over is."""
+    if seen.status == "unknown" and seen.reason != "mismatch" and attempt.status == "pending":
+        return ()
+    over = attempt.expires_at or (attempt.at + FORGOTTEN_AFTER if attempt.at else now)
+    if seen.status == "pending" and now > over + FORGOTTEN_AFTER:
+        return orders.paying.learn(order, attempt.id, orders.paying.Observed(status="expired", reason="expired"))
+    return orders.paying.learn(order, attempt.id, observed(seen))
+
+
+def _last_word(order: orders.Order, heard: Answers, now: datetime, noted: Noted) -> tuple[tuple[Fact, ...], bool]:
+    """(facts, whether some gateway has not said)."""
+    facts: tuple[Fact, ...] = ()
+    silent = False
+    for attempt in _open(order):
+        seen = heard.get(attempt.id)
+        if seen is None or seen.status == "unknown":
+            silent = True
+        if seen is not None:
+            learned = orders.paying.learn(after(order, facts, now), attempt.id, observed(seen))
+            noted.signals.append(payments.SignalRow(attempt=attempt.id, source="poll", observation=seen, counted=bool(learned), at=now))
+            facts += learned
+    return facts, silent
+
+
+def _open(order: orders.Order) -> list[orders.Attempt]:
+    return [a for t in order.payments for a in t.attempts if a.status in ("pending", "uncertain")]
+
+
+def _pause(desk: Desk, task: Task) -> timedelta:
+    """A quarter of the time it has taken so far, within bounds: often at first, seldom later."""
+    return min(max((task.now - task.created_at) / 4, SOON), desk.policy.ask_at_most_each)
+
+
+def _party(task: Task) -> str:
+    known = found(task.order, task.subject)
+    return f"gateway:{known[1].gateway}" if known else "gateway"

@@ -1,0 +1,175 @@
+"""What follows from a fact of money: facts in, steps out. Pure.
+
+placed ─ request ─ route ─ charge ─ (the buyer pays) ─ ask … ─ authorized ─ capture, as parcels leave
+                             │soft decline: route again            │ too much, or ended
+                             ▼                                      ▼
+expire (timer)            another gateway                        settle ─ void, refund, reinstate
+
+`settle` compares what is held with what is owed, so it is asked for whenever the two may differ, however they came to. No
+attempt waits without a step: what is open is asked about, what is set aside is renewed or let go, what goes back is followed.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import msgspec
+
+from haat.domain import orders
+from haat.domain.orders import events
+from haat.engine.flowing import Decision, Step, Stop
+from haat.kernel.facts import Fact
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """The marketplace's choices about money.
+
+    `pay_within`: the time to pay, in which the stock is held. `ask_after`: how soon a buyer who went to a gateway is asked about.
+    `attempts_max` of one obligation are begun by us; buyers may begin more. `authorises`: plug-ins through which money is set
+    aside and taken when parcels leave; with all others it is taken at once. `renew_before`: how long before it lapses.
+    `reinstates`: whether an expired order comes back when its money arrives and its stock is still there.
+    """
+
+    pay_within: timedelta = timedelta(minutes=30)
+    ask_after: timedelta = timedelta(seconds=60)
+    ask_at_most_each: timedelta = timedelta(minutes=15)
+    attempts_max: int = 6
+    authorises: frozenset[str] = frozenset({"stripe"})
+    renew_before: timedelta = timedelta(hours=12)
+    reinstates: bool = True
+
+
+LISTENS: frozenset[type[Fact]] = frozenset(
+    {
+        events.OrderStockReserved,
+        events.OrderReinstated,
+        events.OrderPaymentRequested,
+        events.OrderPaymentAttempted,
+        events.OrderPaymentStarted,
+        events.OrderPaymentUncertain,
+        events.OrderPaymentAuthorized,
+        events.OrderPaymentProcessed,
+        events.OrderPaymentFailed,
+        events.OrderPaymentVoided,
+        events.OrderPaymentOrphaned,
+        events.OrderPaymentWaived,
+        events.OrderRefundRequested,
+        events.OrderRefundUncertain,
+        events.OrderCancelled,
+        events.OrderRejected,
+        events.OrderExpired,
+        events.OrderLinesCancelled,
+        events.OrderParcelLost,
+        events.OrderReturnReceived,
+        events.OrderShipped,
+        events.OrderDelivered,
+    }
+)
+SOON = timedelta(seconds=5)
+ENDS = (events.OrderCancelled, events.OrderRejected, events.OrderExpired)
+COVERS = (events.OrderPaymentProcessed, events.OrderPaymentAuthorized, events.OrderPaymentWaived)
+#: Facts after which an authorisation may be needed no more.
+MAKES_SURPLUS = (
+    *ENDS, events.OrderLinesCancelled, events.OrderPaymentAuthorized, events.OrderPaymentProcessed, events.OrderParcelLost,
+    events.OrderReturnReceived,
+)  # fmt: skip
+#: Facts after which more may be held than is owed.
+MOVES = (
+    *ENDS, events.OrderLinesCancelled, events.OrderPaymentProcessed, events.OrderPaymentOrphaned, events.OrderParcelLost,
+    events.OrderReturnReceived, events.OrderReinstated,
+)  # fmt: skip
+
+
+def decider(policy: Policy) -> Callable[[orders.Order, Fact], Sequence[Decision]]:
+    """The flow's `decide` under this policy."""
+
+    def decide(order: orders.Order, fact: Fact) -> Sequence[Decision]:
+        decided = [*_of_tenders(order, fact), *_of_attempts(order, fact, policy), *_of_goods(order, fact)]
+        return [*decided, *_balance(order, fact)]
+
+    return decide
+
+
+def _of_tenders(order: orders.Order, fact: Fact) -> list[Decision]:
+    match fact:
+        case events.OrderStockReserved() if order.totals.grand > 0:
+            return [Step("request")]
+        case events.OrderPaymentRequested(payment=payment, method=method, due_at=due_at) if method != orders.paying.CASH:
+            tender = orders.paying.tender_in(order, payment)
+            begun = tender is not None and any(a.status in orders.paying.OPEN for a in tender.attempts)
+            route: list[Decision] = [] if begun else [Step("route", payment)]
+            if due_at is None:
+                return route
+            return [*route, Stop("expire"), Step("expire", after=max(due_at - order.updated_at, timedelta()))]
+        case events.OrderRefundRequested(refund=refund):
+            return [Step("refund", refund)]
+        case events.OrderRefundUncertain(refund=refund):
+            return [Stop("ask_refund", refund), Step("ask_refund", refund, after=SOON)]
+    return []
+
+
+def _of_attempts(order: orders.Order, fact: Fact, policy: Policy) -> list[Decision]:
+    match fact:
+        case events.OrderPaymentAttempted(attempt=attempt, gateway=gateway) if gateway not in ("", orders.paying.CASH):
+            return [Step("charge", attempt)]
+        case events.OrderPaymentStarted(attempt=attempt):
+            return [Stop("ask", attempt), Step("ask", attempt, after=policy.ask_after)]
+        case events.OrderPaymentUncertain(attempt=attempt):
+            return [Stop("ask", attempt), Step("ask", attempt, after=SOON)]
+        case events.OrderPaymentAuthorized(attempt=attempt, lapses_at=lapses_at):
+            asked: list[Decision] = [Stop("ask", attempt)]
+            if lapses_at is not None:
+                after = max(lapses_at - policy.renew_before - order.updated_at, timedelta())
+                asked += [Stop("renew", attempt), Step("renew", attempt, after=after)]
+            return asked
+        case events.OrderPaymentProcessed(attempt=attempt) | events.OrderPaymentOrphaned(attempt=attempt):
+            return [Stop("ask", attempt)]
+        case events.OrderPaymentFailed(payment=payment, attempt=attempt):
+            return [Stop("ask", attempt), *_cascade(order, fact, payment, policy)]
+        case events.OrderPaymentVoided(payment=payment, attempt=attempt):
+            stop: list[Decision] = [Stop("ask", attempt), Stop("renew", attempt)]
+            lost = _uncovered(order, payment) and order.status in ("confirmed", "processing")
+            return [*stop, Step("missing", payment)] if lost else stop
+    return []
+
+
+def _cascade(order: orders.Order, fact: events.OrderPaymentFailed, payment: str, policy: Policy) -> list[Decision]:
+    """Another gateway at once, where the buyer was not there yet. Who has been sent to a gateway chooses for themselves."""
+    tender = orders.paying.tender_in(order, payment)
+    if tender is None or not fact.soft or not _uncovered(order, payment) or order.status not in orders.OPEN:
+        return []
+    failed = next((a for a in tender.attempts if a.id == fact.attempt), None)
+    if failed is None or failed.redirect_url or any(a.status in orders.paying.OPEN for a in tender.attempts):
+        return []
+    tries = len(tender.attempts)
+    if tries >= policy.attempts_max:
+        return []
+    return [Step("route", payment, after=timedelta(seconds=2**tries) if tries > 1 else None)]
+
+
+def _of_goods(order: orders.Order, fact: Fact) -> list[Decision]:
+    match fact:
+        case events.OrderShipped():
+            return [Step("capture", a.id) for t in order.payments for a in t.attempts if a.set_aside]
+        case events.OrderDelivered(parcel=parcel) if any(t.method == orders.paying.CASH for t in order.payments):
+            return [Step("collect", parcel)]
+    return []
+
+
+def _balance(order: orders.Order, fact: Fact) -> list[Decision]:
+    """Settle whatever came out of balance; the timer to pay ends with what it waited for."""
+    decided: list[Decision] = []
+    if isinstance(fact, ENDS):
+        decided += [Stop("expire"), Stop("route"), Stop("request"), Stop("capture")]
+    elif isinstance(fact, COVERS) and orders.paying.uncovered(order) == 0:
+        decided.append(Stop("expire"))
+    if isinstance(fact, MAKES_SURPLUS):
+        only = fact.attempt if isinstance(fact, events.OrderPaymentAuthorized) else None
+        decided += [Step("void", a) for a in orders.settling.superfluous(order) if only in (None, a)]
+    if isinstance(fact, MOVES) and orders.settling.settle(order, str):
+        decided.append(Step("settle"))
+    return decided
+
+
+def _uncovered(order: orders.Order, payment: str) -> bool:
+    tender = orders.paying.tender_in(order, payment)
+    return tender is not None and tender.owed > tender.secured

@@ -1,0 +1,241 @@
+"""What the payment steps share: the gateways of this process, the rules between them, and translations between two vocabularies.
+
+A gateway speaks of attempts (domain/payments), an order knows obligations and what they hold (domain/orders); this file turns
+one into the other. It decides nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from haat.domain import orders, payments
+from haat.engine.changes import Memory, Whole
+from haat.engine.database import Tx
+from haat.engine.outside import Outside
+from haat.flows.paying.deciding import Policy
+from haat.kernel.errors import Refused
+from haat.kernel.facts import Fact
+from haat.kernel.outside import Connection
+
+#: Failures in which the buyer turned back: they say nothing about the gateway.
+TURNED_BACK = frozenset({"cancelled", "cancelled_by_buyer", "expired", "order_ended"})
+RECORDS_FOR_S = 30.0
+
+
+class Desk:
+    """The payments of one process. `public_url` is where buyers and gateways reach us."""
+
+    def __init__(self, outside: Outside, memory: Memory, draw: Callable[[], str], *, public_url: str, policy: Policy | None = None) -> None:
+        self.outside = outside
+        self.policy = policy or Policy()
+        self.new_id = draw
+        self._public_url = public_url.rstrip("/")
+        self._routes: Whole[list[payments.Route]] = Whole({"payment routes"}, payments.routes)
+        self._records: tuple[datetime, Mapping[str, payments.Record]] | None = None
+        memory.keep(self._routes)
+
+    def gateway(self, code: str) -> tuple[Connection, payments.Gateway]:
+        """A connection and what speaks through it. Raises Refused where it is gone."""
+        connection = self.outside.book.need(code)
+        gateway: payments.Gateway = self.outside.book.plugin(connection)
+        return connection, gateway
+
+    def authorises(self, code: str) -> bool:
+        """Whether money is only set aside through this connection until parcels leave."""
+        connection = self.outside.book.get(code)
+        return connection is not None and connection.plugin in self.policy.authorises and self.gateway(code)[1].abilities.authorise
+
+    def takes_whole(self, code: str) -> bool:
+        """Whether an authorisation of this connection can be taken once only."""
+        connection = self.outside.book.get(code)
+        return connection is None or self.gateway(code)[1].abilities.capture != "multiple"
+
+    def candidates(self) -> list[payments.Candidate]:
+        """Every gateway that is set up, as routing looks at it."""
+        found = []
+        for connection in self.outside.book.active("gateway"):
+            gateway: payments.Gateway = self.outside.book.plugin(connection)
+            if gateway.code == orders.paying.CASH:
+                continue
+            methods = frozenset({connection.code, gateway.code, *gateway.methods})
+            abilities = gateway.abilities
+            found.append(
+                payments.Candidate(
+                    code=connection.code, methods=methods, limits=abilities.limits, fee=gateway.fee, priority=connection.priority
+                )
+            )
+        return found
+
+    def methods(self) -> frozenset[str]:
+        """What a buyer may pay with here, cash on delivery included."""
+        by_rule = {m for rule in self._routes.value if rule.active and rule.gateways for m in rule.methods}
+        return frozenset({orders.paying.CASH} | by_rule).union(*(c.methods for c in self.candidates()))
+
+    async def records(self, tx: Tx, now: datetime) -> Mapping[str, payments.Record]:
+        """How gateways did lately, half a minute old at the most."""
+        if self._records is None or (now - self._records[0]).total_seconds() > RECORDS_FOR_S:
+            self._records = (now, await payments.records(tx, now=now))
+        return self._records[1]
+
+    def choose(self, order: orders.Order, tender: orders.Tender, amount: int, records: Mapping[str, payments.Record]) -> payments.Receipt:
+        """The gateway for an obligation: by rule, cost and recent success; those that were tried for it come last."""
+        candidates = self.candidates()
+        asked = payments.Asked(
+            method=tender.method,
+            channel=order.channel,
+            amount=amount,
+            currency=order.currency,
+            district=order.place.district if order.place else "",
+        )
+        return payments.route(
+            asked,
+            candidates,
+            self._routes.value,
+            records,
+            broken={c.code for c in candidates if self.outside.is_open(c.code)},
+            tried={a.gateway for a in tender.attempts},
+        )
+
+    def charge(self, order: orders.Order, attempt: orders.Attempt) -> payments.Charge:
+        """What a gateway is told when an attempt begins."""
+        ship_to = order.ship_to
+        return payments.Charge(
+            attempt=attempt.id,
+            amount=attempt.amount,
+            currency=order.currency,
+            number=order.number,
+            return_url=f"{self._public_url}/v1/payments/{attempt.id}/return",
+            hook_url=f"{self._public_url}/v1/hooks/gateway/{attempt.gateway}",
+            authorise=self.authorises(attempt.gateway),
+            buyer=payments.Buyer(
+                name=order.customer.name or ship_to.recipient,
+                phone=order.customer.phone,
+                email=order.customer.email,
+                line=ship_to.line,
+                city=ship_to.district,
+                postcode=ship_to.postcode,
+                country=ship_to.country,
+            ),
+            items=sum([line.quantity for line in order.lines]),
+            description=f"Order {order.number}",
+        )
+
+    def known(self, order: orders.Order, attempt: orders.Attempt) -> payments.Known:
+        """What a gateway is asked about."""
+        return payments.Known(
+            attempt=attempt.id,
+            amount=attempt.amount,
+            currency=order.currency,
+            reference=attempt.reference,
+            transaction=attempt.transaction,
+            authorise=bool(attempt.authorized) or self.authorises(attempt.gateway),
+            captured=attempt.captured,
+            began=attempt.at,
+        )
+
+
+def observed(seen: payments.Observation) -> orders.paying.Observed:
+    """A gateway's word in the order's vocabulary."""
+    return orders.paying.Observed(
+        status=seen.status,
+        amount=seen.amount,
+        currency=seen.currency,
+        reference=seen.reference,
+        transaction=seen.transaction,
+        redirect_url=seen.redirect_url,
+        reason=seen.reason,
+        soft=seen.soft,
+        review=seen.review,
+        lapses_at=seen.lapses_at,
+        raw_code=seen.raw_code,
+    )
+
+
+def found(order: orders.Order, attempt_id: str) -> tuple[orders.Tender, orders.Attempt] | None:
+    """The attempt and its obligation; None where the order has none such."""
+    try:
+        return orders.paying.attempt_in(order, attempt_id)
+    except Refused:
+        return None
+
+
+def after(order: orders.Order, facts: Sequence[Fact], now: datetime) -> orders.Order:
+    """The order as these facts will leave it."""
+    for fact in facts:
+        order = orders.evolve(order, fact, order_id=order.id, version=order.version + 1, at=now, by="system")
+    return order
+
+
+class Noted(msgspec.Struct):
+    """What a batch of steps leaves in the rows about payments."""
+
+    attempts: dict[str, payments.AttemptRow] = {}
+    refunds: dict[str, payments.RefundRow] = {}
+    signals: list[payments.SignalRow] = []
+
+    def facts(
+        self, order: orders.Order, facts: Sequence[Fact], now: datetime, receipts: Mapping[str, payments.Receipt] | None = None
+    ) -> None:
+        """Rows of the attempts and refunds that these facts are about. `order` is as it was before them."""
+        if not facts:
+            return
+        then = after(order, facts, now)
+        touched = {getattr(fact, "attempt", "") for fact in facts}
+        for tender in then.payments:
+            for attempt in tender.attempts:
+                if attempt.id in touched and attempt.gateway not in ("", orders.paying.CASH):
+                    receipt = (receipts or {}).get(attempt.id)
+                    self.attempts[attempt.id] = attempt_row(then, tender, attempt, now, receipt)
+        refunds = {getattr(fact, "refund", "") for fact in facts}
+        for refund in then.refunds:
+            if refund.id in refunds:
+                self.refunds[refund.id] = refund_row(then, refund, now)
+
+    async def write(self, tx: Tx) -> None:
+        """Write it all."""
+        await payments.note_attempts(tx, [self.attempts[key] for key in sorted(self.attempts)])
+        await payments.note_refunds(tx, [self.refunds[key] for key in sorted(self.refunds)])
+        await payments.note_signals(tx, self.signals)
+
+
+def attempt_row(
+    order: orders.Order, tender: orders.Tender, attempt: orders.Attempt, now: datetime, receipt: payments.Receipt | None = None
+) -> payments.AttemptRow:
+    """The row of an attempt as it is now. Buyers who turned back count neither for nor against a gateway."""
+    status = "given_up" if attempt.status == "failed" and attempt.reason in TURNED_BACK else attempt.status
+    return payments.AttemptRow(
+        id=attempt.id,
+        order_id=order.id,
+        tender=tender.id,
+        gateway=attempt.gateway,
+        method=tender.method,
+        reference=payments.ours(attempt.id),
+        gateway_reference=attempt.reference,
+        status=status,
+        amount=attempt.amount,
+        captured=attempt.captured,
+        refunded=attempt.refunded,
+        currency=order.currency,
+        started_at=attempt.at or now,
+        settled_at=now if status in payments.SETTLED else None,
+        receipt=receipt,
+    )
+
+
+def refund_row(order: orders.Order, refund: orders.Refund, now: datetime) -> payments.RefundRow:
+    """The row of a refund as it is now."""
+    return payments.RefundRow(
+        id=refund.id,
+        order_id=order.id,
+        tender=refund.payment,
+        attempt=refund.attempt,
+        gateway=refund.gateway,
+        amount=refund.amount,
+        currency=order.currency,
+        status=refund.status,
+        reason=refund.reason,
+        reference=refund.reference,
+        asked_at=now,
+        settled_at=now if refund.status in ("succeeded", "failed") else None,
+    )
