@@ -12,6 +12,7 @@ Nothing here knows what is spoken about.
 from haat.engine.outside import connections, inbox
 from haat.engine.outside.connections import Book, Plugin, Sheet
 from haat.engine.outside.driving import Outside
+from haat.engine.outside.record import bare
 from haat.engine.outside.vault import Vault
 
-__all__ = ["Book", "Outside", "Plugin", "Sheet", "Vault", "connections", "inbox"]
+__all__ = ["Book", "Outside", "Plugin", "Sheet", "Vault", "bare", "connections", "inbox"]

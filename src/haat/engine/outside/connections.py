@@ -183,6 +183,14 @@ async def deactivate(tx: Tx, codes: Sequence[str], *, now: datetime) -> list[str
     return sorted(row["code"] for row in rows)
 
 
+async def load(tx: Tx, code: str, plugins: Plugins, vault: Vault) -> Connection:
+    """One connection as it is stored now. Raises Refused where there is none, or it cannot be used."""
+    row = await tx.fetchrow(_SELECT + " WHERE code = $1", code)
+    if row is None:
+        raise Refused("unknown_connection", f"There is no connection {code[:64]}.", kind="missing")
+    return connection_of(row, plugins, vault)
+
+
 async def everything(tx: Tx, plugins: Plugins, vault: Vault) -> dict[str, Stored]:
     """Every connection by code, without its secrets; `problem` says why one cannot be used."""
     return {row["code"]: _stored(row, plugins, vault) for row in await tx.fetch(_SELECT + " ORDER BY code")}

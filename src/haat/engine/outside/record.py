@@ -64,7 +64,7 @@ class Record:
         wrong = bool(problem) or reply is None or reply.status >= 400
         if self._recorded == "none" or (self._recorded == "problems" and not wrong):
             return
-        quiet = _secrets_of(connection.secrets)
+        quiet = quiet_values(connection.secrets)
         sent = _shown(request.headers, request.body, quiet)
         got = "" if reply is None else _shown(reply.headers, reply.body, quiet)
         url = masked(request.url, quiet)[:2_000]
@@ -106,6 +106,12 @@ def masked(text: str, quiet: tuple[str, ...] = ()) -> str:
     return logs.clean_text(text)
 
 
+def bare(connection: Connection, pairs: Mapping[str, str]) -> dict[str, str]:
+    """The pairs without values that are secrets of the connection: some parties prove themselves by a word in the address."""
+    quiet = set(quiet_values(connection.secrets))
+    return {name: HIDDEN if value in quiet else value for name, value in pairs.items()}
+
+
 def masked_headers(headers: Mapping[str, str], quiet: tuple[str, ...] = ()) -> dict[str, str]:
     """The headers, those that carry credentials without their values."""
     return {name: HIDDEN if name.lower() in _QUIET_HEADERS else masked(value, quiet) for name, value in headers.items()}
@@ -117,7 +123,7 @@ def _shown(headers: Mapping[str, str], body: bytes, quiet: tuple[str, ...]) -> s
     return f"{head}\n\n{masked(text, quiet)[:BODY_SHOWN]}"
 
 
-def _secrets_of(secrets: Any) -> tuple[str, ...]:
+def quiet_values(secrets: Any) -> tuple[str, ...]:
     """The values of a connection's secrets, the longest first, as one may contain another; the very short would hide half a text."""
     if secrets is None:
         return ()

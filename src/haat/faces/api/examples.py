@@ -55,6 +55,7 @@ KYC = {"bin": "123456789-0101", "tin": "123456789012", "trade_licence": "TRAD/DS
 KEY = {"role": "vendor", "subject": VENDOR_CODE, "name": "Packing desk", "scopes": ["vendor_orders:read"], "rate_per_minute": 600}
 BLOCK = {"kind": "phone", "value": "01812345678", "reason": "Refused five parcels at the door", "until": "2027-12-31T00:00:00Z"}
 CHANNEL = {"code": "shop-2", "kind": "web", "name": "Second shop", "currency": "BDT", "language": "bn", "price_list": "retail"}
+CONNECTION = {"kind": "gateway", "plugin": "cod", "title": "Cash at the door", "priority": 200}
 PRICE_LIST = {"code": "members", "currency": "BDT", "title": "Members", "customer_groups": ["members"], "priority": 30}
 PROMOTION = {
     "code": "LAMPS-10",
