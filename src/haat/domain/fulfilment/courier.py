@@ -185,7 +185,8 @@ class Capabilities(Struct, frozen=True, kw_only=True):
 
     `lookup`: «reference»: asked by our reference it says whether it has the booking, so a lost answer is found out at once.
     «hook»: it cannot be asked; its first hook names our reference and settles a lost answer, and when none has come within
-    `lookup_wait_s`, a person looks at the courier's panel. A booking is never simply sent again.
+    `lookup_wait_s`, a person looks at the courier's panel. A booking is never simply sent again. (`look_up` of an account that cannot
+    be asked, whatever stands here, raises Unknown with the code «no_lookup».)
     """
 
     lookup: Literal["reference", "hook"]

@@ -1,8 +1,8 @@
 """Any courier that speaks JSON over HTTP, set up by the operator: what is asked, where the answers stand, what its words mean.
 
     {"base_url": "https://api.example.com", "headers": {"authorization": "Bearer {key}"},
-     "book":  {"path": "/parcels", "body": {"ref": "{reference}", "to": {"name": "{name}", "tel": "{phone}"}, "cod": "{cash}"}, "consignment": "data.id"},
-     "track": {"path": "/parcels/{consignment}"}, "said": {"status": "data.status", "at": "data.time"}, "statuses": {"on the road": "in_transit"}}
+     "book": {"path": "/parcels", "body": {"ref": "{reference}", "tel": "{phone}", "cod": "{cash}"}, "consignment": "data.id"},
+     "track": {"path": "/parcels/{consignment}"}, "said": {"status": "data.status"}, "statuses": {"on the road": "in_transit"}}
 
 A text that is one placeholder becomes the value itself (a number stays one). Words that the operator does not translate are those of
 EasyPost, Shippo and AfterShip. Hooks are signed by HMAC-SHA256 over the raw body, with the time before it where there is one.
@@ -199,7 +199,8 @@ def _scans(config: Config, where: Said, said: Any, known: Known, now: datetime) 
             Scan(
                 at=at or now, timed=at is not None, consignment=consignment, reference=reference, status=status or "", said=word,
                 known=status is not None, message=fitting.word(found(row, where.message)),
-                reason=config.reasons.get(why, "other") if why else "", collected=_amount(config, found(row, where.collected)) if paid else None,
+                reason=config.reasons.get(why, "other") if why else "",
+                collected=_amount(config, found(row, where.collected)) if paid else None,
             )
         )  # fmt: skip
     return tuple(scans)

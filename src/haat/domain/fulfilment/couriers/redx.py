@@ -17,7 +17,7 @@ from haat.domain.fulfilment import courier, fitting
 from haat.domain.fulfilment.courier import Booked, Capabilities, Consignment, Courier, Declined, Known, Reach, Recalled, Scan, Status
 from haat.kernel.outside import Connection, Conversation, Heard, Hook, Reply, Request, Unknown, answered, ask
 
-NAME, ADDRESS_MOST, TEXT_MOST = (2, 100), 255, 255
+NAME, ADDRESS_MOST, TEXT_MOST = (2, 100), 250, 250  # none are known; those of the others
 WEIGHT_LEAST_G = 1
 
 STATUSES: dict[str, Status] = {
