@@ -12,10 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from haat.domain import notifications, orders, payments, people
-from haat.domain.notifications import Item, Manners, Values
-from haat.domain.orders import Order, events
 from haat.kernel.facts import Fact, Recorded
 
+events = orders.events
 LINK_DAYS = 30
 Lines: TypeAlias = Sequence[orders.OrderLine]
 PAY_LINK_HOURS = 24  # where the time to pay has no end of its own
@@ -28,23 +27,23 @@ class Links(Struct, frozen=True):
     order_secret: bytes
     pay_secret: bytes
 
-    def order(self, pattern: str, order: Order, now: datetime) -> str:
+    def order(self, pattern: str, order: orders.Order, now: datetime) -> str:
         """A guest's view of the order."""
         token = ""
         if "{token}" in pattern:
             token = people.guest.order_token(order.id, expires_at=now + timedelta(days=LINK_DAYS), secret=self.order_secret)
         return self._filled(pattern, order, token)
 
-    def pay(self, pattern: str, order: Order, until: datetime) -> str:
+    def pay(self, pattern: str, order: orders.Order, until: datetime) -> str:
         """The right to pay the order."""
         token = payments.pay_token(order.id, expires_at=until, secret=self.pay_secret) if "{token}" in pattern else ""
         return self._filled(pattern, order, token)
 
-    def desk(self, order: Order) -> str:
+    def desk(self, order: orders.Order) -> str:
         """The order in the API, for those who have a key of their own."""
         return f"{self.public_url.rstrip('/')}/v1/orders/{order.id}"
 
-    def _filled(self, pattern: str, order: Order, token: str) -> str:
+    def _filled(self, pattern: str, order: orders.Order, token: str) -> str:
         filled = {"{public}": self.public_url.rstrip("/"), "{order}": order.id, "{number}": order.number, "{token}": token}
         for name, value in filled.items():
             pattern = pattern.replace(name, value)
@@ -55,8 +54,8 @@ class Scene(Struct, frozen=True):
     """A fact, the order before and after it, and what has happened since."""
 
     recorded: Recorded
-    before: Order | None
-    order: Order
+    before: orders.Order | None
+    order: orders.Order
     since: tuple[Fact, ...]
 
     @property
@@ -68,7 +67,7 @@ def scenes(stream: Sequence[Recorded], versions: Iterable[int]) -> list[Scene]:
     """The facts of these versions in their scenes. One walk over the stream."""
     wanted = set(versions)
     found: list[Scene] = []
-    order: Order | None = None
+    order: orders.Order | None = None
     for place, each in enumerate(stream):
         before = order
         order = orders.evolve(order, each.fact, order_id=each.order_id, version=each.version, at=each.at, by=each.actor)
@@ -113,11 +112,13 @@ def applies(scene: Scene) -> bool:
             return True
 
 
-def values_of(scene: Scene, manners: Manners, links: Links, *, role: str, vendor: str, zone: str, now: datetime) -> Values:
+def values_of(
+    scene: Scene, manners: notifications.Manners, links: Links, *, role: str, vendor: str, zone: str, now: datetime
+) -> notifications.Values:
     """What a message may speak of. A vendor is told of its own goods and amounts only."""
     order, fact = scene.order, scene.fact
     lines = [line for line in order.lines if not vendor or line.vendor == vendor]
-    told = Values(
+    told = notifications.Values(
         number=order.number,
         currency=order.currency,
         shop=manners.name,
@@ -149,22 +150,22 @@ def _changes(scene: Scene, lines: Lines) -> dict[str, Any]:
     return _of_parcel(scene, lines) if says is None else says(scene.fact, scene.order, lines)
 
 
-def _payment_failed(f: events.OrderPaymentFailed, order: Order, lines: Lines) -> dict[str, Any]:
+def _payment_failed(f: events.OrderPaymentFailed, order: orders.Order, lines: Lines) -> dict[str, Any]:
     tender = next((t for t in order.payments if t.id == f.payment), None)
     due = {} if tender is None else {"amount": tender.owed - tender.captured, "due_at": tender.due_at}
     return {"reason": f.reason, **due}
 
 
-def _backordered(f: events.OrderStockReserved, order: Order, lines: Lines) -> dict[str, Any]:
+def _backordered(f: events.OrderStockReserved, order: orders.Order, lines: Lines) -> dict[str, Any]:
     late = {r.line_no: r.backordered for r in f.reservations if r.backordered}
     return {"items": _items(lines, late), "expected_at": f.expected_at}
 
 
-def _exception(f: events.OrderExceptionRaised, order: Order, lines: Lines) -> dict[str, Any]:
+def _exception(f: events.OrderExceptionRaised, order: orders.Order, lines: Lines) -> dict[str, Any]:
     return {"kind": f.flow, "step": f.step, "cause": f.cause, "detail": f.detail, "owner": f.owner, "repairs": f.repairs}
 
 
-_SAYS: Mapping[type, Callable[[Any, Order, Lines], dict[str, Any]]] = {
+_SAYS: Mapping[type, Callable[[Any, orders.Order, Lines], dict[str, Any]]] = {
     events.OrderPaymentRequested: lambda f, order, lines: {"amount": f.amount, "due_at": f.due_at},
     events.OrderPaymentProcessed: lambda f, order, lines: {"amount": f.amount, "method": f.gateway or f.method or order.payment_method},
     events.OrderPaymentFailed: _payment_failed,
@@ -223,9 +224,11 @@ def _overtaken(scene: Scene, payment: str, *, attempts: bool) -> bool:
     return any(isinstance(later, kinds) and getattr(later, "payment", "") == payment for later in scene.since)
 
 
-def _items(lines: Iterable[orders.OrderLine], units: dict[int, int]) -> tuple[Item, ...]:
+def _items(lines: Iterable[orders.OrderLine], units: dict[int, int]) -> tuple[notifications.Item, ...]:
     return tuple(_item(line, units[line.line_no]) for line in lines if units.get(line.line_no))
 
 
-def _item(line: orders.OrderLine, quantity: int) -> Item:
-    return Item(notifications.name(line.name), quantity, line.total if quantity == line.quantity else 0, notifications.name(line.name_bn))
+def _item(line: orders.OrderLine, quantity: int) -> notifications.Item:
+    return notifications.Item(
+        notifications.name(line.name), quantity, line.total if quantity == line.quantity else 0, notifications.name(line.name_bn)
+    )

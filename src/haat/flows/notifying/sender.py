@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from haat.domain import notifications
-from haat.domain.notifications import Channel, Message, Notification, Outcome, Sent, Transport, Voice
 from haat.engine.changes import Memory, Whole
 from haat.engine.clock import Clock
 from haat.engine.database import Database
@@ -33,7 +32,7 @@ class Sender:
         self._clock = clock
         self._draw = draw
         self._outside = outside
-        self._voice: Whole[Voice] = Whole({notifications.KIND}, notifications.load_voice)
+        self._voice: Whole[notifications.Voice] = Whole({notifications.KIND}, notifications.load_voice)
         memory.keep(self._voice)
 
     async def turn(self) -> bool:
@@ -56,10 +55,10 @@ class Sender:
             ]
         return RECOVER_AT_ONCE in (len(left), *late)
 
-    def _ways(self) -> list[tuple[Connection, Channel]]:
+    def _ways(self) -> list[tuple[Connection, notifications.Channel]]:
         """By which connection each channel leaves now: the most wanted one that is not out of order. Every webhook has its own."""
-        found: list[tuple[Connection, Channel]] = []
-        served: set[Channel] = set()
+        found: list[tuple[Connection, notifications.Channel]] = []
+        served: set[notifications.Channel] = set()
         for connection in self._outside.book.active("transport"):
             if self._outside.is_open(connection.code):
                 continue
@@ -69,7 +68,7 @@ class Sender:
                     found.append((connection, channel))
         return found
 
-    async def _channel(self, connection: Connection, channel: Channel) -> bool:
+    async def _channel(self, connection: Connection, channel: notifications.Channel) -> bool:
         claimed = await self._claim(connection, channel)
         if not claimed:
             return False
@@ -77,7 +76,7 @@ class Sender:
         await self._settle(outcomes)
         return len(claimed) == connection.concurrency
 
-    async def _claim(self, connection: Connection, channel: Channel) -> list[Notification]:
+    async def _claim(self, connection: Connection, channel: notifications.Channel) -> list[notifications.Notification]:
         now = self._clock.now()
         per_minute: int | None = getattr(connection.config, "per_minute", None)
         limit, next_at = connection.concurrency, None
@@ -95,31 +94,33 @@ class Sender:
                 await notifications.set_pace(tx, connection.code, notifications.allowed(next_at, now, per_minute, len(claimed))[1])
         return claimed
 
-    async def _settle(self, outcomes: Sequence[Outcome]) -> None:
+    async def _settle(self, outcomes: Sequence[notifications.Outcome]) -> None:
         async with self._database.transaction() as tx:
             await notifications.settle(tx, outcomes, now=self._clock.now())
 
-    async def _send(self, connection: Connection, note: Notification) -> Outcome:
+    async def _send(self, connection: Connection, note: notifications.Notification) -> notifications.Outcome:
         """One try, and what became of it. Raises nothing: a transport that breaks leaves an unknown fate, not a stuck neighbour."""
         assert note.claim is not None
-        transport: Transport = self._outside.book.plugin(connection)
+        transport: notifications.Transport = self._outside.book.plugin(connection)
         try:
             sent = await self._hand_over(connection, transport, note)
-            return Outcome(note.id, note.claim, "sent", reference=sent.reference)
+            return notifications.Outcome(note.id, note.claim, "sent", reference=sent.reference)
         except Refused as error:
-            return Outcome(note.id, note.claim, "failed", f"{error.code}: {error.detail}")
+            return notifications.Outcome(note.id, note.claim, "failed", f"{error.code}: {error.detail}")
         except Unavailable as error:
             return self._again(note, str(error), error.retry_after_s, doubtful=note.doubtful)
         except Unknown as error:
             return self._doubt(connection, note, str(error))
         except Exception as error:
             log.exception("a transport broke", extra={"transport": transport.code, "notification": note.id})
-            return Outcome(note.id, note.claim, "unknown", f"{type(error).__name__} in our own code", doubtful=True)
+            return notifications.Outcome(note.id, note.claim, "unknown", f"{type(error).__name__} in our own code", doubtful=True)
 
-    async def _hand_over(self, connection: Connection, transport: Transport, note: Notification) -> Sent:
+    async def _hand_over(
+        self, connection: Connection, transport: notifications.Transport, note: notifications.Notification
+    ) -> notifications.Sent:
         manners = self._voice.value.manners
         page = notifications.html(note.subject, note.body, name=manners.name, language=note.language) if note.channel == "email" else ""
-        message = Message(
+        message = notifications.Message(
             id=note.id, event=note.event, role=note.role, channel=note.channel, language=note.language,
             to="" if note.channel == "webhook" else note.recipient, subject=note.subject, body=note.body, html=page,
             order_id=note.order_id, version=note.version, at=note.fact_at, data=note.values,
@@ -128,15 +129,15 @@ class Sender:
             return await self._outside.drive(connection, transport.send(connection, message, self._clock.now()), subject=note.id)
         if transport.mail is not None:
             return await self._post(connection, *transport.mail(connection, message))
-        return Sent()
+        return notifications.Sent()
 
-    async def _post(self, connection: Connection, server: MailServer, letter: Mail) -> Sent:
+    async def _post(self, connection: Connection, server: MailServer, letter: Mail) -> notifications.Sent:
         """A mail, behind the same breaker as everything that leaves. Only a server in trouble counts against it."""
         trouble: HaatError | None = None
         with self._outside.breakers.passing(connection.code):
             try:
                 said = await mail.deliver(server, letter, sent_at=self._clock.now().timestamp(), limit_s=connection.limit_s)
-                return Sent(said)
+                return notifications.Sent(said)
             except Unavailable as error:
                 trouble = error if error.code == "mail_unreachable" else None
                 raise
@@ -146,27 +147,27 @@ class Sender:
             finally:
                 self._outside.breakers.note(connection.code, trouble)
 
-    def _lapsed(self, note: Notification, now: datetime) -> Outcome:
+    def _lapsed(self, note: notifications.Notification, now: datetime) -> notifications.Outcome:
         assert note.claim is not None
         connection = self._outside.book.get(note.connection)
         words = "its sender did not come back"
         if connection is None:
-            return Outcome(note.id, note.claim, "unknown", words, doubtful=True)
+            return notifications.Outcome(note.id, note.claim, "unknown", words, doubtful=True)
         return self._doubt(connection, note, words)
 
-    def _doubt(self, connection: Connection, note: Notification, words: str) -> Outcome:
+    def _doubt(self, connection: Connection, note: notifications.Notification, words: str) -> notifications.Outcome:
         """It may have arrived: once more where a double is seen as one, else told again on request only."""
         assert note.claim is not None
-        transport: Transport = self._outside.book.plugin(connection)
+        transport: notifications.Transport = self._outside.book.plugin(connection)
         now = self._clock.now()
         again = self._again(note, words, 0, doubtful=True)
         if again.again_at is not None and transport.repeatable(connection, note.first_try_at or now, again.again_at):
             return again
-        return Outcome(note.id, note.claim, "unknown", words, doubtful=True)
+        return notifications.Outcome(note.id, note.claim, "unknown", words, doubtful=True)
 
-    def _again(self, note: Notification, words: str, retry_after_s: int, *, doubtful: bool) -> Outcome:
+    def _again(self, note: notifications.Notification, words: str, retry_after_s: int, *, doubtful: bool) -> notifications.Outcome:
         assert note.claim is not None
         again_at = notifications.next_try(note.id, note.attempts, self._clock.now(), retry_after_s)
         if notifications.too_late(note.channel, note.first_try_at or note.due_at, again_at, note.attempts):
-            return Outcome(note.id, note.claim, "unknown" if doubtful else "failed", words, doubtful=doubtful)
-        return Outcome(note.id, note.claim, "due", words, again_at=again_at, doubtful=doubtful)
+            return notifications.Outcome(note.id, note.claim, "unknown" if doubtful else "failed", words, doubtful=doubtful)
+        return notifications.Outcome(note.id, note.claim, "due", words, again_at=again_at, doubtful=doubtful)

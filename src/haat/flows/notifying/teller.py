@@ -11,7 +11,6 @@ import msgspec
 from msgspec import Struct
 
 from haat.domain import channels, notifications, orders, vendors
-from haat.domain.notifications import Channel, Language, Notification, Preference, Telling, Values, Voice, Wish
 from haat.engine.changes import Memory, Whole
 from haat.engine.clock import Clock
 from haat.engine.database import Tx
@@ -28,10 +27,10 @@ HOME_ZONES = {"BD": "Asia/Dhaka", "IN": "Asia/Kolkata", "NP": "Asia/Kathmandu", 
 class Person(Struct, frozen=True):
     """Whom a telling is for: addresses by channel, and the names under which preferences may have been said."""
 
-    telling: Telling
+    telling: notifications.Telling
     scene: Scene
     party: str
-    addresses: Mapping[Channel, tuple[str, ...]]
+    addresses: Mapping[notifications.Channel, tuple[str, ...]]
     names: tuple[str, ...] = ()
     vendor: str = ""
     vendor_name: str = ""
@@ -43,7 +42,7 @@ class Known(Struct, frozen=True):
 
     vendors: Mapping[str, vendors.Vendor]
     channels: Mapping[str, channels.Channel]
-    said: Mapping[str, tuple[Preference, int]]
+    said: Mapping[str, tuple[notifications.Preference, int]]
 
 
 class Teller:
@@ -55,7 +54,7 @@ class Teller:
         self._draw = draw
         self._book = book
         self._links = links
-        self._voice: Whole[Voice] = Whole({notifications.KIND}, notifications.load_voice)
+        self._voice: Whole[notifications.Voice] = Whole({notifications.KIND}, notifications.load_voice)
         memory.keep(self._voice)
 
     async def deal(self, tx: Tx, facts: Sequence[RawFact]) -> None:
@@ -80,15 +79,17 @@ class Teller:
         made = [each for person in persons for each in self._tellings(person, known, reach, now)]
         await notifications.record(tx, made)
 
-    def _reach(self) -> dict[Channel, tuple[str, ...]]:
+    def _reach(self) -> dict[notifications.Channel, tuple[str, ...]]:
         """The connections that are set up, by the channels that they carry."""
-        found: dict[Channel, tuple[str, ...]] = {}
+        found: dict[notifications.Channel, tuple[str, ...]] = {}
         for connection in self._book.active("transport"):
             for channel in self._book.plugin(connection).channels:
                 found[channel] = (*found.get(channel, ()), connection.code)
         return found
 
-    async def _persons(self, tx: Tx, seen: Sequence[Scene], reach: Mapping[Channel, tuple[str, ...]]) -> tuple[list[Person], Known]:
+    async def _persons(
+        self, tx: Tx, seen: Sequence[Scene], reach: Mapping[notifications.Channel, tuple[str, ...]]
+    ) -> tuple[list[Person], Known]:
         concerned = {id(scene): vendors_told(scene) for scene in seen}
         codes = sorted({code for found in concerned.values() for code in found})
         of_vendors = await vendors.vendors(tx, codes) if codes else {}
@@ -101,7 +102,11 @@ class Teller:
         return persons, Known(of_vendors, of_channels, said)
 
     def _whom(
-        self, scene: Scene, telling: Telling, concerned: Iterable[vendors.Vendor], reach: Mapping[Channel, tuple[str, ...]]
+        self,
+        scene: Scene,
+        telling: notifications.Telling,
+        concerned: Iterable[vendors.Vendor],
+        reach: Mapping[notifications.Channel, tuple[str, ...]],
     ) -> list[Person]:
         order = scene.order
         if telling.role == "customer":
@@ -125,10 +130,12 @@ class Teller:
         email, sms = tuple(one for one in desk if "@" in one), tuple(one for one in desk if one.startswith("+"))
         return [Person(telling, scene, owner, {"email": email, "sms": sms, "webhook": reach.get("webhook", ())})]
 
-    def _tellings(self, person: Person, known: Known, reach: Mapping[Channel, tuple[str, ...]], now: datetime) -> Iterable[Notification]:
+    def _tellings(
+        self, person: Person, known: Known, reach: Mapping[notifications.Channel, tuple[str, ...]], now: datetime
+    ) -> Iterable[notifications.Notification]:
         manners, telling, order = self._voice.value.manners, person.telling, person.scene.order
         shop = known.channels.get(order.channel)
-        speaks: Language | None = None
+        speaks: notifications.Language | None = None
         if telling.role == "customer" and shop is not None and shop.language in notifications.LANGUAGES:
             speaks = shop.language
         said = [known.said[name][0] for name in person.names if name in known.said]
@@ -138,7 +145,7 @@ class Teller:
         )  # fmt: skip
         if person.vendor:
             values = msgspec.structs.replace(values, name=person.vendor_name)
-        found: list[Notification] = []
+        found: list[notifications.Notification] = []
         for channel in telling.channels:
             if channel not in reach or f"{telling.event}/{telling.role}/{channel}" in manners.muted:
                 continue
@@ -148,7 +155,15 @@ class Teller:
                 break
         return found
 
-    def _telling(self, person: Person, channel: Channel, address: str, wish: Wish, values: Values, now: datetime) -> Notification:
+    def _telling(
+        self,
+        person: Person,
+        channel: notifications.Channel,
+        address: str,
+        wish: notifications.Wish,
+        values: notifications.Values,
+        now: datetime,
+    ) -> notifications.Notification:
         telling, recorded, voice = person.telling, person.scene.recorded, self._voice.value
         urgent = telling.event in notifications.URGENT
         due = now
@@ -163,7 +178,7 @@ class Teller:
         if channel in notifications.WRITTEN and status != "declined":
             key = (telling.event, telling.role, channel, wish.language)
             said = voice.texts.write(key, notifications.filled(values, wish.language), sms_parts_max=voice.manners.sms_parts_max)
-        return Notification(
+        return notifications.Notification(
             id=self._draw(), order_id=recorded.order_id, version=recorded.version, event=telling.event, role=telling.role,
             party=person.party, channel=channel, recipient=address, language=wish.language, subject=said.subject, body=said.body,
             parts=said.parts, data=msgspec.Raw(msgspec.json.encode(values)), urgent=urgent, status=status,  # type: ignore[arg-type]
@@ -171,9 +186,9 @@ class Teller:
         )  # fmt: skip
 
 
-def _addresses(email: str, phone: str) -> dict[Channel, tuple[str, ...]]:
+def _addresses(email: str, phone: str) -> dict[notifications.Channel, tuple[str, ...]]:
     """Where somebody can be reached; a phone counts in E.164 only."""
-    found: dict[Channel, tuple[str, ...]] = {}
+    found: dict[notifications.Channel, tuple[str, ...]] = {}
     if "@" in email:
         found["email"] = (email,)
     if phone.startswith("+"):
