@@ -7,7 +7,9 @@ main()                    ─► the program `haat`, which is handed all of thes
 """
 
 import asyncio
+import hashlib
 import os
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,7 +18,9 @@ from pathlib import Path
 import msgspec
 from starlette.routing import BaseRoute, Route, Router
 
-from haat.domain import orders, pricing
+from haat.domain import fraud, orders, pricing
+from haat.domain.fraud import models as fraud_models
+from haat.domain.fraud import rules as fraud_rules
 from haat.domain.orders import rules as validation_rules
 from haat.domain.pricing import promotions
 from haat.engine import flowing, journal, logs, memory_tuning, plugins, settings, web
@@ -49,6 +53,7 @@ from haat.faces.api import vendor_orders as vendor_orders_api
 from haat.faces.api import vendors as vendors_api
 from haat.faces.api.gate import Gate, guest_secrets
 from haat.faces.api.shop import Shop
+from haat.flows import validating
 from haat.flows.changing import Changes
 from haat.flows.checkout import Carting, Desk, Looking, Market, Till
 from haat.flows.keeping import Keeper
@@ -70,6 +75,11 @@ class Parts(msgspec.Struct):
     lanes: list[Lane]
     flows: flowing.Flows
     keeper: Keeper
+    house: flowing.House
+
+    def worker(self, name: str, lane: Lane) -> flowing.Worker:
+        """A worker of flows on a connection of its own."""
+        return flowing.Worker(self.house, self.flows, self.keeper, lane, name=name)
 
 
 def validation() -> orders.Rules:
@@ -82,14 +92,20 @@ def promotion_kinds() -> Mapping[str, pricing.Promotion]:
     return plugins.load(promotions, "PROMOTION", pricing.Promotion)
 
 
-def stories() -> list[flowing.Flow]:
-    """Every flow."""
-    return []
+def stories(memory: Memory, secret: str) -> list[flowing.Flow]:
+    """Every flow, with the desk that it works at."""
+    key = hashlib.blake2b(b"fraud marks", key=secret.encode()[:64]).digest()
+    screening = validating.Desk(
+        memory, rules=plugins.load(fraud_rules, "RULE", fraud.Rule), models=plugins.load(fraud_models, "MODEL", fraud.Model), key=key
+    )
+    return [validating.flow(screening)]
 
 
 @asynccontextmanager
-async def open_parts(chosen: Settings, dsn: str, *, clock: Clock | None = None) -> AsyncIterator[Parts]:
-    """Open what a process needs; on leaving, finish what was accepted and close it all."""
+async def open_parts(
+    chosen: Settings, dsn: str, *, clock: Clock | None = None, flows: Sequence[flowing.Flow] | None = None
+) -> AsyncIterator[Parts]:
+    """Open what a process needs; on leaving, finish what was accepted and close it all. `flows`: others than all."""
     clock = clock or Clock()
     database = await Database.open(dsn, size=chosen.pool_size, statement_timeout_s=chosen.statement_timeout_s)
     memory = Memory(database)
@@ -100,12 +116,14 @@ async def open_parts(chosen: Settings, dsn: str, *, clock: Clock | None = None) 
     ledger = Journal(orders.events.decode, position_base=base)
     draw = await Draw.open(clock, database)
     lanes = [Lane(dsn, f"haat {work}") for work in ("placing", "changing", "carting", "completing", "looking")]
-    flows = flowing.Flows(stories())
-    keeper = Keeper(ledger, flows, draw)
-    desk, changes = Desk(lanes[0], ledger, market, clock, flows), Changes(lanes[1], ledger, keeper.change)
+    secret = secret_of(chosen)
+    told = flowing.Flows(stories(memory, secret) if flows is None else flows)
+    keeper = Keeper(ledger, told, draw)
+    desk, changes = Desk(lanes[0], ledger, market, clock, told), Changes(lanes[1], ledger, keeper.change)
     carting, till = Carting(lanes[2], market, clock, draw), Till(lanes[3], desk, ledger, clock)
     looking = Looking(lanes[4], market, clock)
-    secrets = guest_secrets(secret_of(chosen))
+    secrets = guest_secrets(secret)
+    house = flowing.House(database, ledger, clock, draw, keeper.change)
     shop = Shop(
         chosen, database, clock, draw, ledger, market,
         Committer("placing", desk.place, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[0].drop),
@@ -115,7 +133,7 @@ async def open_parts(chosen: Settings, dsn: str, *, clock: Clock | None = None) 
         Committer("completing", till.complete, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[3].drop),
         Committer("looking", looking.look, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[4].drop),
     )  # fmt: skip
-    parts = Parts(chosen, database, memory, clock, draw, ledger, market, shop, secrets, lanes, flows, keeper)
+    parts = Parts(chosen, database, memory, clock, draw, ledger, market, shop, secrets, lanes, told, keeper, house)
     committers = (shop.looking, shop.carting, shop.completing, shop.placing, shop.changing)
     for committer in committers:
         committer.start()
@@ -154,6 +172,7 @@ def followers(parts: Parts) -> Sequence[Follower]:
     return [
         Follower(search.FOLLOWER, parts.database, parts.journal, search.deal),
         Follower(signals.FOLLOWER, parts.database, parts.journal, signals.deal),
+        Follower(validating.FOLLOWER, parts.database, parts.journal, validating.follow),
     ]
 
 
@@ -212,12 +231,20 @@ async def open_runtime(chosen: Settings, dsn: str) -> AsyncIterator[cli.Runtime]
 async def work(chosen: Settings, dsn: str, stop: asyncio.Event) -> None:
     """A worker, until `stop`."""
     async with open_parts(chosen, dsn) as parts:
-        await worker.run(parts.database, parts.clock, followers(parts), stop)
+        await parts.memory.start()
+        lane = Lane(dsn, "haat flows")
+        try:
+            await worker.run(
+                parts.database, parts.clock, followers(parts), parts.worker(f"{socket.gethostname()}:{os.getpid()}", lane), stop
+            )
+        finally:
+            await lane.close()
+            await parts.memory.stop()
 
 
 def house() -> cli.House:
     """What the command line is handed."""
-    return cli.House(open_runtime, application, work, promotion_kinds, (search.FOLLOWER, signals.FOLLOWER))
+    return cli.House(open_runtime, application, work, promotion_kinds, (search.FOLLOWER, signals.FOLLOWER, validating.FOLLOWER))
 
 
 def main() -> None:

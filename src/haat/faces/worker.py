@@ -1,6 +1,6 @@
-"""The worker: what happens without being asked. Followers of the journal, holds that end, keys and carts that are forgotten.
+"""The worker: what happens without being asked. Flows, followers of the journal, holds that end, what is forgotten.
 
-    run(database, clock, followers, stop)     until `stop`; a chore that fails is logged and tried again
+    run(database, clock, followers, flows, stop)     until `stop`; a chore that fails is logged and tried again
 
 Several workers at once are safe: one follower leads under its name (an advisory lock), holds are ended where nobody else
 ends them (SKIP LOCKED), and forgetting twice forgets once.
@@ -15,7 +15,7 @@ from datetime import timedelta
 import msgspec
 
 from haat.domain import carts, inventory
-from haat.engine import changes, idempotency
+from haat.engine import changes, flowing, idempotency
 from haat.engine.clock import Clock
 from haat.engine.database import Database, Lost
 from haat.engine.followers import Follower
@@ -67,11 +67,12 @@ def chores(database: Database, clock: Clock) -> Sequence[Chore]:
     ]
 
 
-async def run(database: Database, clock: Clock, followers: Sequence[Follower], stop: asyncio.Event) -> None:
+async def run(database: Database, clock: Clock, followers: Sequence[Follower], flows: flowing.Worker, stop: asyncio.Event) -> None:
     """Work until `stop`; what was begun is finished."""
     loop = asyncio.get_running_loop()
     tasks = [loop.create_task(follower.run(), name=f"follower {follower.name}") for follower in followers]
     tasks += [loop.create_task(repeat(chore, stop), name=chore.name) for chore in chores(database, clock)]
+    tasks.append(loop.create_task(flows.run(stop), name="flows"))
     stopping = loop.create_task(stop.wait())
     await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
     broken = [task for task in tasks if task.done()]

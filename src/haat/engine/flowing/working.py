@@ -85,8 +85,7 @@ class Worker:
                 self._wake.clear()
         self._woken()
         await asyncio.gather(*tasks)
-        while self._calls:
-            await asyncio.wait(self._calls)
+        await self.answered()
         while self._answers or self._deferred:
             if not await self.step():
                 break
@@ -142,6 +141,16 @@ class Worker:
             except Exception as again:
                 await self._apart(part_keys, part_answers, part_deferred, again, tries)
 
+    async def lease(self) -> int:
+        """Take the calls that are due now and begin them; returns how many."""
+        free = self._calls_max - len(self._calls)
+        return await self._lease(free) if free > 0 else 0
+
+    async def answered(self) -> None:
+        """Wait until every call under way has its answer."""
+        while self._calls:
+            await asyncio.wait(self._calls)
+
     async def _turn(self, keys: Sequence[table.Key] | None, answers: Sequence[tuple[Row, Any]], deferred: Sequence[Row]) -> int:
         """One transaction. `keys`: these steps and no others (None: whatever is due)."""
         now = self._house.clock.now()
@@ -187,10 +196,8 @@ class Worker:
         """Take calls that are due, as many as may be under way."""
         while not stop.is_set():
             took = 0
-            free = self._calls_max - len(self._calls)
             try:
-                if free > 0:
-                    took = await self._lease(free)
+                took = await self.lease()
             except (*Lost, Unavailable) as error:
                 log.warning("calls could not be leased", extra={"worker": self._name, "error": type(error).__name__})
                 await asyncio.sleep(LOST_PAUSE_S)

@@ -178,7 +178,8 @@ class Desk:
             tuple([orders.events.Reservation(t.line_no, t.sku, t.location, t.quantity, t.backordered) for t in admitted.takes]),
             admitted.expected_at,
         )
-        new = orders.NewOrder(ask.ids.order_id, ask.ids.serial, preparing.facts(ask, verdict, reserved), ask.errand.at, ask.errand.origin)
+        facts = preparing.facts(ask, verdict, reserved, flows=self._flows.versions)
+        new = orders.NewOrder(ask.ids.order_id, ask.ids.serial, facts, ask.errand.at, ask.errand.origin)
         order = orders.begin(new)
         written.prepared.append(ask)
         written.news.append(new)

@@ -201,17 +201,25 @@ def judged_again(prepared: Prepared, market: Market, duplicate_of: str) -> order
     return orders.validate(msgspec.structs.replace(prepared.case, duplicate_of=duplicate_of), market.policy, market.checks)
 
 
-def facts(prepared: Prepared, verdict: orders.Verdict, reserved: orders.events.OrderStockReserved) -> tuple[Fact, ...]:
-    """The first facts of the order: created, validated, stock reserved, and a hold for each rule that wants a person to look."""
-    assert prepared.created is not None
+def facts(
+    prepared: Prepared, verdict: orders.Verdict, reserved: orders.events.OrderStockReserved, *, flows: Mapping[str, int]
+) -> tuple[Fact, ...]:
+    """The first facts of the order: created, validated, stock reserved, and a hold for each rule that wants a person to look.
+
+    `flows`: versions of flows that it keeps, where they are not the first.
+    """
+    created = prepared.created
+    assert created is not None
+    if flows:
+        created = msgspec.structs.replace(created, flows=flows)
     if not verdict.holds:
-        return (prepared.created, orders.events.OrderValidated(verdict.passed), reserved)
+        return (created, orders.events.OrderValidated(verdict.passed), reserved)
     remarks = tuple(orders.events.Remark(f.rule, f.version, f.reason, f.detail, f.kind, f.data) for f in verdict.holds)
     held = [
         orders.events.OrderHeld(f"{f.rule}-{n}", f.kind, f.reason, f.detail, f.rule, f.version, f.data)
         for n, f in enumerate(verdict.holds, 1)
     ]
-    return (prepared.created, orders.events.OrderValidated(verdict.passed, remarks), reserved, *held)
+    return (created, orders.events.OrderValidated(verdict.passed, remarks), reserved, *held)
 
 
 def receipt_json(prepared: Prepared) -> str:
