@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 
 from haat.domain import fraud, orders, people
-from haat.domain.orders import events
 from haat.engine.changes import Memory, Whole
 from haat.engine.database import Tx
 from haat.engine.flowing import Again, Dead, Decision, Done, Flow, Local, Outcome, Step, Stop, Task
@@ -29,21 +28,21 @@ PATIENCE = timedelta(seconds=3)  # then an order is counted without those that a
 SCREEN = (Step("screen"),)
 CONFIRM = (Step("confirm"),)
 NO_REVIEW = (Stop("review_overdue"),)
-ENDS = (events.OrderCancelled, events.OrderRejected, events.OrderExpired)
+ENDS = (orders.events.OrderCancelled, orders.events.OrderRejected, orders.events.OrderExpired)
 #: What may have been the last thing that an order waited for.
 MOVES = (
-    events.OrderScreened,
-    events.OrderReleased,
-    events.OrderPaymentRequested,
-    events.OrderPaymentAuthorized,
-    events.OrderPaymentProcessed,
-    events.OrderPaymentWaived,
-    events.OrderInventoryAllocated,
-    events.OrderAllocationFailed,
-    events.OrderBackorderArrived,
-    events.OrderPromised,
-    events.OrderLinesCancelled,
-    events.OrderReinstated,
+    orders.events.OrderScreened,
+    orders.events.OrderReleased,
+    orders.events.OrderPaymentRequested,
+    orders.events.OrderPaymentAuthorized,
+    orders.events.OrderPaymentProcessed,
+    orders.events.OrderPaymentWaived,
+    orders.events.OrderInventoryAllocated,
+    orders.events.OrderAllocationFailed,
+    orders.events.OrderBackorderArrived,
+    orders.events.OrderPromised,
+    orders.events.OrderLinesCancelled,
+    orders.events.OrderReinstated,
 )
 
 
@@ -133,7 +132,7 @@ def flow(desk: Desk) -> Flow:
         code="validation",
         title="Order validation",
         title_bn="অর্ডার যাচাই",
-        facts=frozenset({events.OrderStockReserved, events.OrderHeld, *ENDS, *MOVES}),
+        facts=frozenset({orders.events.OrderStockReserved, orders.events.OrderHeld, *ENDS, *MOVES}),
         decide=decide,
         run={
             "screen": Local(run=screen, title="Screen for fraud", title_bn="প্রতারণা যাচাই", owner="fraud", waits_for_holds=False),
@@ -148,15 +147,15 @@ def flow(desk: Desk) -> Flow:
 def decide(order: orders.Order, fact: Fact) -> Sequence[Decision]:
     """What a fact leads to. Asked for every order several times, so it looks at the kind of fact first."""
     match fact:
-        case events.OrderStockReserved():
+        case orders.events.OrderStockReserved():
             return SCREEN if not order.screening else ()
-        case events.OrderHeld():
+        case orders.events.OrderHeld():
             if fact.kind != HOLD or fact.until is None:
                 return ()
             return (Step("review_overdue", fact.hold, max(fact.until - order.updated_at, timedelta())),)
-        case events.OrderCancelled() | events.OrderRejected() | events.OrderExpired():
+        case orders.events.OrderCancelled() | orders.events.OrderRejected() | orders.events.OrderExpired():
             return NO_REVIEW if order.screening == "review" else ()
-        case events.OrderReleased() if fact.kind == HOLD:
+        case orders.events.OrderReleased() if fact.kind == HOLD:
             stop = Stop("review_overdue", fact.hold)
             return (stop, *CONFIRM) if orders.checking.ready(order) else (stop,)
         case _:
@@ -198,22 +197,23 @@ def _screened(desk: Desk, order: orders.Order, seen: fraud.Seen, said: fraud.Ass
 
 def _facts(order: orders.Order, s: fraud.Screened) -> tuple[Fact, ...]:
     findings = s.assessment.findings
-    reasons = tuple([
-        events.Remark(f.rule, f.version, f.reason, f.detail, "", {"points": f.points, "detail_bn": f.detail_bn, **f.data}) for f in findings
-    ])  # fmt: skip
-    told = events.OrderScreened(s.assessment.outcome, s.assessment.score, reasons)
+    told = orders.events.OrderScreened(s.assessment.outcome, s.assessment.score, tuple([_remark(f) for f in findings]))
     match s.assessment.outcome:
         case "review":
             first = findings[0] if findings else None
-            held = events.OrderHeld(
+            held = orders.events.OrderHeld(
                 s.hold, HOLD, first.reason if first else "score", first.detail if first else "A model finds it suspicious.",
-                first.rule if first else "", first.version if first else 0, {"score": s.assessment.score}, s.until,
+                first.rule if first else "model", first.version if first else 0, {"score": s.assessment.score}, s.until,
             )  # fmt: skip
             return (told, held)
         case "reject":
             return (told, *orders.checking.reject(order, reason="screening"))
         case _:
             return (told,)
+
+
+def _remark(f: fraud.Finding) -> orders.events.Remark:
+    return orders.events.Remark(f.rule, f.version, f.reason, f.detail, "", {"points": f.points, "detail_bn": f.detail_bn, **f.data})
 
 
 def _overdue(desk: Desk, task: Task) -> Outcome:
@@ -235,6 +235,7 @@ class _Said(msgspec.Struct):
     """What matters here of facts that end a sighting or a review."""
 
     reason: str = ""
+    detail: str = ""
     kind: str = ""
     hold: str = ""
     until: datetime | None = None
@@ -269,7 +270,7 @@ async def follow(tx: Tx, facts: Sequence[RawFact]) -> None:
                 outcomes[fact.order_id] = outcome
             if outcome in ("cancelled", "rejected", "expired"):
                 word = "reject" if outcome == "rejected" else outcome
-                closed.append(fraud.Closed(fact.order_id, word, fact.actor, said.reason, fact.at))
+                closed.append(fraud.Closed(fact.order_id, word, fact.actor, said.detail or said.reason, fact.at))
         elif fact.type in ("OrderReleased", "OrderHeld"):
             said = _said(fact.data)
             if said.kind != HOLD:

@@ -46,11 +46,14 @@ async def scores(tx: Tx, order_id: str) -> list[Score]:
 
 
 async def reviews(tx: Tx, *, after: tuple[datetime, str] | None, channel: str | None, limit: int) -> list[Review]:
-    """The open reviews, oldest first, from behind `after` on. Some may have ended a moment ago: the order's hold decides."""
+    """The open reviews, oldest first, from behind `after` on. Some may have ended a moment ago: the order's hold decides.
+
+    Those that were held by hand have no channel here and are among those of every channel.
+    """
     rows = await tx.fetch(
         """SELECT order_id::text, hold, channel, score, findings, opened_at, until FROM fraud_reviews
            WHERE closed_at IS NULL AND ($1::timestamptz IS NULL OR (opened_at, order_id) > ($1, $2::uuid))
-             AND ($3::text IS NULL OR channel = $3)
+             AND ($3::text IS NULL OR channel IN ($3, ''))
            ORDER BY opened_at, order_id LIMIT $4""",
         None if after is None else after[0],
         None if after is None else after[1],
