@@ -354,6 +354,7 @@ GATEWAY = Gateway(
     code="bkash",
     title="bKash",
     title_bn="বিকাশ",
+    methods=("online",),
     config=Config,
     secrets=Secrets,
     abilities=Abilities(

@@ -296,6 +296,7 @@ GATEWAY = Gateway(
     code="nagad",
     title="Nagad",
     title_bn="নগদ",
+    methods=("online",),
     config=Config,
     secrets=Secrets,
     abilities=Abilities(limits={"BDT": (100, 50_000_00)}, refund="partial"),

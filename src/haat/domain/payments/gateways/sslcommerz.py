@@ -276,6 +276,7 @@ GATEWAY = Gateway(
     code="sslcommerz",
     title="SSLCOMMERZ",
     title_bn="এসএসএল কমার্জ",
+    methods=("card", "online", "bank", "rocket", "upay", "bkash", "nagad"),
     config=Config,
     secrets=Secrets,
     abilities=Abilities(limits={"BDT": (1_000, 500_000_00)}, refund="multiple"),

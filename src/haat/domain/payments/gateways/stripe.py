@@ -366,6 +366,7 @@ GATEWAY = Gateway(
     code="stripe",
     title="Stripe",
     title_bn="স্ট্রাইপ",
+    methods=("card", "online"),
     config=Config,
     secrets=Secrets,
     abilities=Abilities(
