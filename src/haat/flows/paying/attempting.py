@@ -17,6 +17,7 @@ from haat.kernel.facts import Fact
 from haat.kernel.outside import Unknown
 
 OWNER = "payments"
+CHARGES_MAX = 5
 
 
 def request(desk: Desk) -> Local:
@@ -72,10 +73,6 @@ def charge(desk: Desk) -> Outside:
         attempt = known[1]
         connection, gateway = desk.gateway(attempt.gateway)
         now = house.clock.now()
-        if task.attempts > 1 and not gateway.abilities.redirects:  # somebody died in between: the money may be there
-            seen = await desk.outside.drive(connection, gateway.query(connection, desk.known(order, attempt), now), subject=attempt.id)
-            if seen.reason != "not_found":
-                return seen
         return await desk.outside.drive(connection, gateway.create(connection, desk.charge(order, attempt), now), subject=attempt.id)
 
     async def settle(house: House, tx: Tx, answers: Sequence[tuple[Task, object]], now: datetime) -> list[Outcome]:
@@ -87,7 +84,7 @@ def charge(desk: Desk) -> Outside:
             if known is None:
                 outcomes.append(Done())
                 continue
-            facts = _begun(desk, task.order, known, answer)
+            facts = _begun(desk, task, known, answer)
             noted.facts(task.order, facts or (), now)
             if isinstance(answer, payments.Observation):
                 noted.signals.append(
@@ -100,7 +97,7 @@ def charge(desk: Desk) -> Outside:
 
     return Outside(
         call=call, settle=settle, party=_party, title="tell the gateway", title_bn="গেটওয়েকে জানানো", owner=OWNER, waits_for_holds=False,
-        attempts_max=5,
+        attempts_max=CHARGES_MAX,
     )  # fmt: skip
 
 
@@ -131,8 +128,9 @@ def _attempted(
     return (events.OrderPaymentAttempted(tender.id, attempt, receipt.gateway, amount, receipt=attempt),), {attempt: receipt}
 
 
-def _begun(desk: Desk, order: orders.Order, known: tuple[orders.Tender, orders.Attempt], answer: object) -> tuple[Fact, ...] | None:
-    """What an answer to `charge` means; None where it has to be tried again because a person's mistake may be mended."""
+def _begun(desk: Desk, task: Task, known: tuple[orders.Tender, orders.Attempt], answer: object) -> tuple[Fact, ...] | None:
+    """What an answer to `charge` means; None where it is to be told again: the same attempt is the same payment over there."""
+    order: orders.Order = task.order
     tender, attempt = known
     match answer:
         case payments.Started():
@@ -144,6 +142,8 @@ def _begun(desk: Desk, order: orders.Order, known: tuple[orders.Tender, orders.A
             ended = attempt.status == "attempted" and order.status in orders.paying.ENDED
             return (events.OrderPaymentFailed(tender.id, attempt.id, "order_ended"),) if ended else ()
         case Unknown() if not _redirects(desk, attempt):
+            if task.attempts < CHARGES_MAX:
+                return None
             return orders.paying.learn(order, attempt.id, orders.paying.Observed(status="unknown", reason="create"))
         case Unknown() | Unavailable() | Refused():
             # The buyer has been sent nowhere, so nobody can have paid; should money come all the same, it counts.

@@ -59,10 +59,10 @@ class Desk:
             if gateway.code == orders.paying.CASH:
                 continue
             methods = frozenset({connection.code, gateway.code, *gateway.methods})
-            abilities = gateway.abilities
+            fee = getattr(connection.config, "fee", None) or gateway.fee  # the contract's own, where an operator has told it
             found.append(
                 payments.Candidate(
-                    code=connection.code, methods=methods, limits=abilities.limits, fee=gateway.fee, priority=connection.priority
+                    code=connection.code, methods=methods, limits=gateway.abilities.limits, fee=fee, priority=connection.priority
                 )
             )
         return found
@@ -105,7 +105,7 @@ class Desk:
             amount=attempt.amount,
             currency=order.currency,
             number=order.number,
-            return_url=f"{self._public_url}/v1/payments/{attempt.id}/return",
+            return_url=f"{self._public_url}/v1/hooks/gateway/{attempt.gateway}/returns?attempt={attempt.id}",
             hook_url=f"{self._public_url}/v1/hooks/gateway/{attempt.gateway}",
             authorise=self.authorises(attempt.gateway),
             buyer=payments.Buyer(
@@ -133,6 +133,14 @@ class Desk:
             captured=attempt.captured,
             began=attempt.at,
         )
+
+
+def payback(order: orders.Order, attempt: orders.Attempt, asked: orders.Refund, known: payments.Known) -> payments.Payback:
+    """What a gateway is told of money that is to go back."""
+    others = tuple([r.reference for r in order.refunds if r.attempt == attempt.id and r.id != asked.id and r.reference])
+    return payments.Payback(
+        known=known, refund=asked.id, amount=asked.amount, reason=asked.reason, reference=asked.reference, others=others
+    )
 
 
 def observed(seen: payments.Observation) -> orders.paying.Observed:

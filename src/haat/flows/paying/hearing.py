@@ -19,7 +19,7 @@ from haat.engine.database import Lost, Tx
 from haat.engine.flowing import House
 from haat.engine.outside import inbox
 from haat.flows.paying.asking import look
-from haat.flows.paying.desk import Desk, Noted, found, observed
+from haat.flows.paying.desk import Desk, Noted, found, observed, payback
 from haat.flows.paying.refunding import refund_in, told
 from haat.kernel.errors import HaatError, Refused
 from haat.kernel.facts import Fact, Origin
@@ -157,7 +157,7 @@ class Counter:
     async def _asked(self, row: payments.AttemptRow, source: payments.Source, *, confirm: bool) -> Word | None:
         order = await self._order(row.order_id)
         known = found(order, row.id)
-        if known is None:
+        if known is None or (source == "redirect" and known[1].status not in orders.paying.OPEN):
             return None
         seen = await look(self.desk, order, known[1], self._house.clock.now(), confirm=confirm)
         return Word(order_id=order.id, attempt=row.id, source=source, seen=seen)
@@ -173,9 +173,7 @@ class Counter:
         connection, gateway = self.desk.gateway(row.gateway)
         if gateway.query_refund is None:
             return None
-        back = payments.Payback(
-            known=self.desk.known(order, known[1]), refund=refund.id, amount=refund.amount, reason=refund.reason, reference=refund.reference
-        )
+        back = payback(order, known[1], refund, self.desk.known(order, known[1]))
         now = self._house.clock.now()
         seen = await self.desk.outside.drive(connection, gateway.query_refund(connection, back, now), subject=refund.id)
         return Word(order_id=order.id, attempt=row.id, source="hook", refund=refund.id, refund_seen=seen)

@@ -7,7 +7,7 @@ from haat.domain import orders, payments
 from haat.domain.orders import events
 from haat.engine.database import Tx
 from haat.engine.flowing import Again, Dead, Done, Failed, House, Outcome, Outside, Step, Task
-from haat.flows.paying.desk import Desk, Noted, found
+from haat.flows.paying.desk import Desk, Noted, found, payback
 from haat.kernel.errors import Unavailable
 from haat.kernel.facts import Fact
 from haat.kernel.outside import Unknown
@@ -16,6 +16,7 @@ OWNER = "payments"
 UNDER_WAY = frozenset({"requested", "uncertain"})
 ASK_EACH_MAX = timedelta(hours=1)
 ASK_EACH_MIN = timedelta(seconds=10)
+ARRIVES_WITHIN = timedelta(minutes=2)  # far above any time limit of a call: what is not there by then was never begun
 Settle = Callable[[House, Tx, Sequence[tuple[Task, object]], datetime], Awaitable[Sequence[Outcome]]]
 
 
@@ -30,7 +31,7 @@ def refund(desk: Desk) -> Outside:
         connection, gateway = desk.gateway(asked.gateway)
         if gateway.refund is None:
             return None
-        back, now = _payback(desk, task.order, known[1], asked), house.clock.now()
+        back, now = payback(task.order, known[1], asked, desk.known(task.order, known[1])), house.clock.now()
         if task.attempts > 1 and gateway.query_refund is not None:
             seen = await desk.outside.drive(connection, gateway.query_refund(connection, back, now), subject=asked.id)
             if seen.reason != "not_found":
@@ -54,7 +55,7 @@ def ask_refund(desk: Desk) -> Outside:
         connection, gateway = desk.gateway(asked.gateway)
         if gateway.query_refund is None:
             return None
-        back = _payback(desk, task.order, known[1], asked)
+        back = payback(task.order, known[1], asked, desk.known(task.order, known[1]))
         return await desk.outside.drive(connection, gateway.query_refund(connection, back, house.clock.now()), subject=asked.id)
 
     return Outside(
@@ -101,7 +102,9 @@ def _sent(task: Task, asked: orders.Refund, answer: object) -> Outcome:
 def _asked(task: Task, asked: orders.Refund, answer: object) -> Outcome:
     pause = min(max((task.now - task.created_at) / 4, ASK_EACH_MIN), ASK_EACH_MAX)
     match answer:
-        case payments.RefundObservation(status="failed", reason="not_found"):
+        case payments.RefundObservation(reason="not_found"):
+            if task.now - task.created_at < ARRIVES_WITHIN:
+                return Again(pause, "it is not there yet")
             return Done(steps=(Step("refund", asked.id),))  # it never arrived there: it may be sent
         case payments.RefundObservation(status="failed"):
             return Dead("refund_refused", answer.raw_code or answer.reason, told(task.order, asked, answer))
@@ -129,12 +132,6 @@ def _settling(decide: Callable[[Task, orders.Refund, object], Outcome]) -> Settl
         return outcomes
 
     return settle
-
-
-def _payback(desk: Desk, order: orders.Order, attempt: orders.Attempt, asked: orders.Refund) -> payments.Payback:
-    return payments.Payback(
-        known=desk.known(order, attempt), refund=asked.id, amount=asked.amount, reason=asked.reason, reference=asked.reference
-    )
 
 
 def _party(task: Task) -> str:
