@@ -24,6 +24,10 @@ TAG = "Fraud"
 POLICY = {"review_at": 350, "weights": {"known_refusals": 150, "ip_velocity": 0}, "limits": {"first_order_cod": {"amount_max": 1_500_000}}}
 DECISION = {"decision": "approve", "reason": "Called: the buyer expects the parcel."}
 
+ABOUT_DECISIONS = """`id` is the order's. The same decision again by the same person is answered with 200 and changes nothing; a review that
+somebody else decided is a conflict that says who, how and when."""
+ABOUT_POLICIES = "What is left out is as the house begins with, not as it was. Orders are screened by it from a second later on."
+
 
 class ReviewsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     channel: Annotated[str, Meta(max_length=64)] | None = None
@@ -106,9 +110,8 @@ def endpoints(shop: Shop, rules: Mapping[str, fraud.Rule], models: Mapping[str, 
         Endpoint("GET", "/v1/fraud-reviews", "listFraudReviews", "Orders held for review, oldest first", desk.reviews, TAG, access.STAFF,
                  query=ReviewsQuery, answers={200: ReviewPage}, problems=(400,)),
         Endpoint("POST", "/v1/fraud-reviews/{id}/decisions", "decideFraudReview", "Approve or reject a held order", desk.decide, TAG,
-                 access.STAFF, DecisionRequest, answers={200: DecisionView, 201: DecisionView}, 
-                 problems=(404, 409, 412, 413, 415, 422, 503), example=DECISION, description="`id` is the order's. The same decision again by the same person is answered with 200 and "
-                 "changes nothing; a review that somebody else decided is a conflict that says who, how and when."),
+                 access.STAFF, DecisionRequest, answers={200: DecisionView, 201: DecisionView},
+                 problems=(404, 409, 412, 413, 415, 422, 503), example=DECISION, description=ABOUT_DECISIONS),
         Endpoint("GET", "/v1/fraud-rules", "listFraudRules", "The rules and models that a policy weighs", settings.rules, TAG, access.STAFF,
                  answers={200: RuleViews}, scope="fraud_policies:read"),
         Endpoint("GET", "/v1/fraud-policies", "listFraudPolicies", "All policies", settings.many, TAG, access.STAFF,
@@ -118,7 +121,7 @@ def endpoints(shop: Shop, rules: Mapping[str, fraud.Rule], models: Mapping[str, 
                  description="`default` is the one of channels without their own."),
         Endpoint("PUT", one, "putFraudPolicy", "Write a channel's policy", settings.put, TAG, access.STAFF, fraud.PolicySheet,
                  answers={200: fraud.Policy, 201: fraud.Policy}, problems=(404, 412, 413, 415, 422), example=POLICY,
-                 description="What is left out is as the house begins with, not as it was. Orders are screened by it from a second later on."),
+                 description=ABOUT_POLICIES),
         Endpoint("GET", one + "/versions", "listFraudPolicyVersions", "All that a channel's policy ever was", settings.versions, TAG,
                  access.STAFF, answers={200: Policies}, problems=(404,)),
     ]  # fmt: skip
