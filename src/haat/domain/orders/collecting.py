@@ -6,7 +6,8 @@ Whole taka, rounded down, for every parcel but the last that is left to be booke
 So the sum of what couriers are told equals what is owed, whatever is prepaid, cut or sent back in between.
 """
 
-from haat.domain.orders.goods import OrderLine, Parcel
+from haat.domain.orders.events import OrderPaymentWaived
+from haat.domain.orders.goods import OrderLine, Parcel, settled
 from haat.domain.orders.order import Order
 
 CASH = "cod"
@@ -31,6 +32,32 @@ def cash(order: Order, parcel: Parcel) -> int:
     if not others and not loose:
         return left
     return min(left, share(order, parcel) // TAKA * TAKA)
+
+
+def shortfall(order: Order) -> int:
+    """What couriers were told to collect for whole parcels that were delivered, and did not bring. Less than a taka is rounding."""
+    short = [max(p.cash - (p.collected or 0), 0) for p in order.shipments if p.status == "delivered"]
+    return sum(each for each in short if each >= TAKA)
+
+
+def uncollectable(order: Order) -> tuple[OrderPaymentWaived, ...]:
+    """Waivers of the cash that nobody will ever bring: nothing is on its way to a door any more, and what was collected was counted.
+
+    That is the delivery charge of what was refused, and paisa. What a courier owes us stays due (`shortfall`).
+    """
+    collected = sum(p.collected or 0 for p in order.shipments)
+    tenders = [t for t in order.payments if t.method == CASH]
+    if not settled(order.lines) or sum(t.captured for t in tenders) < collected:
+        return ()
+    keep = shortfall(order)
+    facts = []
+    for tender in tenders:
+        left = max(tender.owed - tender.captured, 0)
+        kept = min(left, keep)
+        keep -= kept
+        if left > kept:
+            facts.append(OrderPaymentWaived(tender.id, left - kept, "not_collected"))
+    return tuple(facts)
 
 
 def share(order: Order, parcel: Parcel) -> int:

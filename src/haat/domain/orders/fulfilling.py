@@ -9,6 +9,7 @@ on the way (a courier that reports «delivered» and never «picked up») is tol
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from haat.domain.orders import settling
 from haat.domain.orders.events import (
     OrderCompleted,
     OrderDelivered,
@@ -33,6 +34,7 @@ from haat.domain.orders.events import (
 )
 from haat.domain.orders.goods import Parcel, VendorOrder, less, settled
 from haat.domain.orders.order import Order
+from haat.domain.orders.paying import OPEN
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact
 
@@ -209,7 +211,7 @@ def recall(order: Order, parcel_id: str, *, reason: str) -> Facts:
 def ship(order: Order, parcel_id: str) -> Facts:
     """The courier has the goods."""
     parcel = parcel_of(order, parcel_id)
-    if parcel.status != "booked" and parcel.status not in _HOME:
+    if parcel.status not in _HOME and parcel.status != "cancelled":
         return ()
     _may(parcel, OrderShipped)
     return (OrderShipped(parcel_id),)
@@ -323,19 +325,12 @@ def complete(order: Order) -> Facts:
 
 
 def money_rests(order: Order) -> bool:
-    """Whether every obligation is met or waived, nothing is set aside or asked, and what came back unsold was given back."""
-    if any(r.status != "succeeded" for r in order.refunds):
+    """Whether every obligation is met, nothing is set aside or asked about, and nothing is to go back or on its way back."""
+    if any(r.status != "succeeded" for r in order.refunds) or not settling.settled(order):
         return False
-    prepaid = 0
-    for tender in order.payments:
-        if tender.captured < tender.owed:
-            return False
-        for attempt in tender.attempts:
-            if attempt.set_aside or attempt.orphaned > attempt.refunded or attempt.status in ("attempted", "pending", "uncertain"):
-                return False
-            prepaid += attempt.kept if attempt.gateway != "cod" else 0
-    back = sum(line.buckets.get("returned", 0) + line.buckets.get("lost", 0) for line in order.lines)
-    return not (back and prepaid and not order.refunds)
+    return all(
+        tender.captured >= tender.owed and not any(a.set_aside or a.status in OPEN for a in tender.attempts) for tender in order.payments
+    )
 
 
 def _living(order: Order) -> None:

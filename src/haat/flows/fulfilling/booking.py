@@ -1,0 +1,255 @@
+"""Steps between a packed parcel and a courier: choose, book once, find out what became of a booking, take it back.
+
+    choose (local)   whom to ask, written down with our reference before anybody hears of it
+    book   (outside) the call; asked again only after the courier was asked whether it has it
+    look_up(outside) a booking whose answer was lost, until it is known
+    recall (outside) a booking that is not wanted any more, or a parcel that shall turn round
+
+A booking that surely did not happen begins anew with `choose`, so a courier in trouble is passed over for another.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from haat.domain import fulfilment, orders
+from haat.domain.fulfilment import courier as couriers
+from haat.domain.orders import events, fulfilling
+from haat.engine.database import Tx
+from haat.engine.flowing import Again, Dead, Done, Failed, House, Local, Outcome, Outside, Step, Task
+from haat.flows.fulfilling import hearing
+from haat.flows.fulfilling.desk import Chosen, Desk, Wish, consignment, known, reference_of, weight
+from haat.flows.fulfilling.shipments import row_of
+from haat.kernel.errors import HaatError, Unavailable
+from haat.kernel.facts import Fact
+from haat.kernel.outside import Unknown
+
+WAITS_MAX = 30  # times that no courier could take it for now; with the pauses below about four hours
+PAUSE_MAX = timedelta(minutes=10)
+LOOKS_S = (20, 60, 300, 900, 3600)  # pauses between questions about a booking, the last one repeated
+Settle = Callable[[orders.Order, Task, Any, datetime], Outcome]
+
+
+def verbs(desk: Desk) -> dict[str, Local | Outside]:
+    """The steps of this file by name."""
+    booking = _Booking(desk)
+    return {
+        "choose": Local(run=booking.choose, title="Choose a courier", title_bn="কুরিয়ার নির্বাচন", owner="fulfilment"),
+        "book": Outside(call=booking.book, settle=_each(booking.booked), party=_party, title="Book the courier",
+                        title_bn="কুরিয়ার বুকিং", owner="fulfilment"),
+        "look_up": Outside(call=booking.look_up, settle=_each(booking.looked_up), party=_party, title="Find out about a booking",
+                           title_bn="বুকিং যাচাই", owner="fulfilment", waits_for_holds=False, age_limit_s=3 * 86_400),
+        "recall": Outside(call=booking.recall, settle=_each(booking.recalled), party=_party, title="Take a booking back",
+                          title_bn="বুকিং ফেরত", owner="fulfilment", waits_for_holds=False, repairs=("retry", "skip")),
+    }  # fmt: skip
+
+
+class _Booking:
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def choose(self, house: House, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:
+        del house
+        outcomes: list[Outcome] = [Done() for _ in tasks]
+        due = [(n, task, parcel) for n, task in enumerate(tasks) if (parcel := self._needs_courier(task)) is not None]
+        if not due:
+            return outcomes
+        wishes = [self._wish(task, parcel) for _, task, parcel in due]
+        chosen = await self._desk.choose(tx, wishes, now)
+        stored = await fulfilment.shipments(tx, [parcel.id for _, _, parcel in due])
+        begun: list[tuple[fulfilment.Row, fulfilment.Begun]] = []
+        for (n, task, parcel), wish, choice in zip(due, wishes, chosen, strict=True):
+            if isinstance(choice, str):
+                outcomes[n] = _wait(task, choice)
+                continue
+            before = stored.get(parcel.id)
+            reference = reference_of(task.order, parcel, (before.bookings if before is not None else 0) + 1)
+            begun.append((row_of(task.order, parcel), fulfilment.Begun(parcel.id, choice.courier, reference)))
+            outcomes[n] = Done(steps=(Step("book", parcel.id, data=_data(choice, wish, reference)),))
+        await fulfilment.project(tx, [row for row, _ in begun], now=now)
+        await fulfilment.begin(tx, [b for _, b in begun], now=now)
+        return outcomes
+
+    def _needs_courier(self, task: Task) -> orders.Parcel | None:
+        """The packed parcel, None where nobody is to be asked: it is booked, gone, or the vendor brings it itself."""
+        parcel = known(task.order, task.subject)
+        if parcel is None or parcel.status != "packed" or task.order.status not in fulfilling.LIVING:
+            return None
+        return None if self._desk.handling(parcel.vendor).self_ship else parcel
+
+    def _wish(self, task: Task, parcel: orders.Parcel) -> Wish:
+        order = task.order
+        return Wish(
+            order=order,
+            parcel=parcel,
+            cash=orders.collecting.cash(order, parcel),
+            weight_g=weight(order, parcel),
+            shunned=(*parcel.refused_by, *task.data.get("busy", ())),
+        )
+
+    async def book(self, house: House, task: Task) -> Any:
+        """Ask for it. A second call for the same step asks first whether the first one arrived."""
+        parcel = known(task.order, task.subject)
+        if parcel is None or parcel.status != "packed":
+            return None
+        connection, courier = self._desk.courier(task.data["courier"])
+        asked = consignment(
+            task.order,
+            parcel,
+            reference=task.data["reference"],
+            cash=task.data["cash"],
+            area=msgspec.convert(task.data.get("area", {}), couriers.Area),
+            pickup=task.data.get("pickup", ""),
+        )
+        talk = couriers.booking(courier, connection, asked, now=house.clock.now(), again=task.attempts > 1)
+        return await self._desk.outside.drive(connection, talk, subject=parcel.id)
+
+    def booked(self, order: orders.Order, task: Task, answer: Any, now: datetime) -> Outcome:
+        parcel, courier = known(order, task.subject), task.data["courier"]
+        if parcel is None or answer is None:
+            return Done()
+        match answer:
+            case couriers.Booked():
+                return Done(self._taken(order, parcel, task, answer))
+            case couriers.Declined(reason=reason, detail=detail, final=final):
+                return Done(self._declined(order, parcel, courier, reason, detail, now, final=final))
+            case Unavailable():
+                busy = [*task.data.get("busy", ()), courier]
+                return _wait(task, str(answer), busy=busy)
+            case Unknown() | TimeoutError():
+                if parcel.status not in ("packed", "cancelled"):
+                    return Done()
+                step = Step("look_up", parcel.id, after=timedelta(seconds=LOOKS_S[0]), data=task.data)
+                return Done(fulfilling.uncertain(order, parcel.id, courier=courier), (step,))
+        return Dead("booking_broken", f"{type(answer).__name__}: {answer}"[:300])
+
+    def _taken(self, order: orders.Order, parcel: orders.Parcel, task: Task, booked: couriers.Booked) -> tuple[Fact, ...]:
+        if parcel.consignment == booked.consignment:
+            return ()
+        fact = events.OrderShipmentBooked(
+            parcel.id,
+            task.data["courier"],
+            booked.consignment,
+            booked.tracking_url,
+            task.data["cash"] if booked.cash is None else booked.cash,
+            task.data.get("fee", 0) if booked.fee is None else booked.fee,
+        )
+        return fulfilling.book(order, fact)
+
+    def _declined(
+        self, order: orders.Order, parcel: orders.Parcel, courier: str, reason: str, detail: str, now: datetime, *, final: bool
+    ) -> tuple[Fact, ...]:
+        """It is surely at home: the next courier may be asked, or what was asked back meanwhile is cut."""
+        if parcel.status not in ("packed", "uncertain"):
+            return ()
+        facts = fulfilling.refuse_booking(order, parcel.id, courier=courier, reason=reason, detail=detail[:300], final=final)
+        if not parcel.intercept:
+            return facts
+        return (*facts, *orders.stopping.recalled(hearing.after(order, facts, now), parcel, reason=parcel.intercept))
+
+    async def look_up(self, house: House, task: Task) -> Any:
+        parcel = known(task.order, task.subject)
+        if parcel is None or parcel.status not in ("uncertain", "cancelled") or "courier" not in task.data:
+            return None
+        connection, courier = self._desk.courier(task.data["courier"])
+        talk = courier.look_up(connection, task.data["reference"], house.clock.now())
+        return await self._desk.outside.drive(connection, talk, subject=parcel.id)
+
+    def looked_up(self, order: orders.Order, task: Task, answer: Any, now: datetime) -> Outcome:
+        parcel = known(order, task.subject)
+        if parcel is None or answer is None or parcel.status not in ("uncertain", "cancelled"):
+            return Done()
+        asked = int((now - task.created_at).total_seconds())
+        pause = timedelta(seconds=next((s for s in LOOKS_S if s > asked), LOOKS_S[-1]))
+        match answer:
+            case couriers.Booked():
+                return Done(self._taken(order, parcel, task, answer))
+            case couriers.NotThere():
+                return Done(self._declined(order, parcel, task.data["courier"], "not_booked", "", now, final=False))
+            case Unavailable():
+                return Again(pause, str(answer))
+            case Unknown() | TimeoutError():
+                _, courier = self._desk.courier(task.data["courier"])
+                if courier.capabilities.lookup == "hook" and asked > courier.capabilities.lookup_wait_s:
+                    return Dead("booking_unknown", f"{task.data['courier']} does not say whether it has {task.data['reference']}.")
+                return Again(pause, str(answer))
+        return Failed(f"{type(answer).__name__}: {answer}"[:300])
+
+    async def recall(self, house: House, task: Task) -> Any:
+        parcel = known(task.order, task.subject)
+        if parcel is None or not _recallable(parcel):
+            return None
+        connection, courier = self._desk.courier(parcel.courier)
+        if courier.cancel is None:
+            return couriers.Declined("cannot_cancel", "This courier takes no cancellations; ring it up.")
+        async with house.database.reading() as tx:
+            stored = await fulfilment.shipments(tx, [parcel.id])
+        reference = stored[parcel.id].reference if parcel.id in stored else ""
+        reason = parcel.intercept or str(task.data.get("reason", "")) or "cancelled"
+        talk = courier.cancel(connection, couriers.Known(parcel.consignment, reference), reason)
+        return await self._desk.outside.drive(connection, talk, subject=parcel.id)
+
+    def recalled(self, order: orders.Order, task: Task, answer: Any, now: datetime) -> Outcome:
+        parcel = known(order, task.subject)
+        if parcel is None or answer is None or not _recallable(parcel):
+            return Done()
+        match answer:
+            case couriers.Recalled(asked=True):
+                return Done()  # its scans will tell
+            case couriers.Recalled() if parcel.status in ("booked", "cancelled"):
+                return Done(hearing.home(order, parcel, reason=parcel.intercept or "cancelled", now=now))
+            case couriers.Recalled():
+                return Done(fulfilling.turn_back(order, parcel.id, reason=parcel.intercept or "cancelled"))
+            case couriers.Declined(reason=reason, detail=detail):
+                return Dead("recall_declined", f"{reason}: {detail}"[:300])
+            case HaatError() | TimeoutError():
+                return Failed(str(answer)[:300])
+        return Dead("recall_broken", f"{type(answer).__name__}: {answer}"[:300])
+
+
+def _recallable(parcel: orders.Parcel) -> bool:
+    """Whether a courier has it on its books, and we do not want it there any more."""
+    if not parcel.consignment or parcel.courier == fulfilling.SELF:
+        return False
+    return parcel.status == "cancelled" or (
+        bool(parcel.intercept) and parcel.status in ("booked", "shipped", "out_for_delivery", "attempt_failed")
+    )
+
+
+def _data(choice: Chosen, wish: Wish, reference: str) -> dict[str, Any]:
+    return {
+        "courier": choice.courier,
+        "reference": reference,
+        "cash": wish.cash,
+        "fee": choice.fee,
+        "pickup": choice.pickup,
+        "area": msgspec.to_builtins(choice.area),
+        "why": choice.why,
+    }
+
+
+def _wait(task: Task, why: str, busy: Sequence[str] = ()) -> Outcome:
+    """Choose again after a while; those that were busy are passed over the next time, but not for ever."""
+    waits = int(task.data.get("waits", 0)) + 1
+    if waits > WAITS_MAX:
+        return Dead("no_courier", why[:300])
+    again = list(busy) if waits % 4 else []
+    pause = timedelta() if busy and waits % 4 else min(timedelta(seconds=2**waits), PAUSE_MAX)
+    return Done(steps=(Step("choose", task.subject, after=pause, data={"waits": waits, "busy": again}),))
+
+
+def _party(task: Task) -> str:
+    parcel = known(task.order, task.subject)
+    return f"courier:{task.data.get('courier') or (parcel.courier if parcel is not None else '')}"
+
+
+def _each(settle: Settle) -> Any:
+    """A settle that looks at one answer after the other."""
+
+    async def run(house: House, tx: Tx, answers: Sequence[tuple[Task, Any]], now: datetime) -> Sequence[Outcome]:
+        del house, tx
+        return [settle(task.order, task, answer, now) for task, answer in answers]
+
+    return run

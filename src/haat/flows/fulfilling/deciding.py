@@ -1,0 +1,195 @@
+"""What follows from a fact of goods: facts in, steps out. Pure.
+
+    offer ─► remind, lapse (timers) ─► prepare ─► pack, ship_by ─► choose ─► book ─► track … ─► complete
+                                                       ▲             │ ├─ uncertain: look_up until known
+                                                       └─ the rest   │ └─ declined: choose another
+    recall: whatever was cancelled or asked back while a courier had it on its books, or in its hands
+
+Nothing waits without a timer: a vendor's answer, a parcel to pack, a booking to be known, a parcel on the road, a return, a
+promise. `Stop` takes back the timers of what has been answered.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import msgspec
+
+from haat.domain import orders
+from haat.domain.orders import events, fulfilling
+from haat.engine.flowing import Compensate, Decision, Step, Stop
+from haat.kernel.facts import Fact
+
+NOW = timedelta()
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """The marketplace's choices about goods.
+
+    `remind_at`: the part of the vendor's time after which it is reminded. `tries_max` failed tries at the door, then it comes back.
+    `ask_after`: how soon a booked parcel is asked about first. `silent_after`: how long a courier may say nothing of a parcel.
+    `returns_within`: how long a return to origin may take, the inspection of what came back included. `retry_after`: how long to
+    wait with a courier that could not take a booking now. `late_by`: by how much a promise that was missed is put off at least.
+    """
+
+    remind_at: float = 0.5
+    tries_max: int = 3
+    ask_after: timedelta = timedelta(minutes=30)
+    ask_at_most_each: timedelta = timedelta(hours=6)
+    silent_after: timedelta = timedelta(days=5)
+    returns_within: timedelta = timedelta(days=21)
+    retry_after: timedelta = timedelta(seconds=30)
+    settle_after: timedelta = timedelta(seconds=30)
+    late_by: timedelta = timedelta(days=1)
+
+
+LISTENS: frozenset[type[Fact]] = frozenset(
+    {
+        events.OrderConfirmed,
+        events.OrderInventoryAllocated,
+        events.VendorOrderOffered,
+        events.VendorOrderAccepted,
+        events.VendorOrderRejected,
+        events.OrderParcelPacked,
+        events.OrderShipmentFailed,
+        events.OrderShipmentBooked,
+        events.OrderShipmentRecalled,
+        events.OrderDeliveryFailed,
+        events.OrderInterceptAsked,
+        events.OrderReturnStarted,
+        events.OrderDelivered,
+        events.OrderReturnReceived,
+        events.OrderParcelLost,
+        events.OrderLinesCancelled,
+        events.OrderCancelled,
+        events.OrderRejected,
+        events.OrderExpired,
+        events.OrderPromised,
+        events.OrderPaymentProcessed,
+        events.OrderPaymentWaived,
+        events.OrderPaymentVoided,
+        events.OrderRefunded,
+        events.OrderCompleted,
+    }
+)
+_ENDS = (events.OrderCancelled, events.OrderRejected, events.OrderExpired)
+_ARRIVES = (events.OrderDelivered, events.OrderReturnReceived, events.OrderParcelLost)
+_SETTLES = (
+    *_ARRIVES, events.OrderLinesCancelled, events.OrderPaymentProcessed, events.OrderPaymentWaived, events.OrderPaymentVoided,
+    events.OrderRefunded,
+)  # fmt: skip
+_TIMERS = ("remind", "lapse", "ship_by", "choose", "late")
+
+
+def decider(policy: Policy) -> "Decide":
+    """The flow's `decide` under this policy."""
+    return Decide(policy)
+
+
+class Decide:
+    """`decide(order, fact)`: the order is as it stands after all facts of the transaction."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    def __call__(self, order: orders.Order, fact: Fact) -> Sequence[Decision]:
+        return [*self._of_vendors(order, fact), *self._of_booking(order, fact), *self._of_road(order, fact), *self._of_ends(order, fact)]
+
+    def _of_vendors(self, order: orders.Order, fact: Fact) -> list[Decision]:
+        match fact:
+            case events.OrderConfirmed():
+                return [*_offers(order, [v.id for v in order.vendor_orders]), *_promised(order)]
+            case events.OrderInventoryAllocated(parcels=parcels) if order.status in fulfilling.LIVING:
+                return _offers(order, [p.vendor_order for p in parcels])
+            case events.VendorOrderOffered(vendor_order=part, until=until) if until is not None:
+                if fulfilling.part_of(order, part).answer != "offered":
+                    return []
+                left = max(until - order.updated_at, NOW)
+                return [Step("remind", part, after=left * self._policy.remind_at), Step("lapse", part, after=left)]
+            case events.VendorOrderAccepted(vendor_order=part):
+                return [Stop("remind", part), Stop("lapse", part), Step("prepare", part)]
+            case events.VendorOrderRejected(vendor_order=part, lines=lines):
+                gone = [p for p in order.shipments if p.vendor_order == part and p.status == "cancelled"]
+                ended: list[Decision] = [] if lines else [Stop("remind", part), Stop("lapse", part)]
+                return [*ended, *(Stop("ship_by", p.id) for p in gone), *_recalls(gone)]
+            case events.OrderPromised():
+                return _promised(order)
+        return []
+
+    def _of_booking(self, order: orders.Order, fact: Fact) -> list[Decision]:
+        match fact:
+            case events.OrderParcelPacked(parcel=parcel, rest=rest):
+                more = [Step("prepare", fulfilling.parcel_of(order, rest).vendor_order)] if rest else []
+                return [Stop("ship_by", parcel), Step("choose", parcel), *more]
+            case events.OrderShipmentFailed(parcel=parcel, final=final):
+                stopped = Stop("look_up", parcel)
+                return [stopped, *self._next(order, parcel, at_once=final)]
+            case events.OrderShipmentBooked(parcel=parcel, courier=courier):
+                return [Stop("look_up", parcel), *self._booked(fulfilling.parcel_of(order, parcel), courier)]
+            case events.OrderShipmentRecalled(parcel=parcel):
+                return [Stop("track", parcel), Stop("recall", parcel), *self._next(order, parcel, at_once=True)]
+        return []
+
+    def _next(self, order: orders.Order, parcel_id: str, *, at_once: bool) -> list[Decision]:
+        """Another booking for a parcel that is packed and has none."""
+        parcel = fulfilling.parcel_of(order, parcel_id)
+        if parcel.status != "packed" or order.status not in fulfilling.LIVING:
+            return []
+        return [Stop("choose", parcel_id), Step("choose", parcel_id, after=None if at_once else self._policy.retry_after)]
+
+    def _booked(self, parcel: orders.Parcel, courier: str) -> list[Decision]:
+        if parcel.status == "cancelled" or (parcel.status == "booked" and parcel.intercept):
+            return [Step("recall", parcel.id)]
+        if courier == fulfilling.SELF or parcel.settled:
+            return []
+        return [Step("track", parcel.id, after=self._policy.ask_after)]
+
+    def _of_road(self, order: orders.Order, fact: Fact) -> list[Decision]:
+        match fact:
+            case events.OrderDeliveryFailed(parcel=parcel):
+                found = fulfilling.parcel_of(order, parcel)
+                return [Step("give_up", parcel)] if found.tries >= self._policy.tries_max and not found.intercept else []
+            case events.OrderInterceptAsked(parcel=parcel):
+                found = fulfilling.parcel_of(order, parcel)
+                return [] if found.status == "uncertain" or found.courier == fulfilling.SELF else [Step("recall", parcel)]
+            case events.OrderReturnStarted(parcel=parcel):
+                return [Stop("recall", parcel), Step("return_overdue", parcel, after=self._policy.returns_within)]
+            case events.OrderDelivered(parcel=parcel) | events.OrderReturnReceived(parcel=parcel) | events.OrderParcelLost(parcel=parcel):
+                if fulfilling.parcel_of(order, parcel).settled:
+                    return [Stop("track", parcel), Stop("return_overdue", parcel), Stop("recall", parcel)]
+                if isinstance(fact, events.OrderDelivered):
+                    return [Stop("return_overdue", parcel), Step("return_overdue", parcel, after=self._policy.returns_within)]
+        return []
+
+    def _of_ends(self, order: orders.Order, fact: Fact) -> list[Decision]:
+        if isinstance(fact, _ENDS):
+            booked = any(p.consignment for p in order.shipments)
+            back: list[Decision] = [Compensate(getattr(fact, "reason", "") or order.status)] if booked else []
+            return [*(Stop(name) for name in _TIMERS), *back]
+        if isinstance(fact, events.OrderCompleted):
+            return [Stop("late"), Stop("complete"), Stop("track")]
+        decided: list[Decision] = []
+        if isinstance(fact, events.OrderLinesCancelled):
+            gone = [p for p in order.shipments if p.status == "cancelled"]
+            decided = [*(Stop("ship_by", p.id) for p in gone), *_recalls(gone)]
+        if isinstance(fact, _SETTLES) and order.status in fulfilling.LIVING and orders.settled(order.lines):
+            now = bool(fulfilling.complete(order))
+            decided += [Stop("complete"), Step("complete", after=None if now else self._policy.settle_after)]
+        return decided
+
+
+def _offers(order: orders.Order, parts: Sequence[str]) -> list[Decision]:
+    """Ask the vendors that have parcels to send; one that took its part already goes on."""
+    planned = {p.vendor_order for p in order.shipments if p.status == "planned"}
+    answers = {v.id: v.answer for v in order.vendor_orders}
+    asked = [part for part in dict.fromkeys(parts) if part in planned]
+    return [Step("prepare" if answers.get(part) == "accepted" else "offer", part) for part in asked]
+
+
+def _recalls(parcels: Sequence[orders.Parcel]) -> list[Decision]:
+    return [Step("recall", p.id) for p in parcels if p.consignment and p.courier != fulfilling.SELF]
+
+
+def _promised(order: orders.Order) -> list[Decision]:
+    if order.promised_at is None or order.status not in fulfilling.LIVING:
+        return []
+    return [Stop("late"), Step("late", after=max(order.promised_at - order.updated_at, NOW))]

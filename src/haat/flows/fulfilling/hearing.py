@@ -1,0 +1,123 @@
+"""What couriers say becomes facts: scans stored as they come, read as one story, and what our parcel still has to do. Set-wise.
+
+    hook, poll, a person ─► Said ─► tracking_scans (once) ─► tracking.advance ─► decisions of the order ─► facts
+
+The story is read anew from all scans of the present booking each time, so their order and their doubles do not matter; and
+a decision that says «it is so already» yields nothing. What does not fit (a delivery of what we had cancelled, a part whose units
+nobody named) is shown to somebody instead of being guessed.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from haat.domain import fulfilment, orders
+from haat.domain.fulfilment import tracking
+from haat.domain.orders import events, fulfilling
+from haat.kernel.errors import Refused
+from haat.kernel.facts import Fact
+
+FLOW = "fulfilment"
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """How to read for one order: a new id for each exception, and whether what comes back counts as sound without being looked at."""
+
+    now: datetime
+    new_id: Callable[[], str]
+    trusts: Callable[[str], bool]  # by vendor
+
+
+def moved(order: orders.Order, parcel_id: str, scans: Sequence[fulfilment.courier.Scan], reading: Reading) -> tuple[Fact, ...]:
+    """The facts that bring a parcel to where its courier says it is. Pure."""
+    parcel = fulfilling.parcel_of(order, parcel_id)
+    out = bool(fulfilling.outstanding(parcel))
+    story = tracking.advance(tracking.Parcel(parcel.status, parcel.tries, out), scans)
+    facts: list[Fact] = []
+    state = order
+    for move in story.moves:
+        try:
+            found = _decided(state, parcel_id, move, reading)
+        except Refused as refusal:
+            found = trouble(state, parcel_id, "courier_contradicts", f"{move.kind}: {refusal.detail}", reading)
+        state = after(state, found, reading.now)
+        facts += found
+    for word in story.standing.contradicted:
+        facts += trouble(state, parcel_id, "courier_contradicts", f"after {parcel.status}: {word}", reading)
+    if story.standing.unknown:
+        facts += trouble(state, parcel_id, "courier_word_unknown", ", ".join(story.standing.unknown), reading)
+    return tuple(facts)
+
+
+def _decided(order: orders.Order, parcel_id: str, move: tracking.Move, reading: Reading) -> tuple[Fact, ...]:
+    if move.correction:
+        return trouble(order, parcel_id, "courier_corrects", f"{move.kind}: {move.detail or move.reason}", reading)
+    return _MOVES[move.kind](order, parcel_id, move, reading)
+
+
+def _partly(order: orders.Order, parcel_id: str, move: tracking.Move, reading: Reading) -> tuple[Fact, ...]:
+    """Couriers tell what was paid, not which units were kept: one kind of unit can be counted from it, else somebody has to say."""
+    parcel = fulfilling.parcel_of(order, parcel_id)
+    lines = fulfilling.outstanding(parcel)
+    if len(lines) == 1 and move.collected is not None and parcel.cash:
+        units = lines[0].quantity * move.collected // parcel.cash
+        if 0 < units < lines[0].quantity:
+            return fulfilling.deliver(order, parcel_id, lines={lines[0].line_no: units}, collected=move.collected)
+    return trouble(order, parcel_id, "partial_delivery_unclear", f"collected {move.collected}", reading)
+
+
+def _back(order: orders.Order, parcel_id: str, move: tracking.Move, reading: Reading) -> tuple[Fact, ...]:
+    parcel = fulfilling.parcel_of(order, parcel_id)
+    started = () if move.rest else fulfilling.turn_back(order, parcel_id, reason=move.reason or parcel.intercept or "returned")
+    if move.kind == "returned" and reading.trusts(parcel.vendor) and fulfilling.outstanding(parcel):
+        return (*started, *fulfilling.receive(after(order, started, reading.now), parcel_id))
+    return started
+
+
+def _given_up(order: orders.Order, parcel_id: str, move: tracking.Move, reading: Reading) -> tuple[Fact, ...]:
+    """The courier cancelled before it had the goods: because we asked, or by itself; then another one is asked."""
+    parcel = fulfilling.parcel_of(order, parcel_id)
+    return home(order, parcel, reason=parcel.intercept or "courier_cancelled", now=reading.now, shun=not parcel.intercept)
+
+
+def home(order: orders.Order, parcel: orders.Parcel, *, reason: str, now: datetime, shun: bool = False) -> tuple[Fact, ...]:
+    """A booking that is taken back: the cut that waited for it, or (`shun`) that this courier is not asked again."""
+    facts = fulfilling.recall(order, parcel.id, reason=reason)
+    then = after(order, facts, now)
+    if parcel.intercept and parcel.status in ("booked", "uncertain"):
+        return (*facts, *orders.stopping.recalled(then, parcel, reason=parcel.intercept))
+    if shun and facts and fulfilling.parcel_of(then, parcel.id).status == "packed":
+        return (*facts, *fulfilling.refuse_booking(then, parcel.id, courier=parcel.courier, reason=reason, final=True))
+    return facts
+
+
+Decide = Callable[[orders.Order, str, tracking.Move, Reading], tuple[Fact, ...]]
+_MOVES: dict[str, Decide] = {
+    "shipped":             lambda order, parcel, _, __: fulfilling.ship(order, parcel),
+    "out_for_delivery":    lambda order, parcel, _, __: fulfilling.out(order, parcel),
+    "delivery_failed":     lambda order, parcel, move, _: fulfilling.fail(order, parcel, reason=move.reason or "other", detail=move.detail),
+    "delivered":           lambda order, parcel, move, _: fulfilling.deliver(order, parcel, collected=move.collected),
+    "partially_delivered": _partly,
+    "returning":           _back,
+    "returned":            _back,
+    "lost":                lambda order, parcel, move, _: fulfilling.lose(order, parcel, reason=move.reason or "lost"),
+    "cancelled":           _given_up,
+}  # fmt: skip
+
+
+def trouble(order: orders.Order, parcel_id: str, cause: str, detail: str, reading: Reading) -> tuple[Fact, ...]:
+    """Somebody has to look; once for each parcel and cause."""
+    if any(t.flow == FLOW and t.step == f"track:{parcel_id}" and t.cause == cause for t in order.exceptions):
+        return ()
+    raised = events.OrderExceptionRaised(
+        reading.new_id(), FLOW, f"track:{parcel_id}", cause, "fulfilment", subject=parcel_id, detail=detail[:300]
+    )
+    return (raised,)
+
+
+def after(order: orders.Order, facts: Sequence[Fact], now: datetime) -> orders.Order:
+    """The order when these facts have happened."""
+    for fact in facts:
+        order = orders.evolve(order, fact, order_id=order.id, version=order.version + 1, at=now, by="system")
+    return order

@@ -1,0 +1,204 @@
+"""What couriers tell us without being asked: stored hooks become scans, scans become facts. Set-wise, repeatable.
+
+    inbox (raw) ─► plugin.heard ─► scans ─► which parcels ─► locks ─ scans so far ─ facts ─ stored, done        one transaction
+
+A hook may come before our own booking is committed, or name only our reference (the answer of the booking was lost: then the
+hook is the answer). One that nobody knows comes again with a pause and at last lies there for somebody. A hint that money was
+taken is confirmed by asking the courier before it counts.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from haat.domain import fulfilment, orders
+from haat.domain.fulfilment import courier as couriers
+from haat.domain.fulfilment import tracking
+from haat.domain.orders import events, fulfilling
+from haat.engine.database import Tx
+from haat.engine.flowing import House
+from haat.engine.outside import inbox
+from haat.flows.fulfilling import hearing
+from haat.flows.fulfilling.desk import Desk
+from haat.kernel.errors import HaatError, Refused
+from haat.kernel.facts import Fact, Origin
+from haat.kernel.outside import Connection
+
+log = logging.getLogger("haat.fulfilling")
+KIND = "courier"
+AT_ONCE = 200
+
+
+class News(msgspec.Struct):
+    """Scans of one hook; `problem` says why it cannot be dealt with yet."""
+
+    id: str
+    courier: str
+    scans: list[couriers.Scan] = []
+    problem: str = ""
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """A scan of one shipment, by its present booking."""
+
+    shipment: fulfilment.Shipment
+    scan: couriers.Scan
+    news: str
+    source: str
+
+
+async def listen(desk: Desk, house: House, *, limit: int = AT_ONCE) -> int:
+    """Deal with the oldest hooks of couriers that are due; returns how many there were."""
+    now = house.clock.now()
+    async with house.database.transaction() as tx:
+        arrived = await inbox.claim(tx, kind=KIND, now=now, limit=limit)
+    if not arrived:
+        return 0
+    news = [_read(desk, each) for each in arrived]
+    async with house.database.reading() as tx:
+        heard = await _whose(tx, news)
+    heard += await _confirmed(desk, house, heard)
+    await apply(desk, house, heard, now)
+    async with house.database.transaction() as tx:
+        await inbox.done(tx, [n.id for n in news if not n.problem], now=now)
+        await inbox.failed(tx, {n.id: n.problem for n in news if n.problem}, now=now)
+    return len(arrived)
+
+
+async def apply(desk: Desk, house: House, heard: Sequence[Heard], now: datetime) -> None:
+    """Store scans and change their orders, in one transaction; an order that refuses keeps its scans all the same."""
+    if not heard:
+        return
+    by_parcel: dict[str, list[Heard]] = {}
+    for each in heard:
+        by_parcel.setdefault(each.shipment.id, []).append(each)
+    reading = desk.reading(now)
+    async with house.database.transaction() as tx:
+        await house.journal.lock(tx, {h.shipment.order_id for h in heard})
+        told = await fulfilment.scans(tx, sorted(by_parcel))
+        asks = [
+            orders.Change(found[0].shipment.order_id, _Deciding(parcel, found, told.get(parcel, []), reading), now, _origin(found[0]))
+            for parcel, found in sorted(by_parcel.items())
+        ]
+        changed = await house.change(tx, asks)
+        for ask, outcome in zip(asks, changed, strict=True):
+            if isinstance(outcome, Refused):
+                log.warning("a courier's news was refused", extra={"order": ask.order_id, "why": outcome.code})
+        said = [_said(h, _booking(h)) for h in heard]
+        await fulfilment.hear(tx, said, now=now)
+        after = await fulfilment.scans(tx, sorted(by_parcel))
+        states = {c.after.id: c.after for c in changed if isinstance(c, orders.Changed)}
+        known = [
+            (states[found[0].shipment.order_id], parcel) for parcel, found in by_parcel.items() if found[0].shipment.order_id in states
+        ]
+        await say(tx, known, after, now)
+
+
+async def say(tx: Tx, parcels: Sequence[tuple[orders.Order, str]], told: Mapping[str, Sequence[fulfilment.Told]], now: datetime) -> None:
+    """Note what each courier said last of the booking that stands."""
+    words: list[tuple[str, str]] = []
+    for order, parcel_id in parcels:
+        parcel = next((p for p in order.shipments if p.id == parcel_id), None)
+        scans = fulfilment.shipment.present(told.get(parcel_id, []), parcel.consignment) if parcel is not None else []
+        if scans:
+            words.append((parcel_id, tracking.standing(scans).status))
+    await fulfilment.say(tx, words, now=now)
+
+
+class _Deciding:
+    """The decision of one parcel's order on what was heard, made when its order is locked."""
+
+    def __init__(self, parcel: str, heard: Sequence[Heard], told: Sequence[fulfilment.Told], reading: hearing.Reading) -> None:
+        self._parcel = parcel
+        self._heard = heard
+        self._told = told
+        self._reading = reading
+
+    def __call__(self, order: orders.Order) -> tuple[Fact, ...]:
+        booked = self._booked(order)
+        state = hearing.after(order, booked, self._reading.now)
+        consignment = fulfilling.parcel_of(state, self._parcel).consignment
+        scans = fulfilment.shipment.present(self._told, consignment)
+        scans += [h.scan for h in self._heard if _booking(h) == consignment]
+        return (*booked, *hearing.moved(state, self._parcel, scans, self._reading))
+
+    def _booked(self, order: orders.Order) -> tuple[Fact, ...]:
+        """That the courier has it, where its answer to the booking was lost and this is the first we hear."""
+        parcel = fulfilling.parcel_of(order, self._parcel)
+        if parcel.consignment or parcel.status not in ("packed", "uncertain", "cancelled"):
+            return ()
+        named = next((h for h in self._heard if h.scan.consignment and h.scan.reference == h.shipment.reference), None)
+        if named is None:
+            return ()
+        cash = orders.collecting.cash(order, parcel)
+        booked = events.OrderShipmentBooked(parcel.id, named.shipment.courier, named.scan.consignment, cash=cash, fee=named.scan.fee or 0)
+        return fulfilling.book(order, booked)
+
+
+def _read(desk: Desk, arrived: inbox.Arrived) -> News:
+    news = News(arrived.id, arrived.code)
+    try:
+        connection, plugin = desk.courier(arrived.code)
+        news.scans = list(plugin.heard(connection, arrived.hook, arrived.received_at))
+    except HaatError as error:
+        news.problem = str(error)
+    return news
+
+
+async def _whose(tx: Tx, news: Sequence[News]) -> list[Heard]:
+    """The shipments that these scans speak of; a hook of which none is known has a problem."""
+    found: list[Heard] = []
+    for courier in sorted({n.courier for n in news}):
+        mine = [n for n in news if n.courier == courier]
+        consignments = [s.consignment for n in mine for s in n.scans if s.consignment]
+        references = [s.reference for n in mine for s in n.scans if s.reference]
+        stored = await fulfilment.by_name(tx, courier, consignments=consignments, references=references)
+        by_consignment = {s.consignment: s for s in stored if s.consignment}
+        by_reference = {s.reference: s for s in stored if s.reference}
+        for each in mine:
+            for scan in each.scans:
+                shipment = by_consignment.get(scan.consignment) or by_reference.get(scan.reference)
+                if shipment is None:
+                    each.problem = "nobody here knows this consignment"
+                else:
+                    found.append(Heard(shipment, scan, each.id, "hook"))
+    return found
+
+
+async def _confirmed(desk: Desk, house: House, heard: Sequence[Heard]) -> list[Heard]:
+    """What the courier itself says of parcels of which a mere hint says that money was taken."""
+    hinted = {h.shipment.id: h.shipment for h in heard if h.scan.hint and h.scan.status in couriers.PAID_AT_THE_DOOR}
+    found: list[Heard] = []
+    for shipment in hinted.values():
+        scans = await _asked(desk, house, shipment)
+        found += [Heard(shipment, scan, "", "poll") for scan in scans]
+    return found
+
+
+async def _asked(desk: Desk, house: House, shipment: fulfilment.Shipment) -> Sequence[couriers.Scan]:
+    connection: Connection
+    try:
+        connection, plugin = desk.courier(shipment.courier)
+        if plugin.track is None or not shipment.consignment:
+            return ()
+        talk = plugin.track(connection, couriers.Known(shipment.consignment, shipment.reference), house.clock.now())
+        return await desk.outside.drive(connection, talk, subject=shipment.id)
+    except HaatError as error:  # it is asked again by its own step
+        log.info("a courier could not confirm its own news", extra={"shipment": shipment.id, "why": str(error)})
+        return ()
+
+
+def _booking(heard: Heard) -> str:
+    """The booking that a scan is about: by the courier's number, else the one that stands."""
+    return heard.scan.consignment or heard.shipment.consignment
+
+
+def _said(heard: Heard, consignment: str) -> fulfilment.Said:
+    s = heard.shipment
+    return fulfilment.Said(s.id, s.order_id, s.courier, consignment, heard.scan, heard.source, f"courier:{s.courier}")
+
+
+def _origin(heard: Heard) -> Origin:
+    return Origin(f"courier:{heard.shipment.courier}", f"{heard.source}:{heard.shipment.courier}")

@@ -1,0 +1,146 @@
+"""Steps while a parcel is on the road and behind it: asked about, given up, overdue, late, and the order's end."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from haat.domain import fulfilment, orders
+from haat.domain.fulfilment import courier as couriers
+from haat.domain.orders import events, fulfilling
+from haat.engine.database import Tx
+from haat.engine.flowing import Again, Dead, Done, Failed, House, Local, Outcome, Outside, Task
+from haat.flows.fulfilling import hearing, listening
+from haat.flows.fulfilling.desk import Desk, known
+from haat.flows.fulfilling.offering import each
+from haat.kernel.errors import HaatError, Refused, Unavailable
+from haat.kernel.facts import Fact
+
+TOO_MANY_TRIES = "too_many_tries"
+_ON_THE_ROAD_S = 90 * 86_400.0  # a parcel may be asked about for a season
+
+
+def verbs(desk: Desk) -> dict[str, Local | Outside]:
+    """The steps of this file by name."""
+    road = _Road(desk)
+    return {
+        "track": Outside(call=road.ask, settle=road.heard, party=_party, title="Ask the courier", title_bn="কুরিয়ারকে জিজ্ঞাসা",
+                         owner="fulfilment", waits_for_holds=False, age_limit_s=_ON_THE_ROAD_S, attempts_max=1_000_000,
+                         backoff_s=60, backoff_max_s=6 * 3600, repairs=("retry", "skip")),
+        "give_up": Local(run=each(_give_up), title="Too many tries: bring it back", title_bn="বারবার ব্যর্থ: ফেরত আনা",
+                         owner="fulfilment", waits_for_holds=False),
+        "return_overdue": Local(run=each(_return_overdue), title="A return should be here by now", title_bn="ফেরত আসতে দেরি",
+                                owner="fulfilment", waits_for_holds=False, repairs=("retry", "skip")),
+        "late": Local(run=each(road.late), title="A promise was missed", title_bn="প্রতিশ্রুত দিন পেরিয়েছে", owner="fulfilment",
+                      waits_for_holds=False),
+        "complete": Local(run=each(road.complete), title="Complete the order", title_bn="অর্ডার সম্পূর্ণ", owner="payments",
+                          waits_for_holds=False, age_limit_s=10 * 86_400, repairs=("retry", "skip")),
+    }  # fmt: skip
+
+
+class _Road:
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def ask(self, house: House, task: Task) -> Any:
+        """What the courier knows of it now; nothing where nobody is to be asked."""
+        parcel = known(task.order, task.subject)
+        if parcel is None or parcel.settled or not parcel.consignment:
+            return None
+        connection, courier = self._desk.courier(parcel.courier)
+        if courier.track is None:
+            return ()
+        async with house.database.reading() as tx:
+            stored = await fulfilment.shipments(tx, [parcel.id])
+        reference = stored[parcel.id].reference if parcel.id in stored else ""
+        talk = courier.track(connection, couriers.Known(parcel.consignment, reference), house.clock.now())
+        return await self._desk.outside.drive(connection, talk, subject=parcel.id)
+
+    async def heard(self, house: House, tx: Tx, answers: Sequence[tuple[Task, Any]], now: datetime) -> Sequence[Outcome]:
+        del house
+        said: list[fulfilment.Said] = []
+        for task, answer in answers:
+            parcel = known(task.order, task.subject)
+            if isinstance(answer, tuple) and parcel is not None:
+                said += [
+                    fulfilment.Said(parcel.id, task.order.id, parcel.courier, parcel.consignment, scan, "poll", f"courier:{parcel.courier}")
+                    for scan in answer
+                ]
+        await fulfilment.hear(tx, said, now=now)
+        parcels = sorted({task.subject for task, _ in answers})
+        told, stored = await fulfilment.scans(tx, parcels), await fulfilment.shipments(tx, parcels)
+        outcomes = [self._heard(task, answer, told.get(task.subject, []), stored.get(task.subject), now) for task, answer in answers]
+        await listening.say(tx, [(task.order, task.subject) for task, _ in answers], told, now)
+        return outcomes
+
+    def _heard(
+        self, task: Task, answer: Any, told: Sequence[fulfilment.Told], stored: fulfilment.Shipment | None, now: datetime
+    ) -> Outcome:
+        parcel = known(task.order, task.subject)
+        if parcel is None or answer is None or parcel.settled or not parcel.consignment:
+            return Done()
+        if isinstance(answer, Unavailable | TimeoutError):
+            return Again(self._pause(parcel, task, now), str(answer))
+        if isinstance(answer, Exception):
+            return (
+                Failed(f"{type(answer).__name__}: {answer}"[:300])
+                if isinstance(answer, HaatError)
+                else Dead("tracking_broken", repr(answer)[:300])
+            )
+        reading = self._desk.reading(now)
+        facts = hearing.moved(task.order, parcel.id, fulfilment.shipment.present(told, parcel.consignment), reading)
+        since = stored.heard_at or stored.booked_at if stored is not None else None
+        if not facts and not answer and since is not None and now - since > self._desk.policy.silent_after:
+            facts = hearing.trouble(
+                task.order, parcel.id, "courier_silent", f"{parcel.courier} has said nothing of it since {since:%Y-%m-%d}.", reading
+            )
+        after = fulfilling.parcel_of(hearing.after(task.order, facts, now), parcel.id)
+        return Done(facts) if after.settled or not after.consignment else Again(self._pause(after, task, now), facts=facts)
+
+    def _pause(self, parcel: orders.Parcel, task: Task, now: datetime) -> timedelta:
+        """More seldom the longer it takes, but always soon while a rider has it."""
+        policy = self._desk.policy
+        if parcel.status == "out_for_delivery":
+            return policy.ask_after
+        return min(max((now - task.created_at) / 4, policy.ask_after), policy.ask_at_most_each)
+
+    def late(self, order: orders.Order, task: Task, now: datetime) -> Outcome:
+        """The day is over and goods are still missing: promise another one, later the longer it has taken."""
+        del task
+        if order.status not in fulfilling.LIVING or orders.settled(order.lines) or order.promised_at is None or order.promised_at > now:
+            return Done()
+        put_off = max(self._desk.policy.late_by, (now - order.placed_at) / 4)
+        return Done((events.OrderPromised(now + put_off, "late"),))
+
+    def complete(self, order: orders.Order, task: Task, now: datetime) -> Outcome:
+        """End the order where nothing is left; what nobody will ever collect is waived first."""
+        if order.status not in fulfilling.LIVING or not orders.settled(order.lines):
+            return Done()
+        facts: tuple[Fact, ...] = orders.collecting.uncollectable(order)
+        done = fulfilling.complete(hearing.after(order, facts, now))
+        if done:
+            return Done((*facts, *done))
+        pause = min(max((now - task.created_at), timedelta(seconds=10)), timedelta(hours=6))
+        return Again(pause, "a courier owes cash" if orders.collecting.shortfall(order) else "money is on its way", facts)
+
+
+def _give_up(order: orders.Order, task: Task, now: datetime) -> Outcome:
+    del now
+    parcel = known(order, task.subject)
+    if parcel is None or parcel.status != "attempt_failed":
+        return Done()
+    return Done(fulfilling.intercept(order, parcel.id, reason=TOO_MANY_TRIES))
+
+
+def _return_overdue(order: orders.Order, task: Task, now: datetime) -> Outcome:
+    del now
+    parcel = known(order, task.subject)
+    if parcel is None or not fulfilling.outstanding(parcel) or parcel.status not in ("returning", "partially_delivered"):
+        return Done()
+    return Dead("return_overdue", f"{parcel.courier} has not brought it back, or nobody has said what came back.")
+
+
+def _party(task: Task) -> str:
+    try:
+        return f"courier:{fulfilling.parcel_of(task.order, task.subject).courier}"
+    except Refused:
+        return "courier:"
