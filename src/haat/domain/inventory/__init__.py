@@ -34,6 +34,6 @@ from haat.domain.inventory.reservation import Consumption, Release, Reservation,
 __all__ = [
     "RESERVE", "Admitted", "Consumption", "Demand", "Drift", "Level", "Levels", "Location", "Movement", "MovementView", "Release",
     "Reservation", "Short", "Take", "Terms", "components", "consume", "consumptions", "drift", "every", "expire", "hold", "holding",
-    "levels", "levels_page", "locations", "lock_levels", "move", "movements", "overdue", "put_locations", "put_terms", "reassigning", "release",
-    "releases", "reserve", "reserve_again", "reserve_arguments",
+    "levels", "levels_page", "locations", "lock_levels", "move", "movements", "overdue", "put_locations", "put_terms", "reassigning",
+    "release", "releases", "reserve", "reserve_again", "reserve_arguments",
 ]  # fmt: skip

@@ -33,7 +33,10 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
 
 def arrivals(waiting: Sequence[Waiting], levels: Iterable[Level]) -> list[Arrival]:
-    """What each may have now. `waiting`: everybody who waits for these SKUs; `levels`: of the places that may serve. O(waiting × places)."""
+    """What each may have now. O(waiting × places).
+
+    `waiting`: everybody who waits for these SKUs; `levels`: of the places that may serve.
+    """
     real: dict[str, dict[str, int]] = {}
     more: dict[tuple[str, str], int] = {}
     for level in levels:

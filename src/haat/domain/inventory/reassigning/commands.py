@@ -1,4 +1,4 @@
-"""Moving reservations between places, and telling those who waited that their goods are there. Each takes many, in the caller's transaction."""
+"""Moving reservations between places, and serving those who waited for goods. Each takes many, in the caller's transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime

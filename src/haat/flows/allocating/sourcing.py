@@ -1,0 +1,184 @@
+"""The verb `source`: plans for many orders at once, their reservations moved, the plans kept with what was considered.
+
+    orders ─► demands ─┬─ at once: it stays where it is reserved          no stock is looked at
+                       └─ the others: levels locked, planned together
+    ─► reservations moved, plans and filled days written                  three statements whatever the number of orders
+
+Locks, after the orders': rows of nodes with a capacity, then levels in (SKU, location) order.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from haat.domain import inventory, orders
+from haat.domain.fulfilment import sourcing
+from haat.domain.orders import events
+from haat.engine.database import Tx
+from haat.engine.flowing import Again, Dead, Done, Outcome, Task
+from haat.flows.allocating import wanting
+from haat.flows.allocating.places import Sourcer
+from haat.flows.allocating.wanting import Wanted
+from haat.kernel.errors import Refused
+from haat.kernel.facts import Fact
+
+SCREENED = frozenset({"pass", "review"})
+SOON = timedelta(seconds=1)  # a change of the order is being written in this very transaction
+ROOM_AGAIN = timedelta(minutes=10)  # nodes that are full have another day by midnight at the latest
+ALONE = 4  # so few demands are planned on the event loop; more of them in a thread, for the solver may take its time
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """`rejections_max` refusals of a vendor order, or nobody left to ask: its lines are cancelled, or (`ask`) somebody has to decide."""
+
+    rejections_max: int = 3
+    ask: bool = False
+
+
+class _Found(msgspec.Struct):
+    """What is wanted of one task's order, and what came of each demand."""
+
+    task: Task
+    wants: list[Wanted]
+    outcomes: dict[str, sourcing.Plan | sourcing.Unplanned] = {}
+
+
+async def source(sourcer: Sourcer, policy: Policy, house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:
+    """Plan what is reserved and in no parcel. An order with nothing to plan is done."""
+    network = sourcer.network
+    open_tasks = [task for task in tasks if not task.order.ended and task.order.screening in SCREENED and _has_reserved(task.order)]
+    if not open_tasks:
+        return [Done() for _ in tasks]
+    kept: dict[str, list[inventory.Reservation]] = {}
+    for r in await inventory.every(tx, [task.order.id for task in open_tasks]):
+        kept.setdefault(r.owner, []).append(r)
+    found = {task.key: _Found(task, _wants(task, kept.get(task.order.id, []))) for task in open_tasks}
+    day = await _day(tx, network, now)
+    slow: list[tuple[_Found, Wanted]] = []
+    for each in found.values():
+        for want in each.wants:
+            plan = None if want.behind or _given_up(each.task, want, policy) else sourcing.at_once(network, want.demand, day)
+            if plan is None:
+                slow.append((each, want))
+            else:
+                day.take(plan.parcels[0].node, 1)
+                each.outcomes[want.demand.key] = plan
+    moved = await _plan(tx, network, policy, slow, day)
+    await inventory.reassigning.reassign(tx, moved, now=now)
+    news: list[sourcing.NewPlan] = []
+    outcomes = [_outcome(house, policy, found[t.key], news) if t.key in found else Done() for t in tasks]
+    if news:
+        await sourcing.record_plans(tx, news, now=now)
+        await _fill(tx, news, day)
+    return outcomes
+
+
+async def _day(tx: Tx, network: sourcing.Network, now: datetime) -> sourcing.Day:
+    if not network.limited:
+        return sourcing.Day()
+    capped = [node.code for node in network.limited if node.capacity is not None]
+    used = await sourcing.used_on(tx, capped, now.astimezone(sourcing.MARKET_TIME).date()) if capped else {}
+    return sourcing.day_of(network.limited, used, now)
+
+
+async def _plan(
+    tx: Tx, network: sourcing.Network, policy: Policy, slow: Sequence[tuple[_Found, Wanted]], day: sourcing.Day
+) -> list[inventory.reassigning.Move]:
+    """Plan what has to look at the stock, the oldest order first; returns the moves of reservations."""
+    asked = [(each, want) for each, want in slow if not want.behind and not _given_up(each.task, want, policy)]
+    if not asked:
+        return []
+    asked.sort(key=lambda pair: pair[1].demand.order_id)
+    demands = [want.demand for _, want in asked]
+    levels = await inventory.lock_levels(tx, sorted({sku for demand in demands for sku in demand.needs}))
+    stock = sourcing.Stock(
+        {(level.sku, level.location): level.on_hand - level.reserved for level in levels},
+        {(level.sku, level.location): level.safety for level in levels if level.safety},
+    )
+    if len(demands) <= ALONE:
+        planned = sourcing.plan_batch(network, demands, stock, day)
+    else:
+        planned = await asyncio.to_thread(sourcing.plan_batch, network, demands, stock, day)
+    moved: list[inventory.reassigning.Move] = []
+    for (each, want), outcome in zip(asked, planned, strict=True):
+        each.outcomes[want.demand.key] = outcome
+        if isinstance(outcome, sourcing.Plan):
+            moved.extend(wanting.moves(want, outcome))
+    return moved
+
+
+def _outcome(house: Any, policy: Policy, found: _Found, news: list[sourcing.NewPlan]) -> Outcome:
+    """What came of an order: its plan as a fact, and what becomes of the demands that nobody can serve."""
+    order: orders.Order = found.task.order
+    planned = [(w, o) for w in found.wants if isinstance(o := found.outcomes.get(w.demand.key), sourcing.Plan)]
+    facts: list[Fact] = []
+    if planned:
+        plans = [plan for _, plan in planned]
+        parcels = [
+            events.PlannedParcel(house.draw.uuid(), plan.demand, parcel.node, tuple([events.ParcelLine(n, q) for n, q in parcel.lines]))
+            for plan in plans
+            for parcel in plan.parcels
+        ]
+        new = sourcing.NewPlan(house.draw.uuid(), order.id, order.version, plans, [p.parcel for p in parcels])
+        news.append(new)
+        cost = sum([plan.cost.total for plan in plans])
+        facts.append(events.OrderInventoryAllocated(new.id, tuple(parcels), sourcing.strategies_of(plans), cost))
+    if len(planned) == len(found.wants):
+        return Done(tuple(facts))
+    if any(want.behind for want in found.wants):
+        return Again(SOON, "reservations_behind", tuple(facts))
+    return _failed(policy, found, order, facts)
+
+
+def _failed(policy: Policy, found: _Found, order: orders.Order, facts: list[Fact]) -> Outcome:
+    left = [w for w in found.wants if not isinstance(found.outcomes.get(w.demand.key), sourcing.Plan)]
+    given_up = [w for w in left if _given_up(found.task, w, policy) or w.demand.excluded]
+    others = [w for w in left if w not in given_up]
+    if given_up and not policy.ask:
+        lines = tuple([line for want in given_up for line in wanting.lines_of(want)])
+        try:
+            cut = orders.cancel(
+                order, {line.line_no: line.quantity for line in lines}, reason="not_available", detail="Nobody can send it."
+            )
+        except Refused as refused:
+            return Dead("refused_by_all", refused.detail, (*facts, events.OrderAllocationFailed(lines, "refused_by_all")))
+        facts += [events.OrderAllocationFailed(lines, "refused_by_all"), *cut]
+        if not others:
+            return Done(tuple(facts))
+    elif given_up:
+        others = left
+    reasons = sorted({o.reason for w in others if isinstance(o := found.outcomes.get(w.demand.key), sourcing.Unplanned)})
+    reason = "refused_by_all" if given_up and policy.ask else reasons[0] if reasons else "short"
+    if reason == "nodes_full" and len(reasons) == 1:
+        return Again(ROOM_AGAIN, "nodes_full", tuple(facts))
+    lines = tuple([line for want in others for line in wanting.lines_of(want)])
+    detail = ", ".join(f"line {line.line_no}: {line.quantity}" for line in lines)
+    return Dead(reason, detail, (*facts, events.OrderAllocationFailed(lines, reason)))
+
+
+async def _fill(tx: Tx, news: Sequence[sourcing.NewPlan], day: sourcing.Day) -> None:
+    used: dict[tuple[str, date], int] = {}
+    for new in news:
+        for plan in new.plans:
+            for node in plan.nodes:
+                room = day.rooms.get(node)
+                if room is not None and room.left is not None:
+                    used[node, room.day] = used.get((node, room.day), 0) + 1
+    if used:
+        await sourcing.record_used(tx, used)
+
+
+def _wants(task: Task, kept: Sequence[inventory.Reservation]) -> list[Wanted]:
+    return wanting.wanted(task.order, kept, only=task.subject, refused=task.data.get("exclude", ()))
+
+
+def _given_up(task: Task, want: Wanted, policy: Policy) -> bool:
+    share = next(v for v in task.order.vendor_orders if v.id == want.demand.key)
+    return bool(share.rejections >= policy.rejections_max)
+
+
+def _has_reserved(order: orders.Order) -> bool:
+    return any("reserved" in line.buckets for line in order.lines)

@@ -1,0 +1,92 @@
+"""The flow of allocation: what each fact leads to, and who does it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from haat.domain import orders
+from haat.domain.orders import events
+from haat.engine.database import Tx
+from haat.engine.flowing import Decision, Flow, Local, Outcome, Step, Stop, Task
+from haat.flows.allocating import sourcing, waiting
+from haat.flows.allocating.places import Sourcer
+from haat.kernel.facts import Fact
+
+CODE = "allocation"
+DAY_S = 86_400.0
+SOURCE = "source"
+_SOURCE = (Step(SOURCE),)
+_NOTHING_MORE = (Stop(SOURCE), Stop(waiting.AWAIT))
+ENDS = (events.OrderCancelled, events.OrderExpired, events.OrderRejected)
+FACTS: frozenset[type[Fact]] = frozenset(
+    {
+        events.OrderStockReserved,
+        events.OrderScreened,
+        events.VendorOrderRejected,
+        events.OrderBackorderArrived,
+        events.OrderReinstated,
+        *ENDS,
+    }
+)
+
+
+def flow(sourcer: Sourcer, policy: sourcing.Policy | None = None) -> Flow:
+    """The flow of allocation with its network."""
+    chosen = policy or sourcing.Policy()
+
+    async def source(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:
+        return await sourcing.source(sourcer, chosen, house, tx, tasks, now)
+
+    async def await_stock(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:
+        return await waiting.await_stock(sourcer, house, tx, tasks, now)
+
+    return Flow(
+        code=CODE,
+        title="Inventory allocation",
+        title_bn="পণ্য বরাদ্দ",
+        facts=FACTS,
+        decide=decide,
+        run={
+            SOURCE: Local(
+                run=source, title="Choose who sends it", title_bn="প্রেরক নির্ধারণ", owner="fulfilment", age_limit_s=3 * DAY_S,
+                repairs=("retry", "cancel_lines", "cancel_order"), waits_for_holds=False,
+            ),
+            waiting.AWAIT: Local(
+                run=await_stock, title="Wait for goods to arrive", title_bn="পণ্য আসার অপেক্ষা", owner="fulfilment",
+                age_limit_s=60 * DAY_S, repairs=("retry", "cancel_lines", "cancel_order"), waits_for_holds=False,
+            ),
+        },
+    )  # fmt: skip
+
+
+def decide(order: orders.Order, fact: Fact) -> Sequence[Decision]:
+    """What a fact leads to."""
+    match fact:
+        case events.OrderScreened(outcome="pass" | "review"):
+            return _SOURCE
+        case events.VendorOrderRejected():
+            return (Step(SOURCE, fact.vendor_order, data={"exclude": refusing(order, fact)}),)
+        case events.OrderBackorderArrived():
+            return _SOURCE if order.screening in sourcing.SCREENED else ()
+        case events.OrderStockReserved():
+            return _await(order)
+        case events.OrderReinstated():
+            return (*_await(order), *(_SOURCE if order.screening in sourcing.SCREENED else ()))
+        case events.OrderCancelled() | events.OrderExpired() | events.OrderRejected():
+            return _NOTHING_MORE
+        case _:
+            return ()
+
+
+def refusing(order: orders.Order, fact: events.VendorOrderRejected) -> list[str]:
+    """The nodes that a rejection speaks of: the one that it names, else those of the parcels that it undid."""
+    if fact.location:
+        return [fact.location]
+    undone = [p for p in order.shipments if p.vendor_order == fact.vendor_order and (p.status == "cancelled" or p.status in orders.AT_HOME)]
+    return sorted({p.location for p in undone if p.reason == fact.reason or p.status != "cancelled"})
+
+
+def _await(order: orders.Order) -> Sequence[Decision]:
+    if any("backordered" in line.buckets for line in order.lines):
+        return (Step(waiting.AWAIT, after=waiting.LOOK_AGAIN),)
+    return ()
