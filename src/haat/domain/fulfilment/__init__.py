@@ -6,7 +6,7 @@ a parcel, `tracking.py` reads what became of it out of scans that come twice and
 and labels ask for it, `promise.py` the day that buyers are promised, `label.py` the paper on the box.
 """
 
-from haat.domain.fulfilment import courier, label, promise, shipment, tracking
+from haat.domain.fulfilment import courier, label, promise, shipment, sourcing, tracking
 from haat.domain.fulfilment.commands.shipments import begin, hear, note, project, say
 from haat.domain.fulfilment.queries.shipments import Wanted, by_name, fared, find_shipments, scans, shipments, to_pick
 from haat.domain.fulfilment.shipment import ENDED, TRACKED, Begun, NodeEvent, Row, Said, Shipment, Told
@@ -35,6 +35,7 @@ __all__ = [
     "scans",
     "shipment",
     "shipments",
+    "sourcing",
     "to_pick",
     "tracking",
 ]

@@ -2,10 +2,11 @@
 
 from datetime import time
 
-from haat.domain import inventory, orders
-from haat.domain.fulfilment import sourcing
+from haat.domain import fulfilment, inventory, orders
 from haat.engine.changes import Memory, Whole
 from haat.engine.database import Tx
+
+sourcing = fulfilment.sourcing
 
 KINDS = frozenset({"sourcing", "locations"})
 

@@ -14,9 +14,7 @@ from typing import Any
 
 import msgspec
 
-from haat.domain import inventory, orders
-from haat.domain.fulfilment import sourcing
-from haat.domain.orders import events
+from haat.domain import fulfilment, inventory, orders
 from haat.engine.database import Tx
 from haat.engine.flowing import Again, Dead, Done, Outcome, Task
 from haat.flows.allocating import wanting
@@ -24,6 +22,9 @@ from haat.flows.allocating.places import Sourcer
 from haat.flows.allocating.wanting import Wanted
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact
+
+sourcing = fulfilment.sourcing
+events = orders.events
 
 SCREENED = frozenset({"pass", "review"})
 SOON = timedelta(seconds=1)  # a change of the order is being written in this very transaction

@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from haat.domain import orders
-from haat.domain.orders import events
 from haat.engine.database import Tx
 from haat.engine.flowing import Decision, Flow, Local, Outcome, Step, Stop, Task
 from haat.flows.allocating import sourcing, waiting
 from haat.flows.allocating.places import Sourcer
 from haat.kernel.facts import Fact
+
+events = orders.events
 
 CODE = "allocation"
 DAY_S = 86_400.0

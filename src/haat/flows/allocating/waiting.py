@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from haat.domain import inventory, orders
-from haat.domain.orders import events
 from haat.engine.database import Tx
 from haat.engine.flowing import Again, Done, Outcome, Task, table
 from haat.flows.allocating.places import Sourcer
+
+events = orders.events
 
 LOOK_AGAIN = timedelta(minutes=10)
 HINTS_EACH = timedelta(seconds=5)  # one order is not looked at more often, however often goods arrive

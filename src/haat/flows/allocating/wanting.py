@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from haat.domain import inventory, orders
-from haat.domain.fulfilment import sourcing
+from haat.domain import fulfilment, inventory, orders
+
+sourcing = fulfilment.sourcing
 
 #: (line number, SKU, location) -> units set aside there that no parcel has
 Holds = Mapping[tuple[int, str, str], int]
