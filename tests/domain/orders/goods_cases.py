@@ -80,17 +80,20 @@ def at(order: orders.Order, status: str, parcel: str = FIRST) -> orders.Order:
         "uncertain": ["picking", "packed", "uncertain"], "booked": ["picking", "packed", "booked"],
     }  # fmt: skip
     road = [*paths["booked"], "shipped"]
-    path = paths.get(status) or {
-        "shipped": road,
-        "out_for_delivery": [*road, "out_for_delivery"],
-        "attempt_failed": [*road, "out_for_delivery", "attempt_failed"],
-        "returning": [*road, "returning"],
-        "delivered": [*road, "delivered"],
-        "partially_delivered": [*road, "partially_delivered"],
-        "returned": [*road, "returning", "returned"],
-        "lost": [*road, "lost"],
-        "cancelled": [],
-    }[status]
+    path = (
+        paths.get(status)
+        or {
+            "shipped": road,
+            "out_for_delivery": [*road, "out_for_delivery"],
+            "attempt_failed": [*road, "out_for_delivery", "attempt_failed"],
+            "returning": [*road, "returning"],
+            "delivered": [*road, "delivered"],
+            "partially_delivered": [*road, "partially_delivered"],
+            "returned": [*road, "returning", "returned"],
+            "lost": [*road, "lost"],
+            "cancelled": [],
+        }[status]
+    )
     if status == "cancelled":
         return told(order, [events.VendorOrderRejected(TEA, "closed")])
     return told(order, [fact for step in path for fact in ways[step]])
