@@ -51,9 +51,10 @@ from haat.faces.api import stock as stock_api
 from haat.faces.api import system as system_api
 from haat.faces.api import vendor_orders as vendor_orders_api
 from haat.faces.api import vendors as vendors_api
+from haat.faces.api import workflows as workflows_api
 from haat.faces.api.gate import Gate, guest_secrets
 from haat.faces.api.shop import Shop
-from haat.flows import validating
+from haat.flows import repairing, validating
 from haat.flows.changing import Changes
 from haat.flows.checkout import Carting, Desk, Looking, Market, Till
 from haat.flows.keeping import Keeper
@@ -98,7 +99,7 @@ def stories(memory: Memory, secret: str) -> list[flowing.Flow]:
     screening = validating.Desk(
         memory, rules=plugins.load(fraud_rules, "RULE", fraud.Rule), models=plugins.load(fraud_models, "MODEL", fraud.Model), key=key
     )
-    return [validating.flow(screening)]
+    return [validating.flow(screening), repairing.flow()]
 
 
 @asynccontextmanager
@@ -132,6 +133,7 @@ async def open_parts(
         Committer("carting", carting.apply, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[2].drop),
         Committer("completing", till.complete, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[3].drop),
         Committer("looking", looking.look, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[4].drop),
+        keeper.change, told,
     )  # fmt: skip
     parts = Parts(chosen, database, memory, clock, draw, ledger, market, shop, secrets, lanes, told, keeper, house)
     committers = (shop.looking, shop.carting, shop.completing, shop.placing, shop.changing)
@@ -151,7 +153,7 @@ def endpoints(shop: Shop) -> list[web.Endpoint]:
     """Every operation of the API, the busiest first."""
     resources = (
         placing_api, orders_api, carts_api, system_api, reorders_api, vendor_orders_api, products_api, imports_api, stock_api, vendors_api,
-        channels_api, prices_api, rules_api, keys_api, feed_api,
+        channels_api, prices_api, rules_api, keys_api, feed_api, workflows_api,
     )  # fmt: skip
     said = [endpoint for resource in resources for endpoint in resource.endpoints(shop)]
     return [*said, *description_api.endpoints(said, shop.settings.public_url)]
@@ -222,7 +224,7 @@ async def open_runtime(chosen: Settings, dsn: str) -> AsyncIterator[cli.Runtime]
         try:
             yield cli.Runtime(
                 chosen, parts.database, parts.memory, parts.clock, parts.draw, parts.journal, parts.market,
-                parts.shop.placing, parts.shop.changing,
+                parts.shop.placing, parts.shop.changing, parts.keeper.change, parts.flows,
             )  # fmt: skip
         finally:
             await parts.memory.stop()

@@ -44,10 +44,12 @@ def seen_by(principal: Any, order: orders.Order) -> orders.Order:
     if principal.role == "admin":
         return order
     told = tuple(n for n in order.notes if n.audience == "customer") if order.notes else ()
+    inside: dict[str, Any] = {"notes": told, "claims": (), "exceptions": (), "screening": "", "plan": ""}
     if principal.role == "channel":  # the shop that sold it works with its holds; only what staff wrote stays inside
-        return order if told == order.notes and not order.claims else msgspec.structs.replace(order, notes=told, claims=())
+        plain = told == order.notes and not order.claims and not order.exceptions and not order.screening
+        return order if plain else msgspec.structs.replace(order, **inside)
     holds = tuple(orders.Hold(h.id, "REVIEW", "under_review", since=h.since) for h in order.holds)
-    return msgspec.structs.replace(order, notes=told, claims=(), holds=holds, basket=0)
+    return msgspec.structs.replace(order, **inside, holds=holds, basket=0)
 
 
 def unknown() -> Refused:

@@ -5,7 +5,7 @@ the application, and a test can hand in a house of its own.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import msgspec
@@ -15,12 +15,14 @@ from haat.domain import orders, pricing
 from haat.engine.changes import Memory
 from haat.engine.clock import Clock
 from haat.engine.committer import Committer
-from haat.engine.database import Database
+from haat.engine.database import Database, Tx
 from haat.engine.draw import Draw
+from haat.engine.flowing import Flows
 from haat.engine.front import Front
 from haat.engine.journal import Journal
 from haat.engine.settings import Settings
 from haat.flows.checkout import Market, Placed, Prepared
+from haat.kernel.errors import Refused
 
 
 class Runtime(msgspec.Struct, frozen=True):
@@ -35,6 +37,8 @@ class Runtime(msgspec.Struct, frozen=True):
     market: Market
     placing: Committer[Prepared, Placed]
     changing: Committer[orders.Change, orders.Changed]
+    change: Callable[[Tx, Sequence[orders.Change]], Awaitable[list[orders.Changed | Refused]]]
+    flows: Flows
 
 
 class House(msgspec.Struct, frozen=True):
