@@ -8,6 +8,7 @@ never leaves a doubt about another mail.
 import asyncio
 import ssl
 from collections.abc import Awaitable
+from contextlib import suppress
 from email.errors import MessageError
 from email.message import EmailMessage
 from email.policy import SMTP as MAIL_POLICY
@@ -20,6 +21,7 @@ from haat.kernel.mail import Mail, MailServer
 from haat.kernel.outside import Unknown
 
 _FOR_GOOD = 500
+GOODBYE_S = 2.0  # politeness has an end; the mail is taken
 
 
 async def deliver(server: MailServer, mail: Mail, *, sent_at: float, limit_s: float = 30.0) -> str:
@@ -44,7 +46,9 @@ async def deliver(server: MailServer, mail: Mail, *, sent_at: float, limit_s: fl
             await client.rcpt(mail.to)
             handing_over = True
             said = await client.data(body)
-            return said.message[:200]
+        with suppress(aiosmtplib.SMTPException, TimeoutError, OSError):
+            await client.quit(timeout=GOODBYE_S)
+        return said.message[:200]
     except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as error:
         words = f"{error.code} {error.message}"[:200]
         if error.code >= _FOR_GOOD:

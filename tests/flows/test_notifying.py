@@ -1,0 +1,450 @@
+"""Facts in, notifications out: who is told, once, in whose language, at what hour; and how they leave by real servers."""
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from aiohttp import web
+
+from haat.domain import notifications
+from haat.domain.orders import events
+from haat.kernel.errors import Refused
+from tests.flows.telling import EMAIL, NOON, PARCEL, PHONE, VO_A, certificate, created, gateway, mail_server, shop, until_shipped
+
+SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+@pytest.fixture
+async def here(dsn, database):
+    async with shop(dsn, database) as made:
+        yield made
+
+
+@pytest.fixture
+async def logged(here):
+    """Everything may be told, and is only written down."""
+    await here.connect("log", "log", {})
+    return here
+
+
+def by(told):
+    return sorted((each.event, each.role, each.channel) for each in told)
+
+
+async def test_where_no_transport_is_set_up_nothing_is_written(here):
+    await here.happen(created())
+    assert await here.told() == []
+
+
+async def test_a_new_order_is_told_by_mail_and_sms_and_doubled_facts_tell_nothing_twice(logged):
+    order = await logged.happen(created())
+    assert by(await logged.told(order)) == [("placed", "customer", "email"), ("placed", "customer", "sms")]
+    async with logged.database.transaction() as tx:
+        await logged.teller.deal(tx, await logged.journal.after(tx, 0, 100))
+    assert len(await logged.told(order)) == 2
+    await logged.send_all()
+    assert {each.status for each in await logged.told(order)} == {"sent"}
+
+
+async def test_an_imported_order_tells_nobody_not_even_of_what_comes_later(logged):
+    order = await logged.happen(created(), cause="import:olist")
+    await logged.happen(*until_shipped(), order=order, after=1)
+    assert await logged.told() == []
+
+
+async def test_what_happened_yesterday_is_written_down_as_stale_and_what_happened_last_week_not_at_all(logged):
+    order = await logged.happen(created(), at=NOON - timedelta(hours=25))
+    await logged.happen(created(), at=NOON - timedelta(days=8))
+    assert [(each.order_id, each.status) for each in await logged.told()] == [(order, "stale")] * 2
+    await logged.send_all()
+    assert {each.status for each in await logged.told()} == {"stale"}
+
+
+async def test_a_life_tells_its_buyer_its_vendor_and_nobody_else(logged):
+    order = await logged.happen(created())
+    done = await logged.happen(*until_shipped(), events.OrderShipped(PARCEL), events.OrderOutForDelivery(PARCEL), order=order, after=1)
+    await logged.happen(events.OrderDelivered(PARCEL, collected=200_00), order=done, after=11)
+    told = await logged.told(order)
+    assert by(each for each in told if each.role == "customer") == [
+        ("confirmed", "customer", "email"),
+        ("delivered", "customer", "email"),
+        ("out_for_delivery", "customer", "sms"),
+        ("placed", "customer", "email"), ("placed", "customer", "sms"),
+        ("shipped", "customer", "email"), ("shipped", "customer", "sms"),
+    ]  # fmt: skip
+    assert by(each for each in told if each.role == "vendor") == [
+        ("delivered", "vendor", "email"),
+        ("vendor_accepted", "vendor", "email"),
+        ("vendor_offered", "vendor", "email"), ("vendor_offered", "vendor", "sms"),
+    ]  # fmt: skip
+    assert {each.party for each in told if each.role == "vendor"} == {"a"}
+    shipped = next(each for each in told if (each.event, each.channel) == ("shipped", "email"))
+    assert "2 × Sylhet tea" in shipped.body and "Clay pot" not in shipped.body
+    assert "https://courier.example/DC1" in shipped.body and "Tk 200 ready" in shipped.body and "Pathao" in shipped.body
+    offered = next(each for each in told if (each.event, each.channel) == ("vendor_offered", "email"))
+    assert "Clay pot" not in offered.body and "Tk 200" in offered.subject and "4:00 pm" in offered.body
+
+
+async def test_cash_at_the_door_is_not_asked_for_before_and_not_thanked_for_twice(logged):
+    order = await logged.happen(created(), events.OrderPaymentRequested("t1", "cod", 250_00))
+    await logged.happen(events.OrderPaymentProcessed("t1", "a1", 250_00, "cod", "cod"), order=order, after=2)
+    assert by(await logged.told()) == [("placed", "customer", "email"), ("placed", "customer", "sms")]
+
+
+async def test_a_payment_that_failed_leads_to_another_unless_the_next_try_has_begun(logged):
+    asked = events.OrderPaymentRequested("t1", "bkash", 250_00, NOON + timedelta(minutes=30))
+    tries = [events.OrderPaymentAttempted("t1", "a1", "bkash", 250_00), events.OrderPaymentFailed("t1", "a1", "insufficient_funds", True)]
+    alone = await logged.happen(created(method="bkash"), asked, *tries)
+    cascaded = await logged.happen(created(method="bkash"), asked, *tries, events.OrderPaymentAttempted("t1", "a2", "nagad", 250_00))
+    failed = [each for each in await logged.told(alone) if each.event == "payment_failed"]
+    assert {each.channel for each in failed} == {"email", "sms"} and all("https://shop.example/pay/hpl_" in each.body for each in failed)
+    assert all("Tk 250" in each.body for each in failed) and "not enough money" in {each.channel: each.body for each in failed}["email"]
+    assert "payment_failed" not in {each.event for each in await logged.told(cascaded)}
+
+
+async def test_a_cancellation_says_what_becomes_of_the_money(logged):
+    cuts = (events.Cut(1, 2, 200_00, 0, 0, 200_00), events.Cut(2, 1, 50_00, 0, 0, 50_00))
+    end = events.OrderCancelled(cuts, "customer_request", 250_00)
+    asked = events.OrderPaymentRequested("t1", "bkash", 250_00)
+    money = {
+        "You owe nothing": (),
+        "Your Tk 250 go back": (asked, events.OrderPaymentProcessed("t1", "a1", 250_00, "bkash")),
+        "Tk 250 set aside are let go": (
+            asked,
+            events.OrderPaymentAttempted("t1", "a1", "stripe", 250_00),
+            events.OrderPaymentAuthorized("t1", "a1", 250_00),
+        ),
+    }
+    for words, facts in money.items():
+        order = await logged.happen(created(), *facts, end)
+        (sms,) = [each for each in await logged.told(order) if (each.event, each.channel, each.role) == ("cancelled", "sms", "customer")]
+        assert words in sms.body
+        assert not [each for each in await logged.told(order) if each.role == "vendor"], "no vendor had been asked"
+
+
+async def test_a_vendor_that_was_asked_is_told_not_to_send_it(logged):
+    cuts = (events.Cut(1, 2, 200_00, 0, 0, 200_00), events.Cut(2, 1, 50_00, 0, 0, 50_00))
+    order = await logged.happen(created(), events.OrderConfirmed(), events.VendorOrderOffered(VO_A))
+    await logged.happen(events.OrderCancelled(cuts, "customer_request", 250_00), order=order, after=3)
+    told = [each for each in await logged.told(order) if each.role == "vendor" and each.event == "cancelled"]
+    assert [(each.party, each.channel) for each in told] == [("a", "email")]
+
+
+async def test_the_desk_is_told_of_holds_and_the_owner_of_exceptions(logged):
+    await logged.behave(desk=("desk@example.com",), owners={"payments": ("books@example.com",)})
+    held = events.OrderHeld("h1", "FRAUD_REVIEW", "three refusals this month")
+    stuck = events.OrderExceptionRaised("e1", "payment", "payment:refund", "gateway_error", "payments", repairs=("retry",))
+    order = await logged.happen(created(), held, stuck, events.OrderHeld("h2", "MANUAL", "call"))
+    desk = sorted((each.event, each.channel, each.recipient) for each in await logged.told(order) if each.role == "admin")
+    assert desk == [
+        ("exception_raised", "email", "books@example.com"), ("exception_raised", "email", "desk@example.com"),
+        ("exception_raised", "webhook", "log"),
+        ("held_for_review", "email", "desk@example.com"), ("held_for_review", "webhook", "log"),
+    ]  # fmt: skip
+    assert not [each for each in await logged.told(order) if each.role == "customer" and each.event != "placed"]
+
+
+async def test_a_person_is_told_in_the_language_and_on_the_channels_that_it_chose(logged):
+    await logged.prefer(f"phone:{PHONE}", language="bn")
+    await logged.prefer(f"email:{EMAIL}", declined=(notifications.Decline("order", "email"),))
+    order = await logged.happen(created())
+    told = {each.channel: each for each in await logged.told(order)}
+    assert told["email"].status == "declined" and told["email"].body == ""
+    assert told["sms"].language == "bn" and "৳ ২৫০" in told["sms"].body and told["sms"].parts > 1
+
+
+async def test_of_one_of_two_channels_the_next_is_taken_where_the_first_is_declined(logged):
+    await logged.prefer(f"email:{EMAIL}", declined=(notifications.Decline("order", "email"),))
+    order = await logged.happen(created(), events.OrderConfirmed())
+    told = {each.channel: each.status for each in await logged.told(order) if each.event == "confirmed"}
+    assert told == {"email": "declined", "sms": "due"}
+
+
+async def test_nobody_is_woken_for_what_can_wait_until_morning(logged):
+    logged.clock.turn_to(datetime(2026, 11, 2, 17, 30, tzinfo=UTC))  # half past eleven in Dhaka
+    order = await logged.happen(created(method="bkash"), events.OrderPaymentRequested("t1", "bkash", 250_00))
+    due = {(each.event, each.channel): each.due_at for each in await logged.told(order)}
+    morning = datetime(2026, 11, 3, 2, tzinfo=UTC)
+    assert due == {
+        ("placed", "sms"): morning, ("placed", "email"): logged.clock.now(),
+        ("payment_requested", "sms"): logged.clock.now(), ("payment_requested", "email"): logged.clock.now(),
+    }  # fmt: skip
+    await logged.send_all()
+    assert {(each.event, each.channel) for each in await logged.told(order) if each.status == "due"} == {("placed", "sms")}
+    logged.clock.turn_to(morning)
+    await logged.send_all()
+    assert {each.status for each in await logged.told(order)} == {"sent"}
+
+
+async def test_what_is_muted_is_not_told(logged):
+    await logged.behave(muted=frozenset({"placed/customer/sms"}))
+    assert by(await logged.told(await logged.happen(created()))) == [("placed", "customer", "email")]
+
+
+async def test_a_name_that_is_an_attack_reaches_nobody_as_one(logged):
+    order = await logged.happen(created(name="Rahima http://evil.example/x {{ 7*7 }} <b>"))
+    (mail,) = [each for each in await logged.told(order) if each.channel == "email"]
+    assert "evil.example" not in mail.body and "{{ 7*7 }}" in mail.body
+    assert "<b>" not in notifications.html(mail.subject, mail.body, name="x", language="en")
+
+
+@pytest.mark.filterwarnings("ignore:Session.login_data is deprecated")  # the test server about itself
+async def test_a_mail_arrives_over_a_secure_line_with_text_and_page_and_our_id(here, tmp_path):
+    pem, context = certificate(tmp_path)
+    async with mail_server(auth_required=True, tls_context=context) as post:
+        config = {"host": "127.0.0.1", "port": post.port, "sender": "Haat <shop@example.com>", "certificate": pem}
+        await here.connect("mail", "smtp", config, {"username": "shop", "password": "secret"})
+        order = await here.happen(created())
+        await here.send_all()
+    assert post.logins == [("shop", "secret")]
+    (told,) = await here.told(order)
+    (mail,) = post.mails
+    assert (told.status, mail["Message-ID"]) == ("sent", f"<{told.id}@example.com>")
+    assert (mail["To"], mail["From"], mail["Subject"]) == (EMAIL, "Haat <shop@example.com>", "We have your order 7KQ2-M9XF-4")
+    text, page = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert text is not None and "2 × Sylhet tea: Tk 200" in text.get_content()
+    assert page is not None and 'href="https://shop.example/orders/7KQ2-M9XF-4?t=hgt_' in page.get_content()
+
+
+async def test_a_server_that_nobody_trusts_or_that_shuts_us_out_gets_no_mail_and_the_mail_waits(here, tmp_path):
+    pem, context = certificate(tmp_path)
+    config = {"host": "127.0.0.1", "sender": "shop@example.com"}
+    async with mail_server(auth_required=True, tls_context=context) as post:
+        for n, (more, secrets, why) in enumerate([
+            ({}, {"username": "shop", "password": "secret"}, "mail_unreachable"),
+            ({"certificate": pem}, {"username": "shop", "password": "wrong"}, "mail_account"),
+            ({"certificate": pem, "security": "tls"}, {}, "mail_unreachable"),
+        ]):  # fmt: skip
+            await here.connect("mail", "smtp", config | {"port": post.port} | more, secrets)
+            order = await here.happen(created())
+            await here.send_all()
+            (told,) = await here.told(order)
+            assert (told.status, told.reason.split(":")[0]) == ("due", why), n
+        assert post.mails == []
+
+
+async def test_a_bangla_mail_arrives_as_bangla(here):
+    await here.prefer(f"email:{EMAIL}", language="bn")
+    async with mail_server() as post:
+        await here.connect("mail", "smtp", {"host": "127.0.0.1", "port": post.port, "security": "none", "sender": "shop@example.com"})
+        await here.happen(created())
+        await here.send_all()
+    (mail,) = post.mails
+    assert mail["Subject"] == "আপনার অর্ডার 7KQ2-M9XF-4 আমরা পেয়েছি"
+    text = mail.get_body(("plain",))
+    assert text is not None and "২ × সিলেটের চা: ৳ ২০০" in text.get_content()
+
+
+async def test_a_mail_server_that_is_down_is_tried_again_and_a_wrong_address_is_not(here):
+    async with mail_server() as post:
+        port = post.port
+        post.unknown.add(EMAIL)
+        await here.connect("mail", "smtp", {"host": "127.0.0.1", "port": port, "security": "none", "sender": "shop@example.com"})
+        refused = await here.happen(created())
+        await here.send_all()
+    waiting = await here.happen(created(email="other@example.com"))
+    await here.send_all()
+    (told,) = await here.told(refused)
+    assert (told.status, told.reason) == ("failed", "mail_refused: 550 5.1.1 no such person")
+    (told,) = await here.told(waiting)
+    assert (told.status, told.attempts) == ("due", 1) and told.due_at > here.clock.now()
+
+
+async def test_a_mail_whose_answer_was_lost_is_unknown_and_told_again_on_request_only(here):
+    async with mail_server() as post:
+        await here.connect(
+            "mail", "smtp", {"host": "127.0.0.1", "port": post.port, "security": "none", "sender": "shop@example.com"}, limit_s=1
+        )
+
+        async def silent(mail):
+            await asyncio.Event().wait()
+
+        post.on_data = silent
+        order = await here.happen(created())
+        await here.send_all()
+        (told,) = await here.told(order)
+        assert (told.status, told.doubtful, len(post.mails)) == ("unknown", True, 1)
+        here.clock.turn_by(timedelta(hours=1))
+        await here.send_all()
+        assert len(post.mails) == 1
+        post.on_data = None
+        async with here.database.transaction() as tx:
+            again = await notifications.resend(tx, told.id, new_id=here.draw.uuid(), by="admin:1", now=here.clock.now())
+        with pytest.raises(Refused, match="under_way"):
+            async with here.database.transaction() as tx:
+                await notifications.resend(tx, told.id, new_id=here.draw.uuid(), by="admin:1", now=here.clock.now())
+        await here.send_all()
+    assert [(each.resend, each.status) for each in await here.told(order)] == [(0, "unknown"), (1, "sent")]
+    assert (again.resent_from, again.asked_by, len(post.mails)) == (told.id, "admin:1", 2)
+
+
+async def killed_when_heard(here, heard):
+    """A sender that dies the moment the other side has the message, before it can say so."""
+    sender = here.sender()
+    await here.memory.catch_up()
+    turning = asyncio.get_running_loop().create_task(sender.turn())
+    await heard.wait()
+    turning.cancel()
+    with suppress(asyncio.CancelledError):
+        await turning
+
+
+async def test_a_sender_killed_between_mail_and_record_sends_nothing_twice(here):
+    heard = asyncio.Event()
+    async with mail_server() as post:
+        await here.connect("mail", "smtp", {"host": "127.0.0.1", "port": post.port, "security": "none", "sender": "shop@example.com"})
+
+        async def taken(mail):
+            heard.set()
+            await asyncio.Event().wait()
+
+        post.on_data = taken
+        order = await here.happen(created())
+        await killed_when_heard(here, heard)
+        assert [each.status for each in await here.told(order)] == ["sending"]
+        await here.send_all()
+        assert len(post.mails) == 1, "its lease still runs"
+        here.clock.turn_by(timedelta(minutes=5))
+        await here.send_all()
+        assert len(post.mails) == 1
+    assert [each.status for each in await here.told(order)] == ["unknown"]
+
+
+async def test_a_webhook_whose_sender_was_killed_is_told_again_under_the_same_id(here):
+    heard = asyncio.Event()
+    async with gateway() as hook:
+        await here.connect("hook", "webhook", {"url": f"{hook.url}/in"}, {"secrets": [SECRET]})
+
+        async def first(request, body):
+            heard.set()
+            await asyncio.Event().wait()
+
+        hook.answer = first
+        order = await here.happen(created(), events.OrderHeld("h1", "FRAUD_REVIEW", "odd"))
+        await killed_when_heard(here, heard)
+        hook.answer = None
+        here.clock.turn_by(timedelta(minutes=5))
+        await here.send_all()
+        here.clock.turn_by(timedelta(minutes=1))
+        await here.send_all()
+    (told,) = await here.told(order)
+    assert (told.status, told.recipient) == ("sent", "hook")
+    assert [headers["webhook-id"] for headers, _ in hook.requests] == [told.id, told.id]
+    event = hook.bodies[1]
+    assert (event["specversion"], event["id"], event["type"], event["subject"]) == ("1.0", told.id, "notification.held_for_review", order)
+    assert event["data"]["number"] == "7KQ2-M9XF-4" and event["data"]["kind"] == "FRAUD_REVIEW"
+
+
+async def test_an_sms_whose_answer_was_lost_is_asked_once_more_by_our_reference_and_arrives_once(here):
+    taken: set[str] = set()
+    async with gateway() as sms:
+        lost = True
+
+        async def answer(request, body):
+            nonlocal lost
+            reference = msgspec.json.decode(body)["csms_id"]
+            if reference in taken:
+                return web.json_response({"status": "FAILED", "status_code": 4023, "error_message": "Duplicate CSMS ID", "smsinfo": []})
+            taken.add(reference)
+            if lost:
+                lost = False
+                return web.Response(status=502, text="bad gateway")
+            info = {"sms_status": "SUCCESS", "msisdn": "8801712345678", "csms_id": reference, "reference_id": "R1"}
+            return web.json_response({"status": "SUCCESS", "status_code": 200, "error_message": "", "smsinfo": [info]})
+
+        sms.answer = answer
+        await here.connect("sms", "sslwireless", {"sid": "HAAT", "url": sms.url}, {"api_token": "t"})
+        order = await here.happen(created())
+        await here.send_all()
+        (told,) = await here.told(order)
+        assert (told.status, told.doubtful) == ("due", True)
+        here.clock.turn_by(timedelta(minutes=1))
+        await here.send_all()
+    (told,) = await here.told(order)
+    assert (told.status, told.attempts, len(taken), len(sms.requests)) == ("sent", 2, 1, 2)
+    assert (sms.bodies[0]["msisdn"], sms.bodies[0]["sid"], len(sms.bodies[0]["csms_id"])) == ("8801712345678", "HAAT", 20)
+
+
+async def test_past_midnight_the_reference_means_nothing_any_more_and_the_fate_stays_unknown(here):
+    here.clock.turn_to(datetime(2026, 11, 2, 17, 59, 59, tzinfo=UTC))
+    async with gateway() as sms:
+
+        async def trouble(request, body):
+            return web.Response(status=500)
+
+        sms.answer = trouble
+        await here.behave(quiet=notifications.QuietHours(0, 0))
+        await here.connect("sms", "sslwireless", {"sid": "HAAT", "url": sms.url}, {"api_token": "t"})
+        order = await here.happen(created())
+        await here.send_all()
+        here.clock.turn_by(timedelta(minutes=5))
+        await here.send_all()
+    (told,) = await here.told(order)
+    assert (told.status, len(sms.requests)) == ("unknown", 1)
+
+
+async def test_two_senders_at_once_send_everything_once_and_no_faster_than_allowed(here):
+    async with gateway() as hook:
+        await here.connect("hook", "webhook", {"url": hook.url, "per_minute": 600}, {"secrets": [SECRET]}, concurrency=5)
+        for _ in range(60):
+            await here.happen(created(), events.OrderHeld("h1", "FRAUD_REVIEW", "odd"), follow=False)
+        while await here.follower.step():
+            pass
+        senders = here.sender(), here.sender()
+        await here.memory.catch_up()
+        await here.send_all(*senders)
+        assert len(hook.requests) == 50, "a burst of five seconds at ten a second"
+        here.clock.turn_by(timedelta(seconds=2))
+        await here.send_all(*senders)
+    assert len(hook.requests) == 60 == len({headers["webhook-id"] for headers, _ in hook.requests})
+    assert {each.status for each in await here.told()} == {"sent"}
+
+
+async def test_an_address_that_is_gone_is_told_no_more_and_one_that_is_busy_later(here):
+    async with gateway() as hook:
+        status = 503
+
+        async def answer(request, body):
+            return web.Response(status=status, headers={"retry-after": "120"})
+
+        hook.answer = answer
+        await here.connect("hook", "webhook", {"url": hook.url}, {"secrets": [SECRET]})
+        order = await here.happen(created(), events.OrderHeld("h1", "FRAUD_REVIEW", "odd"))
+        await here.send_all()
+        (told,) = await here.told(order)
+        assert (told.status, told.due_at >= here.clock.now() + timedelta(seconds=120)) == ("due", True)
+        status = 410
+        here.clock.turn_by(timedelta(minutes=3))
+        await here.send_all()
+    (told,) = await here.told(order)
+    assert (told.status, told.reason.split(":")[0]) == ("failed", "webhook_gone")
+
+
+async def test_what_nobody_took_in_time_is_given_up(here):
+    await here.connect("mail", "smtp", {"host": "127.0.0.1", "port": 9, "security": "none", "sender": "shop@example.com"})
+    order = await here.happen(created())
+    here.clock.turn_by(timedelta(hours=49))
+    await here.send_all()
+    (told,) = await here.told(order)
+    assert (told.status, told.reason) == ("failed", "too late to be of use")
+
+
+async def test_an_own_text_speaks_instead_of_ours_and_gives_way_when_it_breaks(logged):
+    key = ("placed", "customer", "sms", "en")
+    for text, words in (
+        ("Thanks {{ name }}!", "Thanks Rahima Khatun!"),
+        ("{{ placed_at.year / 0 }}", "we have your order"),
+        ("", "we have"),
+    ):
+        async with logged.database.transaction() as tx:
+            await notifications.put_template(tx, key, text, by="admin:1", now=logged.clock.now())
+        await logged.memory.catch_up()
+        order = await logged.happen(created())
+        (sms,) = [each for each in await logged.told(order) if each.channel == "sms"]
+        assert words in sms.body
+    async with logged.database.reading() as tx:
+        assert [(each.version, each.text) for each in await notifications.own_texts(tx, key)] == [
+            (3, ""), (2, "{{ placed_at.year / 0 }}"), (1, "Thanks {{ name }}!"),
+        ]  # fmt: skip
