@@ -15,4 +15,4 @@ class Connection(msgspec.Struct, frozen=True):
     kind: str
     plugin: str
     config: Mapping[str, object]
-    secrets: Mapping[str, str]
+    secrets: Mapping[str, object]

@@ -41,6 +41,8 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     hang_s: float = 5.0  # seconds of the wall that a lost call hangs before its connection ends
     lateness_s: float = 600.0  # median lateness of a late hook, in the world's time
     by_party: Mapping[str, float] = {}  # rates of single parties, instead of `rate`
+    kinds: Mapping[Kind, float] = msgspec.field(default_factory=lambda: KINDS)  # in which ways calls fail, and how often against each other
+    fates: Mapping[str, float] = msgspec.field(default_factory=lambda: HOOKS)  # the same of messages
     outages: tuple[Outage, ...] = ()
 
     def rate_of(self, party: str) -> float:
@@ -56,13 +58,13 @@ def call(faults: Faults, dice: Dice, *names: object) -> Kind:
     """What happens to this request. `names`: party, operation, our reference, occurrence."""
     if not dice.chance(faults.rate_of(str(names[0])), "call", *names):
         return ""
-    return dice.pick(KINDS, "call kind", *names)
+    return dice.pick(faults.kinds, "call kind", *names)
 
 
 def hook(faults: Faults, dice: Dice, *names: object) -> str:
     """What happens to this message: one of HOOKS or nothing. `names`: party, our reference, the event, occurrence."""
     rate = faults.rate_of(str(names[0])) if faults.hooks is None else faults.hooks
-    return dice.pick(HOOKS, "hook kind", *names) if dice.chance(rate, "hook", *names) else ""
+    return dice.pick(faults.fates, "hook kind", *names) if dice.chance(rate, "hook", *names) else ""
 
 
 def decline(faults: Faults, dice: Dice, *names: object) -> Literal["", "soft", "hard"]:

@@ -56,12 +56,12 @@ IMPURE_IMPORTS = frozenset(
 IMPURE_CALLS = frozenset({"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "uuid.uuid1", "uuid.uuid4", "uuid4", "uuid1"})
 #: Every foreign library and its home. A new one also needs its sentence in docs/dependencies.md.
 HOMES: Mapping[str, tuple[str, ...]] = {
-    "aiohttp": ("haat.engine.outside",),
+    "aiohttp": ("haat.engine.outside", "haat_world"),
     "aiosmtplib": ("haat.engine.outside.mail",),
     "alembic": ("haat.engine.migrate", "haat.engine.migrations"),
     "asyncpg": ("haat.engine.database", "haat.engine.journal", "haat.engine.committer"),
     "circuitbreaker": ("haat.engine.outside",),
-    "cryptography": ("haat.engine.outside", "haat.domain.payments.gateways"),
+    "cryptography": ("haat.engine.outside", "haat.domain.payments.gateways", "haat_world"),
     "barcode": ("haat.domain.fulfilment.label",),
     "highspy": ("haat.domain.fulfilment.sourcing.solver",),
     "httptools": ("haat.engine.web", "haat.faces.cli", "haat_world"),

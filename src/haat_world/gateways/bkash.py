@@ -42,15 +42,16 @@ SAID = {
 
 
 def connection(url: str) -> Connection:
-    return Connection(PARTY, "gateway", PARTY, {"base_url": f"{url}/{PARTY}{VERSION}"}, ACCOUNT)
+    config = {"base_url": f"{url}/{PARTY}{VERSION}", "ipn_topic": sns.TOPIC, "ipn_certificate": sns.certificate()}
+    return Connection(PARTY, "gateway", PARTY, config, ACCOUNT)
 
 
 def operations(world: World) -> list[Operation]:
     desk = _Desk(world)
     v1, checkout = VERSION, f"{VERSION}/tokenized/checkout"
     post = [
-        (f"{checkout}/token/grant", "grant", desk.grant, _nothing),
-        (f"{checkout}/token/refresh", "refresh", desk.refresh, _nothing),
+        (f"{checkout}/token/grant", "grant", desk.grant, lambda call: ""),
+        (f"{checkout}/token/refresh", "refresh", desk.refresh, lambda call: ""),
         (f"{checkout}/create", "create", desk.create, lambda call: str(call.json()["merchantInvoiceNumber"])),
         (f"{checkout}/execute", "execute", desk.execute, desk.invoice),
         (f"{checkout}/payment/status", "status", desk.status, desk.invoice),
@@ -70,10 +71,6 @@ def operations(world: World) -> list[Operation]:
         Operation("POST", "/pay/{id}", "decision", desk.decide, faulty=False),
         *sns.operations(),
     ]
-
-
-def _nothing(call: Call) -> str:
-    return ""
 
 
 class _Desk:

@@ -226,9 +226,19 @@ class _Desk:
         number = sum(known.split("#")[0] == reference for known in payment.refunds)
         reference += f"#{number + 1}" if number else ""
         payment.refund(reference, amount, world.now())
-        made = {"id": f"re_{world.word(24, PARTY, 'refund', payment.id, reference)}", "object": "refund", "amount": amount,
-                "currency": payment.currency.lower(), "payment_intent": payment.id, "charge": payment.trx, "status": "succeeded",
-                "created": int(world.now().timestamp()), "metadata": metadata, "reason": asked.get("reason"), "failure_reason": None}  # fmt: skip
+        made = {
+            "id": f"re_{world.word(24, PARTY, 'refund', payment.id, reference)}",
+            "object": "refund",
+            "amount": amount,
+            "currency": payment.currency.lower(),
+            "payment_intent": payment.id,
+            "charge": payment.trx,
+            "status": "succeeded",
+            "created": int(world.now().timestamp()),
+            "metadata": metadata,
+            "reason": asked.get("reason"),
+            "failure_reason": None,
+        }
         payment.more.setdefault("refunds", []).append(made)
         self._tell("refund.created", payment, made)
         return Answer(made)
