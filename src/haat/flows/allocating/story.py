@@ -13,7 +13,7 @@ from haat.kernel.facts import Fact
 
 events = orders.events
 
-CODE = "allocation"
+CODE = waiting.CODE
 DAY_S = 86_400.0
 SOURCE = "source"
 _SOURCE = (Step(SOURCE),)

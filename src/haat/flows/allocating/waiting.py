@@ -17,6 +17,7 @@ events = orders.events
 
 LOOK_AGAIN = timedelta(minutes=10)
 HINTS_EACH = timedelta(seconds=5)  # one order is not looked at more often, however often goods arrive
+CODE = "allocation"
 AWAIT = "await_stock"
 
 
@@ -44,11 +45,11 @@ async def await_stock(sourcer: Sourcer, house: Any, tx: Tx, tasks: Sequence[Task
     return [_outcome(late[t.order.id], left, arrived) if t.order.id in late else Done() for t in tasks]
 
 
-async def hasten_waiting(tx: Tx, code: str, *, now: datetime) -> int:
+async def hasten_waiting(tx: Tx, *, now: datetime) -> int:
     """Goods have arrived for somebody who waits: let the oldest orders be looked at now. Returns how many may be served."""
     owners = await inventory.reassigning.servable(tx)
     if owners:
-        await table.hasten(tx, owners, code, AWAIT, now=now, rested=HINTS_EACH)
+        await table.hasten(tx, owners, CODE, AWAIT, now=now, rested=HINTS_EACH)
     return len(owners)
 
 

@@ -17,6 +17,7 @@ from haat.domain.fulfilment.sourcing.plan import Alternative, Cost, Parcel, Plan
 HOLDERS_MAX = 8  # nodes among which pairs and triples are tried: 28 and 56 of them
 SHARERS_MAX = 3  # parcels that are tried in every combination; beyond, the goods are gathered node by node
 ALTERNATIVES_MAX = 8
+FINE = 1_000  # more than the parcels that are ever solved together, so that no tie is worth a minor unit
 
 #: (node, ((line number, quantity), …)) by parcel
 Shared = list[tuple[Option, tuple[tuple[int, int], ...]]]
@@ -151,10 +152,14 @@ def fill(demand: Demand, group: Sequence[Option], stock: Stock) -> Shared | None
 
 
 def problem(demand: Demand, found: Sequence[Option], margin: int, day: Day) -> solver.Problem:
-    """The demand as the solver wants it."""
+    """The demand as the solver wants it: costs in FINE parts, so that between equals what is reserved stays where it is."""
     lines = [(line.line_no, line.quantity, line.parts) for line in demand.lines]
     legs = [
-        solver.Leg(o.node, o.route.fixed_cost(day.late(o.node)) + margin, tuple([o.route.unit_cost(line) for line in demand.lines]))
+        solver.Leg(
+            o.node,
+            (o.route.fixed_cost(day.late(o.node)) + margin) * FINE + (o.node != demand.standing),
+            tuple([o.route.unit_cost(line) * FINE for line in demand.lines]),
+        )
         for o in found
     ]
     return solver.Problem(demand.key, tuple(lines), tuple(legs))
