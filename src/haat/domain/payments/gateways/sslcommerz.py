@@ -59,7 +59,10 @@ TRANSACTIONS = "/validator/api/merchantTransIDvalidationAPI.php"
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
-    """`methods` restricts what their page offers (`mobilebank,visacard`, `upay` …); empty is everything."""
+    """`methods` restricts what their page offers (`mobilebank,visacard`, `upay` …); empty is everything.
+
+    `md5_only`: take notifications that are signed with MD5 alone, as old stores send them.
+    """
 
     store_id: Word
     base_url: Url = "https://securepay.sslcommerz.com"
@@ -68,6 +71,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     profile: Literal["general", "physical-goods", "non-physical-goods", "airline-tickets", "travel-vertical", "telecom-vertical"] = (
         "physical-goods"
     )
+    md5_only: bool = False
     fee: Fee | None = None
 
 
@@ -156,7 +160,7 @@ def query_refund(connection: Connection, payback: Payback, now: datetime) -> Con
 
 
 def verify(connection: Connection, hook: Hook, now: datetime) -> Heard:
-    """The fields that `verify_key` names and the password's MD5, sorted and hashed: MD5, and SHA-256 where that is there."""
+    """The fields that `verify_key` names and the password's MD5, sorted and hashed: MD5, and SHA-256."""
     del now
     said = hook.form()
     names = [name for name in said.get("verify_key", "").split(",") if name]
@@ -167,16 +171,18 @@ def verify(connection: Connection, hook: Hook, now: datetime) -> Heard:
     text = "&".join(f"{name}={signed[name]}" for name in sorted(signed)).encode()
     md5 = hashlib.md5(text, usedforsecurity=False).hexdigest()  # their own scheme
     fits = hmac.compare_digest(md5.encode(), said.get("verify_sign", "").encode())
-    if "verify_sign_sha2" in said:
-        fits &= hmac.compare_digest(hashlib.sha256(text).hexdigest().encode(), said["verify_sign_sha2"].encode())
+    if not connection.config.md5_only or "verify_sign_sha2" in said:
+        fits &= hmac.compare_digest(hashlib.sha256(text).hexdigest().encode(), said.get("verify_sign_sha2", "").encode())
     if not fits or said.get("store_id", connection.config.store_id) != connection.config.store_id:
         raise Refused("bad_signature", "The signature does not fit.", kind="forbidden")
     return Heard(f"{said['tran_id']} {said.get('val_id', '')} {said['status']}")
 
 
 def heard(connection: Connection, hook: Hook, now: datetime) -> Conversation[tuple[Signal, ...]]:
+    """Only what is signed is read."""
     del now
-    return (callback(connection, hook.form()),)
+    said = hook.form()
+    return (callback(connection, {name: said.get(name, "") for name in said.get("verify_key", "").split(",")}),)
     yield
 
 

@@ -190,7 +190,7 @@ def query_refund(connection: Connection, payback: Payback, now: datetime) -> Con
     asked = urlencode({"payment_intent": payback.known.reference, "limit": "100"})
     listed = (yield from _get(connection, f"refunds?{asked}")).fields().get("data")
     for each in listed if isinstance(listed, list) else []:
-        if isinstance(each, dict) and (each.get("metadata") or {}).get("refund") == payback.refund:
+        if isinstance(each, dict) and _part(each, "metadata").get("refund") == payback.refund:
             return _refund_of(each)
     return RefundObservation(status="unknown", reason="not_found")
 
@@ -217,11 +217,11 @@ def heard(connection: Connection, hook: Hook, now: datetime) -> Conversation[tup
     del connection, now
     said = hook.fields()
     word = str(said.get("type", ""))
-    subject = (said.get("data") or {}).get("object")
+    subject = _part(_part(said, "data"), "object")
     kind = word.split(".", maxsplit=1)[0]
-    if not isinstance(subject, dict) or kind not in ("payment_intent", "charge", "refund"):
+    if not subject or kind not in ("payment_intent", "charge", "refund"):
         return ()
-    metadata = subject.get("metadata") or {}
+    metadata = _part(subject, "metadata")
     disputed = word.startswith("charge.dispute.")
     return (
         Signal(
@@ -277,15 +277,20 @@ def _headers(connection: Connection) -> dict[str, str]:
 
 
 def _error(reply: Reply) -> dict[str, Any]:
-    error = reply.fields().get("error")
-    return error if isinstance(error, dict) else {}
+    return _part(reply.fields(), "error")
 
 
 def _intent(reply: Reply) -> dict[str, Any]:
     """The intent in an answer, which errors carry as well."""
     fields = reply.fields()
-    inner = _error(reply).get("payment_intent") if "error" in fields else fields
-    return inner if isinstance(inner, dict) and inner.get("object", "payment_intent") == "payment_intent" else {}
+    inner = _part(_error(reply), "payment_intent") if "error" in fields else fields
+    return inner if inner.get("object", "payment_intent") == "payment_intent" else {}
+
+
+def _part(said: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """An object inside another; empty where it is none."""
+    found = said.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _seen(reply: Reply, known: Known) -> Observation:
@@ -293,15 +298,14 @@ def _seen(reply: Reply, known: Known) -> Observation:
     error, intent = _error(reply), _intent(reply)
     reference = str(intent.get("id") or known.reference)
     word = str(intent.get("status", ""))
-    last = error if error.get("type") == "card_error" else intent.get("last_payment_error") or {}
+    last = error if error.get("type") == "card_error" else _part(intent, "last_payment_error")
     if word in ("", "requires_payment_method") and last:
         return _declined(last, reference)
     code = str(error.get("code") or error.get("type") or "")[:100]
     if error and not word:
         return gateway.unknown(code, reference=reference, reason=REASONS.get(code, "invalid_request"))
     status = STATUS.get(word, "unknown")
-    charge = intent.get("latest_charge") if isinstance(intent.get("latest_charge"), dict) else {}
-    assert isinstance(charge, dict)
+    charge = _part(intent, "latest_charge")
     if status == "cancelled" and known.authorise and intent.get("cancellation_reason") != "automatic":
         status = "voided"
     taken = intent.get("amount_received", intent.get("amount")) if status == "charged" else intent.get("amount")
@@ -312,10 +316,10 @@ def _seen(reply: Reply, known: Known) -> Observation:
             currency=str(intent.get("currency", "")).upper(),
             reference=reference,
             transaction=str(charge.get("id") or intent.get("latest_charge") or "") if status in ("charged", "authorized") else "",
-            our_reference=str((intent.get("metadata") or {}).get("attempt", "")) or "-",
+            our_reference=str(_part(intent, "metadata").get("attempt", "")) or "-",
             refunded=_whole(charge.get("amount_refunded")),
             reason="cancelled_by_buyer" if status == "cancelled" else REASONS.get(code, "other") if error else "",
-            review=(charge.get("outcome") or {}).get("type") == "manual_review",
+            review=_part(charge, "outcome").get("type") == "manual_review",
             lapses_at=_lapses_at(intent, charge) if status == "authorized" else None,
             redirect_url=_redirect(intent) if word == "requires_action" else "",
             raw_code=code or word[:100],
@@ -330,13 +334,11 @@ def _declined(error: Mapping[str, Any], reference: str) -> Observation:
 
 
 def _redirect(intent: Mapping[str, Any]) -> str:
-    action = intent.get("next_action") or {}
-    return str((action.get("redirect_to_url") or {}).get("url") or "")
+    return str(_part(_part(intent, "next_action"), "redirect_to_url").get("url") or "")
 
 
 def _lapses_at(intent: Mapping[str, Any], charge: Mapping[str, Any]) -> datetime | None:
-    card = (charge.get("payment_method_details") or {}).get("card") or {}
-    before = _whole(card.get("capture_before"))
+    before = _whole(_part(_part(charge, "payment_method_details"), "card").get("capture_before"))
     if before:
         return datetime.fromtimestamp(before, UTC)
     made = _whole(intent.get("created"))
