@@ -92,3 +92,8 @@ PATHS = {
     "/v1/coupon-batches/{code}": {"code": "eid-2027"},
     "/v1/price-lists/{code}/prices/{sku}": {"code": "wholesale", "sku": SKU},
 }
+
+REJECTION = {"reason": "out_of_stock", "detail": "The last one was broken.", "lines": [{"line_no": 1, "quantity": 1}]}
+PACKING = {"weight_g": 850, "lines": [{"line_no": 1, "quantity": 1}]}
+SCAN = {"status": "delivery_failed", "reason": "customer_unreachable", "message": "No answer, called twice."}
+RESCHEDULE = {"to": "2026-12-01T15:00:00+06:00", "reason": "reschedule_asked"}

@@ -58,6 +58,10 @@ class VendorOrderView(msgspec.Struct, frozen=True):
     updated_at: datetime
     promised_at: datetime | None
     version: int
+    answer: str
+    offered_until: datetime | None
+    rejections: int
+    shipments: list[orders.Parcel]
 
 
 class VendorOrderPage(msgspec.Struct, frozen=True):
@@ -136,4 +140,8 @@ def view(order: orders.Order, vendor: str) -> VendorOrderView:
         updated_at=order.updated_at,
         promised_at=order.promised_at,
         version=order.version,
+        answer=part.answer,
+        offered_until=part.offered_until,
+        rejections=part.rejections,
+        shipments=[parcel for parcel in order.shipments if parcel.vendor_order == part.id],
     )

@@ -1,0 +1,244 @@
+"""Shipments: where each parcel is, what was said of it, its label, and what people report: scans, receptions, another day.
+
+A vendor sees and reports its own parcels only, and scans only those that it brings itself; buyers see theirs in the order.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from haat.domain import fulfilment, orders
+from haat.domain.orders import fulfilling
+from haat.engine.web import Answer, Call, Endpoint
+from haat.faces.api import access, conditions, examples
+from haat.faces.api.conditions import Instant
+from haat.faces.api.fulfilment import LinesOf, items_of, quantities
+from haat.faces.api.orders import order_id_in
+from haat.faces.api.paging import CURSOR, Limit, Page, page_headers
+from haat.faces.api.shop import Shop
+from haat.kernel.errors import Refused
+from haat.kernel.facts import Fact, Origin
+
+Word = Annotated[str, Meta(max_length=64)] | None
+
+
+class ShipmentsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Every filter that is given must hold."""
+
+    status: Word = None
+    vendor: Word = None
+    courier: Word = None
+    location: Word = None
+    order: CURSOR = None
+    vendor_order: CURSOR = None
+    cursor: CURSOR = None
+    limit: Limit = 50
+
+
+class ScanView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One saying about a parcel, in the courier's words and in ours."""
+
+    at: datetime
+    status: str
+    source: str
+    reason: str = ""
+    said: str = ""
+    message: str = ""
+    place: str = ""
+    collected: int | None = None
+
+
+class ShipmentView(msgspec.Struct, frozen=True):
+    """A shipment, what is in it, and everything that was said of it."""
+
+    shipment: fulfilment.Shipment
+    lines: list[orders.events.ParcelLine]
+    delivered: list[orders.events.ParcelLine]
+    returned: list[orders.events.ParcelLine]
+    scans: list[ScanView]
+
+
+class ShipmentPage(msgspec.Struct, frozen=True):
+    data: list[fulfilment.Shipment]
+    page: Page
+
+
+class ScanRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What happened to it. `lines`: the units that the buyer kept. `collected`: cash taken at the door. `at`: when, else now."""
+
+    status: Literal["picked_up", "out_for_delivery", "delivery_failed", "delivered", "partially_delivered", "returning", "lost", "damaged"]
+    reason: fulfilment.courier.Reason = ""
+    message: Annotated[str, Meta(max_length=500)] = ""
+    at: Instant | None = None
+    collected: Annotated[int, Meta(ge=0, le=1_000_000_000_000)] | None = None
+    lines: LinesOf = None
+
+
+class ReceptionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What came back, looked at. With nothing said: all of it, and sound."""
+
+    sound: LinesOf = None
+    damaged: LinesOf = None
+
+
+class RescheduleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Another day was agreed with the buyer."""
+
+    to: Instant
+    reason: Annotated[str, Meta(min_length=1, max_length=64, pattern="^[a-z0-9_]+$")] = "reschedule_asked"
+
+
+def endpoints(shop: Shop) -> list[Endpoint]:
+    desk = _Desk(shop)
+    one, changed = "/v1/shipments/{id}", (404, 409, 412, 413, 415, 422, 503)
+    return [
+        Endpoint("GET", "/v1/shipments", "listShipments", "Shipments, newest first", desk.many, "Shipments", access.SELLERS,
+                 query=ShipmentsQuery, answers={200: ShipmentPage}, problems=(400,)),
+        Endpoint("GET", one, "getShipment", "A shipment and its scans", desk.one, "Shipments", access.SELLERS,
+                 answers={200: ShipmentView}, problems=(404,)),
+        Endpoint("POST", one + "/scans", "scanShipment", "Report what happened to a shipment", desk.scan, "Shipments", access.SELLERS,
+                 ScanRequest, answers={201: ShipmentView}, problems=changed, example=examples.SCAN),
+        Endpoint("POST", one + "/receptions", "receiveShipment", "Report what came back of a shipment", desk.receive, "Shipments",
+                 access.SELLERS, ReceptionRequest, answers={201: ShipmentView}, problems=changed, example={}),
+        Endpoint("POST", one + "/reschedules", "rescheduleShipment", "Agree on another day", desk.reschedule, "Shipments",
+                 access.SELLERS, RescheduleRequest, answers={201: ShipmentView}, problems=changed, example=examples.RESCHEDULE),
+        Endpoint("GET", one + "/label", "getLabel", "The label of a shipment, to be printed", desk.label, "Shipments", access.SELLERS,
+                 answers={200: "text/html"}, problems=(404, 409)),
+    ]  # fmt: skip
+
+
+class _Desk:
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+
+    async def many(self, call: Call) -> Answer:
+        asked: ShipmentsQuery = call.query
+        vendor = asked.vendor
+        if call.principal.role == "vendor":
+            if vendor not in (None, call.principal.subject):
+                raise Refused("other_vendor", "A vendor sees its own shipments only.", kind="forbidden")
+            vendor = call.principal.subject
+        wanted = fulfilment.Wanted(vendor, asked.status, asked.courier, asked.location, asked.order, asked.vendor_order)
+        async with self._shop.database.reading() as tx:
+            found = await fulfilment.find_shipments(tx, wanted, before=asked.cursor, limit=asked.limit + 1)
+        page = Page.of([s.id for s in found], asked.limit)
+        return Answer(200, ShipmentPage(found[: asked.limit], page), page_headers(page, asked))
+
+    async def one(self, call: Call) -> Answer:
+        shipment = await self._shipment(call)
+        return await self._view(shipment, 200)
+
+    async def scan(self, call: Call) -> Answer:
+        asked: ScanRequest = call.data
+        shipment = await self._shipment(call)
+        if call.principal.role == "vendor" and shipment.courier not in ("", fulfilling.SELF):
+            raise Refused("courier_reports", "A courier has it and reports it.", kind="forbidden")
+        now = self._shop.clock.now()
+        at = conditions.kept(asked.at) or now
+        if at > now:
+            raise Refused("in_the_future", "Report what has happened.")
+        decide = _decision(shipment.id, asked)
+        order = await self._order(shipment)
+        decide(order)  # refused before anything is written down
+        scan = fulfilment.courier.Scan(
+            at, shipment.consignment, shipment.reference, asked.status, asked.reason, "", asked.message, asked.collected
+        )
+        actor = call.principal.actor
+        said = fulfilment.Said(shipment.id, shipment.order_id, shipment.courier, shipment.consignment, scan, "hand", actor)
+        async with self._shop.database.transaction() as tx:
+            new = await fulfilment.hear(tx, [said], now=now)
+            await fulfilment.say(tx, [(shipment.id, asked.status)] if new else [], now=now)
+        if not new:
+            return await self._view(shipment, 201)
+        return await self._change(call, shipment, decide)
+
+    async def receive(self, call: Call) -> Answer:
+        asked: ReceptionRequest = call.data
+        shipment = await self._shipment(call)
+        sound, damaged = quantities(asked.sound), quantities(asked.damaged)
+        return await self._change(call, shipment, lambda o: fulfilling.receive(o, shipment.id, sound=sound, damaged=damaged))
+
+    async def reschedule(self, call: Call) -> Answer:
+        asked: RescheduleRequest = call.data
+        shipment, now = await self._shipment(call), self._shop.clock.now()
+        to = conditions.kept(asked.to) or now
+        return await self._change(call, shipment, lambda o: fulfilling.reschedule(o, shipment.id, to=to, now=now, reason=asked.reason))
+
+    async def label(self, call: Call) -> Answer:
+        shipment = await self._shipment(call)
+        order = await self._order(shipment)
+        parcel = fulfilling.parcel_of(order, shipment.id)
+        if parcel.status in ("planned", "picking", "cancelled"):
+            raise Refused("not_packed", "It has a label when it is packed.", kind="conflict", status=parcel.status)
+        vendor = self._shop.market.parties.vendors.get(parcel.vendor)
+        to = order.ship_to
+        town = ", ".join(part for part in (to.area, to.upazila, to.district, to.postcode) if part)
+        page = fulfilment.label.html(
+            fulfilment.label.Label(
+                code=shipment.consignment or shipment.reference or order.number,
+                number=order.number,
+                recipient=to.recipient or order.customer.name,
+                phone=to.phone or order.customer.phone,
+                address=[to.line, to.landmark, town],
+                sender=(vendor.name_bn or vendor.name_en) if vendor is not None else parcel.vendor,
+                courier=shipment.courier,
+                cash=shipment.cash if parcel.consignment else orders.collecting.cash(order, parcel),
+                currency=order.currency,
+                weight_g=parcel.weight_g,
+                items=items_of(order, parcel),
+            )
+        )
+        headers = [(b"cache-control", b"no-store"), (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'")]
+        return Answer(200, page.encode(), headers, content_type=b"text/html; charset=utf-8")
+
+    async def _shipment(self, call: Call) -> fulfilment.Shipment:
+        """The shipment in the path; to a vendor every other vendor's is missing."""
+        shipment_id = order_id_in(call)
+        async with self._shop.database.reading() as tx:
+            found = (await fulfilment.shipments(tx, [shipment_id])).get(shipment_id)
+        if found is None or (call.principal.role == "vendor" and found.vendor != call.principal.subject):
+            raise Refused("unknown_shipment", "There is no such shipment.", kind="missing")
+        return found
+
+    async def _order(self, shipment: fulfilment.Shipment) -> orders.Order:
+        async with self._shop.database.reading() as tx:
+            return (await orders.read(self._shop.journal, tx, [shipment.order_id]))[shipment.order_id]
+
+    async def _change(self, call: Call, shipment: fulfilment.Shipment, decide: Callable[[orders.Order], tuple[Fact, ...]]) -> Answer:
+        origin = Origin(call.principal.actor, "api", call.trace)
+        change = orders.Change(shipment.order_id, decide, self._shop.clock.now(), origin, conditions.expected(call))
+        after = (await self._shop.changing.submit(change)).after
+        return await self._view(shipment, 201, after)
+
+    async def _view(self, shipment: fulfilment.Shipment, status: int, order: orders.Order | None = None) -> Answer:
+        async with self._shop.database.reading() as tx:
+            now = (await fulfilment.shipments(tx, [shipment.id]))[shipment.id]
+            told = (await fulfilment.scans(tx, [shipment.id])).get(shipment.id, [])
+        parcel = fulfilling.parcel_of(order if order is not None else await self._order(shipment), shipment.id)
+        scans = [
+            ScanView(t.scan.at, t.scan.status, t.source, t.scan.reason, t.scan.said, t.scan.message, t.scan.place, t.scan.collected)
+            for t in told
+        ]
+        seen = ShipmentView(now, list(parcel.lines), list(parcel.delivered), list(parcel.returned), scans)
+        return Answer(status, seen, [(b"location", b"/v1/shipments/" + shipment.id.encode())])
+
+
+def _decision(parcel: str, asked: ScanRequest) -> Callable[[orders.Order], tuple[Fact, ...]]:
+    """What a person's report decides."""
+    lines = quantities(asked.lines)
+    decisions: dict[str, Callable[[orders.Order], tuple[Fact, ...]]] = {
+        "picked_up":           lambda o: fulfilling.ship(o, parcel),
+        "out_for_delivery":    lambda o: fulfilling.out(o, parcel),
+        "delivery_failed":     lambda o: fulfilling.fail(o, parcel, reason=asked.reason or "other", detail=asked.message),
+        "delivered":           lambda o: fulfilling.deliver(o, parcel, collected=asked.collected),
+        "partially_delivered": lambda o: fulfilling.deliver(o, parcel, lines=lines, collected=asked.collected),
+        "returning":           lambda o: fulfilling.turn_back(o, parcel, reason=asked.reason or "returned"),
+        "lost":                lambda o: fulfilling.lose(o, parcel),
+        "damaged":             lambda o: fulfilling.lose(o, parcel, reason="damaged"),
+    }  # fmt: skip
+    if asked.status == "partially_delivered" and lines is None:
+        raise Refused("lines_required", "Say which units the buyer kept.")
+    return decisions[asked.status]
