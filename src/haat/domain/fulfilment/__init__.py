@@ -6,12 +6,15 @@ a parcel, `tracking.py` reads what became of it out of scans that come twice and
 and labels ask for it, `promise.py` the day that buyers are promised, `label.py` the paper on the box.
 """
 
-from haat.domain.fulfilment import courier, label, promise, shipment, sourcing, tracking
+from haat.domain.fulfilment import choosing, courier, fleet, label, promise, shipment, sourcing, tracking
+from haat.domain.fulfilment.commands.coverage import COURIERS, drop_coverage, put_courier_rules, put_coverage, put_tariffs, refresh_records
 from haat.domain.fulfilment.commands.shipments import begin, hear, note, project, say
+from haat.domain.fulfilment.queries.coverage import StoredTariff, courier_rules, coverage, load_fleet, records, tariffs
 from haat.domain.fulfilment.queries.shipments import Wanted, by_name, fared, find_shipments, scans, shipments, to_pick
 from haat.domain.fulfilment.shipment import ENDED, TRACKED, Begun, NodeEvent, Row, Said, Shipment, Told
 
 __all__ = [
+    "COURIERS",
     "ENDED",
     "TRACKED",
     "Begun",
@@ -19,23 +22,36 @@ __all__ = [
     "Row",
     "Said",
     "Shipment",
+    "StoredTariff",
     "Told",
     "Wanted",
     "begin",
     "by_name",
+    "choosing",
     "courier",
+    "courier_rules",
+    "coverage",
+    "drop_coverage",
     "fared",
     "find_shipments",
+    "fleet",
     "hear",
     "label",
+    "load_fleet",
     "note",
     "project",
     "promise",
+    "put_courier_rules",
+    "put_coverage",
+    "put_tariffs",
+    "records",
+    "refresh_records",
     "say",
     "scans",
     "shipment",
     "shipments",
     "sourcing",
+    "tariffs",
     "to_pick",
     "tracking",
 ]
