@@ -8,6 +8,7 @@ Here also: one fingerprint for an address however it is abbreviated, and what is
 import hashlib
 import re
 import unicodedata
+from functools import lru_cache
 
 from haat.domain.fraud import names
 from haat.kernel import text
@@ -39,10 +40,9 @@ _PLACE_WORDS = (frozenset(_SAME.values()) - {""}) | frozenset(
     ).split()
 )
 _TOKEN = re.compile(r"\d+|[^\W\d_](?:[^\W\d_]|[\u0980-\u0983\u09bc-\u09d7])*")
-_REPEATED = re.compile(r"(\w)\1{3,}|\b(\w{2,})(?:\W*\2){2,}\b")
-_PHONE = re.compile(r"(?:88)?01[3-9]\d{8}")
-_BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s.-]+(?=\d)")
-_NOT_LETTERS = re.compile(r"[\W_]+")
+#: A letter four times, a syllable three times in a row, a word three times.
+_REPEATED = tuple(re.compile(found) for found in (r"([^\W\d])\1{3}", r"([^\W\d]{2,4}?)\1\1", r"\b(\w{2,})(?: \1){2,}\b"))
+_PHONE = re.compile(r"0 ?1 ?[3-9](?: ?\d){8}")
 LETTERS_MIN = 10  # of what the buyer wrote beside the district and upazila
 
 
@@ -59,6 +59,7 @@ def mark(key: bytes, kind: str, value: str) -> int:
     return int.from_bytes(digest, "big", signed=True) or 1
 
 
+@lru_cache(maxsize=16_384)
 def name_marks(key: bytes, *given: str) -> tuple[int, ...]:
     """Marks (32 bits) of the sounds of these names, sorted."""
     heard = {sound for name in given for sound in names.sounds(name)}
@@ -71,10 +72,10 @@ def address_of(*, place: str, area: str, line: str) -> str:
     `place` is the code of the district or upazila. Only an address with a number in it, or with four words, is one door: else
     everybody of «Mirpur 10» would look like one buyer.
     """
-    tokens = {_SAME.get(token, token) for token in _tokens(f"{area} {line}")} - {""}
     own = _tokens(line)
-    if not any(token.isdigit() for token in own) and len(own) < 4:
+    if len(own) < 4 and not any(token.isdigit() for token in own):
         return ""
+    tokens = {_SAME.get(token, token) for token in (*own, *_tokens(area))} - {""}
     return "\x1f".join([place, *sorted(tokens)])
 
 
@@ -84,24 +85,23 @@ def address_signs(*, area: str, line: str, landmark: str, upazila_known: bool, h
     `aimless` has neither a number nor any word that leads a rider to a door. `home`: whether it is in Bangladesh; the addresses of
     other countries are only looked at for `repeated`.
     """
-    written = _plain(f"{line} {area} {landmark}")
+    tokens = (*_tokens(line), *_tokens(area), *_tokens(landmark))
+    written = " ".join(tokens)
     signs = []
-    if home and len(_NOT_LETTERS.sub("", written)) < LETTERS_MIN:
+    if home and len(written) - len(tokens) + 1 < LETTERS_MIN:
         signs.append("short")
-    if _REPEATED.search(written):
+    if any(pattern.search(written) for pattern in _REPEATED):
         signs.append("repeated")
-    if home and not any(token.isdigit() or _SAME.get(token, token) in _PLACE_WORDS for token in _TOKEN.findall(written)):
+    if home and not any(token.isdigit() or _SAME.get(token, token) in _PLACE_WORDS for token in tokens):
         signs.append("aimless")
     if home and not upazila_known:
         signs.append("nowhere")
-    if home and _PHONE.search(_BETWEEN_DIGITS.sub("", written)):
+    if home and _PHONE.search(written):
         signs.append("phone_inside")
     return tuple(signs)
 
 
-def _tokens(written: str) -> list[str]:
-    return _TOKEN.findall(_plain(written))
-
-
-def _plain(written: str) -> str:
-    return text.ascii_digits(written if written.isascii() else unicodedata.normalize("NFC", written)).casefold()
+@lru_cache(maxsize=4096)  # an order's own address is asked for twice
+def _tokens(written: str) -> tuple[str, ...]:
+    plain = written if written.isascii() else unicodedata.normalize("NFC", written)
+    return tuple(_TOKEN.findall(text.ascii_digits(plain).casefold()))
