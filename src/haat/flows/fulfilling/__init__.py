@@ -10,7 +10,7 @@ The UNDO of a booking is its recall. Every step guards on the order as it is, so
 from haat.engine.flowing import Flow
 from haat.flows.fulfilling import booking, offering, road
 from haat.flows.fulfilling.deciding import LISTENS, Policy, decider
-from haat.flows.fulfilling.desk import Choose, Chosen, Desk, Wish
+from haat.flows.fulfilling.desk import Desk
 from haat.flows.fulfilling.hearing import FLOW as CODE
 from haat.flows.fulfilling.listening import listen
 from haat.flows.fulfilling.shipments import follow
@@ -29,4 +29,4 @@ def flow(desk: Desk) -> Flow:
     )
 
 
-__all__ = ["CODE", "Choose", "Chosen", "Desk", "Policy", "Wish", "flow", "follow", "listen"]
+__all__ = ["CODE", "Desk", "Policy", "flow", "follow", "listen"]

@@ -57,7 +57,7 @@ class _Booking:
         if not due:
             return outcomes
         wishes = [self._wish(task, parcel) for _, task, parcel in due]
-        chosen = await self._desk.choose(tx, wishes, now)
+        chosen = self._desk.choose(wishes)
         stored = await fulfilment.shipments(tx, [parcel.id for _, _, parcel in due])
         begun: list[tuple[fulfilment.Row, fulfilment.Begun]] = []
         for (n, task, parcel), wish, choice in zip(due, wishes, chosen, strict=True):
@@ -101,7 +101,6 @@ class _Booking:
             reference=task.data["reference"],
             cash=task.data["cash"],
             area=msgspec.convert(task.data.get("area", {}), couriers.Area),
-            pickup=task.data.get("pickup", ""),
         )
         talk = couriers.booking(courier, connection, asked, now=house.clock.now(), again=task.attempts > 1)
         return await self._desk.outside.drive(connection, talk, subject=parcel.id)
@@ -224,7 +223,6 @@ def _data(choice: Chosen, wish: Wish, reference: str) -> dict[str, Any]:
         "reference": reference,
         "cash": wish.cash,
         "fee": choice.fee,
-        "pickup": choice.pickup,
         "area": msgspec.to_builtins(choice.area),
         "why": choice.why,
     }

@@ -1,12 +1,14 @@
 """What the steps of fulfilment share: the couriers and vendors that this process knows, and the parcel as a courier is told of it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 import msgspec
 
 from haat.domain import fulfilment, orders, vendors
 from haat.domain.fulfilment import courier as couriers
+from haat.engine.changes import Memory, Whole
+from haat.engine.clock import Clock
 from haat.engine.database import Tx
 from haat.engine.outside import Outside
 from haat.flows.fulfilling.deciding import Policy
@@ -15,6 +17,7 @@ from haat.kernel.errors import Refused
 from haat.kernel.outside import Connection
 
 UNWEIGHED_G = 500
+RECORDS_OF = timedelta(days=180)  # how far back the past of couriers counts
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,26 +36,49 @@ class Chosen(msgspec.Struct, frozen=True):
     courier: str
     area: couriers.Area = couriers.Area()
     fee: int = 0
-    pickup: str = ""
     why: str = ""
 
 
-#: One choice for each wish; None where no courier goes there (now), with the reason in words.
-Choose = Callable[[Tx, Sequence[Wish], datetime], Awaitable[Sequence[Chosen | str]]]
 Vendors = Callable[[], Mapping[str, vendors.Vendor]]
 
 
 class Desk:
-    """The fulfilment of one process."""
+    """The fulfilment of one process. `known`: the vendors by code, as they are now."""
 
     def __init__(
-        self, outside: Outside, known: Vendors, new_id: Callable[[], str], choose: Choose, *, policy: Policy | None = None
+        self, outside: Outside, memory: Memory, clock: Clock, new_id: Callable[[], str], known: Vendors, *, policy: Policy | None = None
     ) -> None:
         self.outside = outside
         self.policy = policy or Policy()
         self.new_id = new_id
-        self.choose = choose
         self._known = known
+        self._clock = clock
+        self._fleet: Whole[fulfilment.fleet.Fleet] = Whole({fulfilment.COURIERS}, self._load)
+        memory.keep(self._fleet)
+
+    async def _load(self, tx: Tx) -> fulfilment.fleet.Fleet:
+        return await fulfilment.load_fleet(tx, since=(self._clock.now() - RECORDS_OF).date())
+
+    def choose(self, wishes: Sequence[Wish]) -> list[Chosen | str]:
+        """One courier for each wish, or in words why there is none now."""
+        active = self.outside.book.active("courier")
+        carriers = [self._carrier(connection) for connection in active]
+        choices = fulfilment.choosing.choose_many(self._fleet.value, carriers, [_need(wish) for wish in wishes])
+        found: list[Chosen | str] = []
+        for choice in choices:
+            tried = ", ".join(f"{c.courier}: {c.hindrance}" for c in choice.candidates if c.hindrance)
+            why = f"{choice.rule}/{choice.rule_version} {tried}".strip()
+            found.append(Chosen(choice.courier, choice.area, choice.fee or 0, why) if choice.courier else tried or "no courier is set up")
+        return found
+
+    def _carrier(self, connection: Connection) -> fulfilment.choosing.Carrier:
+        plugin: couriers.Courier = self.outside.book.plugin(connection)
+        return fulfilment.choosing.Carrier(
+            code=connection.code,
+            capabilities=plugin.capabilities,
+            answers=not self.outside.is_open(connection.code),
+            priority=connection.priority,
+        )
 
     def handling(self, vendor: str) -> vendors.Handling:
         """How a vendor works; one that is not known works by the defaults."""
@@ -81,9 +107,7 @@ def weight(order: orders.Order, parcel: orders.Parcel) -> int:
     return sum(each.get(held.line_no, 0) * held.quantity for held in parcel.lines) or UNWEIGHED_G
 
 
-def consignment(
-    order: orders.Order, parcel: orders.Parcel, *, reference: str, cash: int, area: couriers.Area, pickup: str
-) -> couriers.Consignment:
+def consignment(order: orders.Order, parcel: orders.Parcel, *, reference: str, cash: int, area: couriers.Area) -> couriers.Consignment:
     """The parcel as a courier is asked to take it."""
     to = order.ship_to
     names = {line.line_no: line.name for line in order.lines}
@@ -109,8 +133,28 @@ def consignment(
         description=", ".join(f"{held.quantity} × {names.get(held.line_no, '')}" for held in parcel.lines),
         instruction=order.note,
         area=area,
-        pickup=pickup,
         currency=order.currency,
+    )
+
+
+def _need(wish: Wish) -> fulfilment.choosing.Need:
+    order, parcel = wish.order, wish.parcel
+    place = order.place
+    return fulfilment.choosing.Need(
+        zone=place.zone if place is not None else "outside",
+        district=place.district if place is not None else "",
+        upazila=place.upazila if place is not None else "",
+        area=order.ship_to.area,
+        country=order.ship_to.country,
+        currency=order.currency,
+        weight_g=wish.weight_g,
+        cash=wish.cash,
+        value=orders.collecting.share(order, parcel),
+        phone=bool(order.ship_to.phone or order.customer.phone),
+        channel=order.channel,
+        vendor=parcel.vendor,
+        location=parcel.location,
+        refused_by=wish.shunned,
     )
 
 
