@@ -10,7 +10,6 @@ import msgspec
 from msgspec import Meta
 
 from haat.domain import fulfilment, orders
-from haat.domain.orders import fulfilling
 from haat.engine.web import Answer, Call, Endpoint
 from haat.faces.api import access, conditions, examples
 from haat.faces.api.orders import order_id_in
@@ -19,6 +18,8 @@ from haat.faces.api.stock import Code, Uuid
 from haat.faces.api.vendor_orders import VendorOrderView, view
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact, Origin
+
+fulfilling = orders.fulfilling
 
 PICKS_MAX = 200
 

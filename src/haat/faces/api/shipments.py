@@ -11,7 +11,6 @@ import msgspec
 from msgspec import Meta
 
 from haat.domain import fulfilment, orders
-from haat.domain.orders import fulfilling
 from haat.engine.web import Answer, Call, Endpoint
 from haat.faces.api import access, conditions, examples
 from haat.faces.api.conditions import Instant
@@ -21,6 +20,8 @@ from haat.faces.api.paging import CURSOR, Limit, Page, page_headers
 from haat.faces.api.shop import Shop
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact, Origin
+
+fulfilling = orders.fulfilling
 
 Word = Annotated[str, Meta(max_length=64)] | None
 

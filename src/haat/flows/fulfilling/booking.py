@@ -15,8 +15,6 @@ from typing import Any
 import msgspec
 
 from haat.domain import fulfilment, orders
-from haat.domain.fulfilment import courier as couriers
-from haat.domain.orders import events, fulfilling
 from haat.engine.database import Tx
 from haat.engine.flowing import Again, Dead, Done, Failed, House, Local, Outcome, Outside, Step, Task
 from haat.flows.fulfilling import hearing
@@ -25,6 +23,10 @@ from haat.flows.fulfilling.shipments import row_of
 from haat.kernel.errors import HaatError, Unavailable
 from haat.kernel.facts import Fact
 from haat.kernel.outside import Unknown
+
+couriers = fulfilment.courier
+events = orders.events
+fulfilling = orders.fulfilling
 
 WAITS_MAX = 30  # times that no courier could take it for now; with the pauses below about four hours
 PAUSE_MAX = timedelta(minutes=10)

@@ -15,9 +15,11 @@ from datetime import timedelta
 import msgspec
 
 from haat.domain import orders
-from haat.domain.orders import events, fulfilling
 from haat.engine.flowing import Compensate, Decision, Step, Stop
 from haat.kernel.facts import Fact
+
+events = orders.events
+fulfilling = orders.fulfilling
 
 NOW = timedelta()
 

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 import msgspec
 
 from haat.domain import fulfilment, orders, vendors
-from haat.domain.fulfilment import courier as couriers
 from haat.engine.changes import Memory, Whole
 from haat.engine.clock import Clock
 from haat.engine.database import Tx
@@ -15,6 +14,8 @@ from haat.flows.fulfilling.deciding import Policy
 from haat.flows.fulfilling.hearing import Reading
 from haat.kernel.errors import Refused
 from haat.kernel.outside import Connection
+
+couriers = fulfilment.courier
 
 UNWEIGHED_G = 500
 RECORDS_OF = timedelta(days=180)  # how far back the past of couriers counts

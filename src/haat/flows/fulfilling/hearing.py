@@ -13,10 +13,12 @@ from datetime import datetime
 import msgspec
 
 from haat.domain import fulfilment, orders
-from haat.domain.fulfilment import tracking
-from haat.domain.orders import events, fulfilling
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact
+
+events = orders.events
+fulfilling = orders.fulfilling
+tracking = fulfilment.tracking
 
 FLOW = "fulfilment"
 

@@ -14,9 +14,6 @@ from datetime import datetime
 import msgspec
 
 from haat.domain import fulfilment, orders
-from haat.domain.fulfilment import courier as couriers
-from haat.domain.fulfilment import tracking
-from haat.domain.orders import events, fulfilling
 from haat.engine.database import Tx
 from haat.engine.flowing import House
 from haat.engine.outside import inbox
@@ -25,6 +22,11 @@ from haat.flows.fulfilling.desk import Desk
 from haat.kernel.errors import HaatError, Refused
 from haat.kernel.facts import Fact, Origin
 from haat.kernel.outside import Connection
+
+couriers = fulfilment.courier
+events = orders.events
+fulfilling = orders.fulfilling
+tracking = fulfilment.tracking
 
 log = logging.getLogger("haat.fulfilling")
 KIND = "courier"

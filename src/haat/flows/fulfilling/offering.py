@@ -4,37 +4,58 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from haat.domain import orders
-from haat.domain.orders import events, fulfilling
 from haat.engine.database import Tx
 from haat.engine.flowing import Dead, Done, House, Local, Outcome, Step, Task
 from haat.engine.flowing.step import RunMany
 from haat.flows.fulfilling.desk import Desk, known
 from haat.kernel.errors import Refused
 
+events = orders.events
+fulfilling = orders.fulfilling
+
 Decide = Callable[[orders.Order, Task, datetime], Outcome]
 
 
 def verbs(desk: Desk) -> dict[str, Local]:
     """The steps of this file by name."""
+    offering = _Offering(desk)
+    said: dict[str, tuple[Decide, str, str, bool]] = {
+        "offer":   (offering.offer,   "Offer it to the vendor",            "বিক্রেতাকে প্রস্তাব",         True),
+        "remind":  (offering.remind,  "Remind the vendor",                 "বিক্রেতাকে মনে করানো",      False),
+        "lapse":   (offering.lapse,   "The vendor's time is over",         "বিক্রেতার সময় শেষ",          True),
+        "prepare": (offering.prepare, "Begin to pick",                     "প্রস্তুতি শুরু",              True),
+        "pack":    (offering.pack,    "Pack, or wait for who packs",       "প্যাকিং",                    True),
+        "ship_by": (offering.ship_by, "It should have been packed by now", "প্যাকিংয়ের সময় পেরিয়েছে",     True),
+    }  # fmt: skip
+    return {
+        name: Local(run=each(decide), title=title, title_bn=bn, owner="vendors", waits_for_holds=waits)
+        for name, (decide, title, bn, waits) in said.items()
+    }
 
-    def offer(order: orders.Order, task: Task, now: datetime) -> Outcome:
+
+class _Offering:
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def offer(self, order: orders.Order, task: Task, now: datetime) -> Outcome:
+        """Ask the vendor; its time runs from when it opens."""
         part = fulfilling.part_of(order, task.subject)
-        handling, vendor = desk.handling(part.vendor), desk.vendor(part.vendor)
+        handling, vendor = self._desk.handling(part.vendor), self._desk.vendor(part.vendor)
         opens = vendor.next_opening(now) if vendor is not None else now
         until = (opens or now) + timedelta(hours=handling.acceptance_hours)
         return Done(fulfilling.offer(order, part.id, until=until, accepts=handling.auto_accept))
 
-    def remind(order: orders.Order, task: Task, now: datetime) -> Outcome:
+    def remind(self, order: orders.Order, task: Task, now: datetime) -> Outcome:
         part = fulfilling.part_of(order, task.subject)
         if part.answer != "offered" or part.offered_until is None or order.status not in fulfilling.LIVING:
             return Done()
         until = part.offered_until.isoformat(timespec="minutes")
         return Done((events.OrderNoted(f"Please accept or reject {order.number} until {until}.", "vendor"),))
 
-    def lapse(order: orders.Order, task: Task, now: datetime) -> Outcome:
+    def lapse(self, order: orders.Order, task: Task, now: datetime) -> Outcome:
         return Done(fulfilling.lapse(order, task.subject, now=now))
 
-    def prepare(order: orders.Order, task: Task, now: datetime) -> Outcome:
+    def prepare(self, order: orders.Order, task: Task, now: datetime) -> Outcome:
         """Begin every planned parcel of the part; what comes next depends on how the vendor works."""
         part = fulfilling.part_of(order, task.subject)
         if part.answer != "accepted" or order.status not in fulfilling.LIVING:
@@ -42,37 +63,22 @@ def verbs(desk: Desk) -> dict[str, Local]:
         begun = [p.id for p in order.shipments if p.vendor_order == part.id and p.status == "planned"]
         return Done(tuple(events.OrderFulfillmentStarted(p) for p in begun), tuple(Step("pack", p) for p in begun))
 
-    def pack(order: orders.Order, task: Task, now: datetime) -> Outcome:
+    def pack(self, order: orders.Order, task: Task, now: datetime) -> Outcome:
         parcel = known(order, task.subject)
         if parcel is None or parcel.status != "picking" or order.status not in fulfilling.LIVING:
             return Done()
-        handling = desk.handling(parcel.vendor)
+        handling = self._desk.handling(parcel.vendor)
         if handling.auto_pack:
-            return Done(fulfilling.pack(order, parcel.id, rest_id=desk.new_id()))
+            return Done(fulfilling.pack(order, parcel.id, rest_id=self._desk.new_id()))
         return Done(steps=(Step("ship_by", parcel.id, after=timedelta(hours=handling.handling_hours)),))
 
-    def ship_by(order: orders.Order, task: Task, now: datetime) -> Outcome:
+    def ship_by(self, order: orders.Order, task: Task, now: datetime) -> Outcome:
         parcel = known(order, task.subject)
         if parcel is None or order.status not in fulfilling.LIVING:
             return Done()
         if parcel.status == "picking":
             return Dead("late_to_pack", f"{parcel.vendor} has not packed it in time.")
-        if parcel.status == "packed" and desk.handling(parcel.vendor).self_ship:
-            return Dead("late_to_ship", f"{parcel.vendor} has not set out with it in time.")
         return Done()
-
-    said: dict[str, tuple[Decide, str, str, bool]] = {
-        "offer":   (offer,   "Offer it to the vendor",            "বিক্রেতাকে প্রস্তাব",         True),
-        "remind":  (remind,  "Remind the vendor",                 "বিক্রেতাকে মনে করানো",      False),
-        "lapse":   (lapse,   "The vendor's time is over",         "বিক্রেতার সময় শেষ",          True),
-        "prepare": (prepare, "Begin to pick",                     "প্রস্তুতি শুরু",              True),
-        "pack":    (pack,    "Pack, or wait for who packs",       "প্যাকিং",                    True),
-        "ship_by": (ship_by, "It should have been packed by now", "প্যাকিংয়ের সময় পেরিয়েছে",     True),
-    }  # fmt: skip
-    return {
-        name: Local(run=each(decide), title=title, title_bn=bn, owner="vendors", waits_for_holds=waits)
-        for name, (decide, title, bn, waits) in said.items()
-    }
 
 
 def each(decide: Decide) -> RunMany:

@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from haat.domain import fulfilment, orders
-from haat.domain.fulfilment import courier as couriers
-from haat.domain.orders import events, fulfilling
 from haat.engine.database import Tx
 from haat.engine.flowing import Again, Dead, Done, Failed, House, Local, Outcome, Outside, Task
 from haat.flows.fulfilling import hearing, listening
@@ -14,6 +12,10 @@ from haat.flows.fulfilling.desk import Desk, known
 from haat.flows.fulfilling.offering import each
 from haat.kernel.errors import HaatError, Refused, Unavailable
 from haat.kernel.facts import Fact
+
+couriers = fulfilment.courier
+events = orders.events
+fulfilling = orders.fulfilling
 
 TOO_MANY_TRIES = "too_many_tries"
 _ON_THE_ROAD_S = 90 * 86_400.0  # a parcel may be asked about for a season

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from haat.domain import fulfilment, orders
-from haat.domain.orders import events
 from haat.engine.database import Tx
 from haat.kernel.facts import Fact
+
+events = orders.events
 
 Followed = tuple[orders.Order, orders.Order, Sequence[Fact]]
 
