@@ -139,6 +139,12 @@ def test_capacity_is_taken_parcel_by_parcel() -> None:
     assert [choice.courier for choice in chosen] == ["cheap", "cheap", "dear", ""]
 
 
+def test_a_rule_limits_a_courier_s_day() -> None:
+    known = a_fleet({"cheap": CHEAP, "dear": DEAR}, rules=[CourierRule("day", daily={"cheap": 1})])
+    assert [choice.courier for choice in choosing.choose_many(known, TWO, [need()] * 2)] == ["cheap", "dear"]
+    assert choosing.choose(known, [carrier("cheap", taken=1), carrier("dear")], need()).courier == "dear"
+
+
 @given(st.permutations(["a", "b", "c", "d"]), st.lists(st.integers(0, 3), min_size=4, max_size=4))
 def test_the_order_of_the_couriers_does_not_matter(order: list[str], fees: list[int]) -> None:
     known = a_fleet({code: Tariff("*", fee * 1_000) for code, fee in zip("abcd", fees, strict=True)})

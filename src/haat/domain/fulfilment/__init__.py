@@ -9,7 +9,7 @@ and labels ask for it, `promise.py` the day that buyers are promised, `label.py`
 from haat.domain.fulfilment import choosing, courier, fleet, label, promise, shipment, sourcing, tracking
 from haat.domain.fulfilment.commands.coverage import COURIERS, drop_coverage, put_courier_rules, put_coverage, put_tariffs, refresh_records
 from haat.domain.fulfilment.commands.shipments import begin, hear, note, project, say
-from haat.domain.fulfilment.queries.coverage import StoredTariff, courier_rules, coverage, load_fleet, records, tariffs
+from haat.domain.fulfilment.queries.coverage import StoredTariff, courier_rules, coverage, load_fleet, records, taken, tariffs
 from haat.domain.fulfilment.queries.shipments import Wanted, by_name, fared, find_shipments, scans, shipments, to_pick
 from haat.domain.fulfilment.shipment import ENDED, TRACKED, Begun, NodeEvent, Row, Said, Shipment, Told
 
@@ -51,6 +51,7 @@ __all__ = [
     "shipment",
     "shipments",
     "sourcing",
+    "taken",
     "tariffs",
     "to_pick",
     "tracking",

@@ -110,7 +110,8 @@ def choose_many(fleet: Fleet, carriers: Sequence[Carrier], needs: Sequence[Need]
     choices = []
     for need in needs:
         choice = choose(fleet, now, need)
-        now = [structs.replace(each, taken=each.taken + 1) if each.code == choice.courier and each.capacity else each for each in now]
+        if fleet.counted or any(each.capacity is not None for each in now):
+            now = [structs.replace(each, taken=each.taken + 1) if each.code == choice.courier else each for each in now]
         choices.append(choice)
     return choices
 
@@ -149,7 +150,8 @@ def _of_its_own(carrier: Carrier, need: Need, rule: CourierRule) -> Hindrance:
         return "breaker_open"
     if carrier.code in need.refused_by:
         return "refused_before"
-    if carrier.capacity is not None and carrier.taken >= carrier.capacity:
+    limits = [limit for limit in (carrier.capacity, rule.daily.get(carrier.code)) if limit is not None]
+    if limits and carrier.taken >= min(limits):
         return "full"
     return "rule" if carrier.code in rule.forbid or (rule.only and carrier.code not in rule.only) else ""
 

@@ -85,8 +85,9 @@ class CourierConditions(Struct, frozen=True, forbid_unknown_fields=True, omit_de
 class CourierRule(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An admin's rule; the lowest `position` whose conditions hold decides, alone. `version` is counted by the server.
 
-    `only`: no others; `forbid`: not these; `prefer`: one of these if it can at all. `failure_cost` is what a parcel that comes back
-    costs beyond the courier's fee, `day_cost` what a day on the way is worth; both in minor units.
+    `only`: no others; `forbid`: not these; `prefer`: one of these if it can at all; `daily`: so many parcels a day of a courier at the
+    most, whatever the rule they were chosen by. `failure_cost` is what a parcel that comes back costs beyond the courier's fee,
+    `day_cost` what a day on the way is worth; both in minor units.
     """
 
     code: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
@@ -97,6 +98,7 @@ class CourierRule(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     only: Words = ()
     forbid: Words = ()
     prefer: Words = ()
+    daily: Annotated[dict[Word, Annotated[int, Meta(ge=0, le=10**9)]], Meta(max_length=200)] = {}
     failure_cost: Minor = 10_000
     day_cost: Minor = 500
     version: int = 0
@@ -133,6 +135,11 @@ class Fleet(Struct, frozen=True):
     tariffs: Mapping[tuple[str, str], Tariff] = {}
     rules: tuple[CourierRule, ...] = ()
     records: Mapping[tuple[str, str, str], Record] = {}
+
+    @property
+    def counted(self) -> bool:
+        """Whether any rule limits a courier's day, so that its parcels have to be counted."""
+        return any(rule.daily for rule in self.rules)
 
     def coverage(self, courier: str, district: str, upazila: str, area: str) -> Coverage | None:
         """The narrowest that is written; a courier without a word goes everywhere; None where this one does not go."""

@@ -85,3 +85,13 @@ async def records(tx: Tx, *, since: date, courier: str | None = None, limit: int
         limit,
     )
     return [Record(*row) for row in rows]
+
+
+async def taken(tx: Tx, since: datetime) -> dict[str, int]:
+    """Parcels that couriers were asked to take since then, by courier."""
+    rows = await tx.fetch(
+        """SELECT courier, count(*)::integer FROM shipments
+           WHERE booked_at >= $1 AND courier IS NOT NULL GROUP BY courier ORDER BY courier LIMIT 10000""",
+        since,
+    )
+    return dict(rows)
