@@ -86,6 +86,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"  # auto: console in a terminal, JSON elsewhere
 
+    @property
+    def address(self) -> str:
+        """How the world reaches us, for links and for those who call us back."""
+        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
 
 NAMES = tuple(field.name for field in msgspec.structs.fields(Settings))
 

@@ -7,7 +7,6 @@ main()                    ─► the program `haat`, which is handed all of thes
 """
 
 import asyncio
-import hashlib
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -18,9 +17,8 @@ from pathlib import Path
 import msgspec
 from starlette.routing import BaseRoute, Route, Router
 
-from haat.domain import fraud, orders, pricing
-from haat.domain.fraud import models as fraud_models
-from haat.domain.fraud import rules as fraud_rules
+from haat.app import desks
+from haat.domain import orders, pricing
 from haat.domain.orders import rules as validation_rules
 from haat.domain.pricing import promotions
 from haat.engine import flowing, journal, logs, memory_tuning, plugins, settings, web
@@ -54,7 +52,7 @@ from haat.faces.api import vendors as vendors_api
 from haat.faces.api import workflows as workflows_api
 from haat.faces.api.gate import Gate, guest_secrets
 from haat.faces.api.shop import Shop
-from haat.flows import repairing, validating
+from haat.flows import validating
 from haat.flows.changing import Changes
 from haat.flows.checkout import Carting, Desk, Looking, Market, Till
 from haat.flows.keeping import Keeper
@@ -77,6 +75,7 @@ class Parts(msgspec.Struct):
     flows: flowing.Flows
     keeper: Keeper
     house: flowing.House
+    desks: desks.Desks
 
     def worker(self, name: str, lane: Lane) -> flowing.Worker:
         """A worker of flows on a connection of its own."""
@@ -93,20 +92,16 @@ def promotion_kinds() -> Mapping[str, pricing.Promotion]:
     return plugins.load(promotions, "PROMOTION", pricing.Promotion)
 
 
-def stories(memory: Memory, secret: str) -> list[flowing.Flow]:
-    """Every flow, with the desk that it works at."""
-    key = hashlib.blake2b(b"fraud marks", key=secret.encode()[:64]).digest()
-    screening = validating.Desk(
-        memory, rules=plugins.load(fraud_rules, "RULE", fraud.Rule), models=plugins.load(fraud_models, "MODEL", fraud.Model), key=key
-    )
-    return [validating.flow(screening), repairing.flow()]
-
-
 @asynccontextmanager
 async def open_parts(
-    chosen: Settings, dsn: str, *, clock: Clock | None = None, flows: Sequence[flowing.Flow] | None = None
+    chosen: Settings,
+    dsn: str,
+    *,
+    clock: Clock | None = None,
+    flows: Sequence[flowing.Flow] | None = None,
+    found: desks.Connectors | None = None,
 ) -> AsyncIterator[Parts]:
-    """Open what a process needs; on leaving, finish what was accepted and close it all. `flows`: others than all."""
+    """Open what a process needs; on leaving, finish what was accepted and close it all. `flows`, `found`: others than all there are."""
     clock = clock or Clock()
     database = await Database.open(dsn, size=chosen.pool_size, statement_timeout_s=chosen.statement_timeout_s)
     memory = Memory(database)
@@ -118,7 +113,8 @@ async def open_parts(
     draw = await Draw.open(clock, database)
     lanes = [Lane(dsn, f"haat {work}") for work in ("placing", "changing", "carting", "completing", "looking")]
     secret = secret_of(chosen)
-    told = flowing.Flows(stories(memory, secret) if flows is None else flows)
+    at = desks.opened(chosen, database, memory, clock, draw, market, secret=secret, found=found or desks.connectors())
+    told = flowing.Flows(at.flows() if flows is None else flows)
     keeper = Keeper(ledger, told, draw)
     desk, changes = Desk(lanes[0], ledger, market, clock, told), Changes(lanes[1], ledger, keeper.change)
     carting, till = Carting(lanes[2], market, clock, draw), Till(lanes[3], desk, ledger, clock)
@@ -135,7 +131,7 @@ async def open_parts(
         Committer("looking", looking.look, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[4].drop),
         keeper.change, told,
     )  # fmt: skip
-    parts = Parts(chosen, database, memory, clock, draw, ledger, market, shop, secrets, lanes, told, keeper, house)
+    parts = Parts(chosen, database, memory, clock, draw, ledger, market, shop, secrets, lanes, told, keeper, house, at)
     committers = (shop.looking, shop.carting, shop.completing, shop.placing, shop.changing)
     for committer in committers:
         committer.start()
@@ -146,6 +142,7 @@ async def open_parts(
             await committer.stop()
         for lane in lanes:
             await lane.close()
+        await at.outside.close()
         await database.close()
 
 
