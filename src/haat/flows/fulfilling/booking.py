@@ -18,8 +18,9 @@ from haat.domain import fulfilment, orders
 from haat.engine.database import Tx
 from haat.engine.flowing import Again, Dead, Done, Failed, House, Local, Outcome, Outside, Step, Task
 from haat.flows.fulfilling import hearing
-from haat.flows.fulfilling.desk import Chosen, Desk, Wish, consignment, known, reference_of, weight
+from haat.flows.fulfilling.desk import Desk, consignment, known, reference_of, weight
 from haat.flows.fulfilling.shipments import row_of
+from haat.flows.fulfilling.wish import Chosen, Wish
 from haat.kernel.errors import HaatError, Unavailable
 from haat.kernel.facts import Fact
 from haat.kernel.outside import Unknown
@@ -59,7 +60,7 @@ class _Booking:
         if not due:
             return outcomes
         wishes = [self._wish(task, parcel) for _, task, parcel in due]
-        chosen = self._desk.choose(wishes)
+        chosen = await self._desk.choose(tx, wishes, now)
         stored = await fulfilment.shipments(tx, [parcel.id for _, _, parcel in due])
         begun: list[tuple[fulfilment.Row, fulfilment.Begun]] = []
         for (n, task, parcel), wish, choice in zip(due, wishes, chosen, strict=True):

@@ -15,7 +15,7 @@ from haat.engine.changes import Memory, Whole
 from haat.engine.clock import Clock
 from haat.engine.database import Tx
 from haat.engine.outside import Outside
-from haat.flows.fulfilling.desk import Chosen, Wish
+from haat.flows.fulfilling.wish import Chosen, Wish
 
 PAST = timedelta(days=180)  # half a year: long enough for a sample, short enough to forgive
 DAY_BEGINS = timedelta(hours=6)  # of Dhaka, whose clock couriers go by

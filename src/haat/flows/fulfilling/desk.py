@@ -1,43 +1,23 @@
 """What the steps of fulfilment share: the couriers and vendors that this process knows, and the parcel as a courier is told of it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
-
-import msgspec
+from datetime import datetime
 
 from haat.domain import fulfilment, orders, vendors
-from haat.engine.changes import Memory, Whole
+from haat.engine.changes import Memory
 from haat.engine.clock import Clock
 from haat.engine.database import Tx
 from haat.engine.outside import Outside
+from haat.flows.fulfilling.carriers import Carriers
 from haat.flows.fulfilling.deciding import Policy
 from haat.flows.fulfilling.hearing import Reading
+from haat.flows.fulfilling.wish import Chosen, Wish
 from haat.kernel.errors import Refused
 from haat.kernel.outside import Connection
 
 couriers = fulfilment.courier
 
 UNWEIGHED_G = 500
-RECORDS_OF = timedelta(days=180)  # how far back the past of couriers counts
-
-
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """A parcel that needs a courier. `shunned` are those that will not take it."""
-
-    order: orders.Order
-    parcel: orders.Parcel
-    cash: int
-    weight_g: int
-    shunned: tuple[str, ...]
-
-
-class Chosen(msgspec.Struct, frozen=True):
-    """Who is asked to carry it. `area` is how that courier calls the place, `fee` what its tariff says; why, in one line."""
-
-    courier: str
-    area: couriers.Area = couriers.Area()
-    fee: int = 0
-    why: str = ""
 
 
 Vendors = Callable[[], Mapping[str, vendors.Vendor]]
@@ -53,33 +33,11 @@ class Desk:
         self.policy = policy or Policy()
         self.new_id = new_id
         self._known = known
-        self._clock = clock
-        self._fleet: Whole[fulfilment.fleet.Fleet] = Whole({fulfilment.COURIERS}, self._load)
-        memory.keep(self._fleet)
+        self._carriers = Carriers(memory, outside, clock)
 
-    async def _load(self, tx: Tx) -> fulfilment.fleet.Fleet:
-        return await fulfilment.load_fleet(tx, since=(self._clock.now() - RECORDS_OF).date())
-
-    def choose(self, wishes: Sequence[Wish]) -> list[Chosen | str]:
+    async def choose(self, tx: Tx, wishes: Sequence[Wish], now: datetime) -> Sequence[Chosen | str]:
         """One courier for each wish, or in words why there is none now."""
-        active = self.outside.book.active("courier")
-        carriers = [self._carrier(connection) for connection in active]
-        choices = fulfilment.choosing.choose_many(self._fleet.value, carriers, [_need(wish) for wish in wishes])
-        found: list[Chosen | str] = []
-        for choice in choices:
-            tried = ", ".join(f"{c.courier}: {c.hindrance}" for c in choice.candidates if c.hindrance)
-            why = f"{choice.rule}/{choice.rule_version} {tried}".strip()
-            found.append(Chosen(choice.courier, choice.area, choice.fee or 0, why) if choice.courier else tried or "no courier is set up")
-        return found
-
-    def _carrier(self, connection: Connection) -> fulfilment.choosing.Carrier:
-        plugin: couriers.Courier = self.outside.book.plugin(connection)
-        return fulfilment.choosing.Carrier(
-            code=connection.code,
-            capabilities=plugin.capabilities,
-            answers=not self.outside.is_open(connection.code),
-            priority=connection.priority,
-        )
+        return await self._carriers.choose(tx, wishes, now)
 
     def handling(self, vendor: str) -> vendors.Handling:
         """How a vendor works; one that is not known works by the defaults."""
@@ -135,27 +93,6 @@ def consignment(order: orders.Order, parcel: orders.Parcel, *, reference: str, c
         instruction=order.note,
         area=area,
         currency=order.currency,
-    )
-
-
-def _need(wish: Wish) -> fulfilment.choosing.Need:
-    order, parcel = wish.order, wish.parcel
-    place = order.place
-    return fulfilment.choosing.Need(
-        zone=place.zone if place is not None else "outside",
-        district=place.district if place is not None else "",
-        upazila=place.upazila if place is not None else "",
-        area=order.ship_to.area,
-        country=order.ship_to.country,
-        currency=order.currency,
-        weight_g=wish.weight_g,
-        cash=wish.cash,
-        value=orders.collecting.share(order, parcel),
-        phone=bool(order.ship_to.phone or order.customer.phone),
-        channel=order.channel,
-        vendor=parcel.vendor,
-        location=parcel.location,
-        refused_by=wish.shunned,
     )
 
 
