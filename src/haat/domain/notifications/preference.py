@@ -66,7 +66,7 @@ class Manners(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     quiet_channels: tuple[Channel, ...] = ("sms",)
     sms_parts_max: Annotated[int, Meta(ge=1, le=10)] = 6
     desk: Annotated[tuple[Annotated[str, Meta(max_length=254)], ...], Meta(max_length=20)] = ()
-    owners: Mapping[str, tuple[str, ...]] = {}
+    owners: Annotated[Mapping[str, tuple[Annotated[str, Meta(max_length=254)], ...]], Meta(max_length=50)] = {}
     muted: Annotated[frozenset[str], Meta(max_length=200)] = frozenset()
     order_link: Annotated[str, Meta(max_length=300)] = "{public}/orders/{number}?t={token}"
     pay_link: Annotated[str, Meta(max_length=300)] = "{public}/pay/{token}"

@@ -25,6 +25,7 @@ TEXT_MAX = 8_000
 RENDERED_MAX = 40_000
 SUBJECT_MAX = 150
 _SECTION = re.compile(r"^\[(customer|vendor|admin) (email|sms)\]$", re.MULTILINE)
+_GAPS = re.compile(r"\n\s*\n\s*\n")
 Key = tuple[str, Role, Channel, Language]
 
 
@@ -100,7 +101,7 @@ def fill(template: jinja2.Template, channel: Channel, values: Mapping[str, Any],
         raise
     except Exception as error:  # whatever a text does with values that it was not written for, it is the text that is wrong
         raise Refused("template_broken", f"{type(error).__name__}: {error}"[:300]) from error
-    text = "".join(pieces).strip()
+    text = _GAPS.sub("\n\n", "".join(pieces)).strip()
     if channel == "sms":
         short = sms.fit(" ".join(text.split()), sms_parts_max)
         return Written("", short, sms.parts(short))

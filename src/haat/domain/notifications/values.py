@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from haat.domain.notifications import wording
 from haat.domain.notifications.telling import Language, Role
 
 
@@ -58,12 +59,13 @@ class Values(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def filled(values: Values, language: Language) -> dict[str, Any]:
-    """The values as a template is handed them, goods named in its language."""
+    """The values as a template is handed them, goods named in its language; who gave no name is a customer."""
     found: dict[str, Any] = msgspec.structs.asdict(values)
     found["items"] = [
         {"name": (item.name_bn or item.name) if language == "bn" else item.name, "quantity": item.quantity, "total": item.total}
         for item in values.items
     ]
+    found["name"] = values.name or wording.said("nobody", "people", language)
     return found
 
 
@@ -104,8 +106,9 @@ _LONG = msgspec.structs.replace(
     cash=12_34_567_50, paid=12_34_567_50, method="sslcommerz", courier="Sundarban Courier Service", reason="customer_unreachable",
 )  # fmt: skip
 _BARE = Values(
-    number="7KQ2-M9XF-4", currency="USD", shop="Haat", name="", placed_at=_AT, promised_at=_AT, link=_LINK, pay_link=_LINK, track_link=_LINK
-)
+    number="7KQ2-M9XF-4", currency="USD", shop="Haat", placed_at=_AT, promised_at=_AT, link=_LINK, pay_link=_LINK, track_link=_LINK,
+    kind="MANUAL", reason="other", step="fulfilment:book", cause="other", owner="fulfilment",
+)  # fmt: skip
 _PAID = msgspec.structs.replace(_PLAIN, paid=1_250_00, cash=0, method="bkash", reason="customer_request")
 _HELD = msgspec.structs.replace(_PLAIN, held=1_250_00, cash=0, method="card", promised_at=_AT, expected_at=None, due_at=None, until=None)
 
