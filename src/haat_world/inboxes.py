@@ -37,7 +37,11 @@ def sms_operations(world: World) -> list[Operation]:
 
 
 def webhook_operations(world: World) -> list[Operation]:
-    return [Operation("POST", "/{name}", "webhook", _Desk(world).webhook, lambda call: call.headers.get("webhook-id", ""))]
+    desk = _Desk(world)
+    return [
+        Operation("POST", "/{name}", "webhook", desk.webhook, lambda call: call.headers.get("webhook-id", "")),
+        Operation("GET", "/{name}", "visit", desk.visit, faulty=False),
+    ]
 
 
 class _Desk:
@@ -78,11 +82,19 @@ class _Desk:
         )
 
     def webhook(self, call: Call) -> Answer:
-        self._keep("webhook", call.path["name"], call.headers.get("webhook-id", ""), call.body.decode("utf-8", "replace"))
+        text = call.body.decode("utf-8", "replace")
+        self._keep("webhook", call.path["name"], call.headers.get("webhook-id", ""), text, call)
         return Answer({})
 
-    def _keep(self, kind: str, to: str, key: str, text: str) -> None:
-        self._world.truth.messages.append(Message(kind=kind, to=to, id=key, text=text, at=self._world.now()))
+    def visit(self, call: Call) -> Answer:
+        """A browser that came by."""
+        self._keep("visit", call.path["name"], "", "", call)
+        return Answer({})
+
+    def _keep(self, kind: str, to: str, key: str, text: str, call: Call | None = None) -> None:
+        headers, query = ({}, {}) if call is None else (dict(call.headers), dict(call.query))
+        message = Message(kind=kind, to=to, id=key, text=text, at=self._world.now(), headers=headers, query=query)
+        self._world.truth.messages.append(message)
 
 
 def _failed(code: int, why: str) -> Answer:

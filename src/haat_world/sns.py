@@ -1,7 +1,8 @@
-"""Amazon SNS as far as bKash uses it for its IPN: a subscription to confirm, then signed notifications.
+"""Amazon SNS as far as bKash uses it for its IPN: signed notifications of a topic whose subscription was confirmed before.
 
-The certificate is made anew in each world and served where `SigningCertURL` says. Signatures are those of SNS version 1
-(SHA-1 with RSA over name and value of fixed fields, each on a line), which is what topics send unless told otherwise.
+`SigningCertURL` names a host of Amazon, as receivers demand, where nobody finds this world's certificate: it is handed over with the
+connection. Signatures are those of SNS version 1 (SHA-1 with RSA over name and value of fixed fields, each on a line), which is
+what topics send unless told otherwise.
 """
 
 import base64
@@ -19,13 +20,11 @@ from haat_world import hooks
 from haat_world.amounts import taka
 from haat_world.clock import dhaka
 from haat_world.truth import Payment
-from haat_world.wire import TEXT, Answer, Call, Operation
 from haat_world.world import World
 
-CERTIFICATE = "/sns/SimpleNotificationService-world.pem"
+CERTIFICATE = "https://sns.ap-southeast-1.amazonaws.com/SimpleNotificationService-world.pem"
 TOPIC = "arn:aws:sns:ap-southeast-1:354285053250:bkash-ipn-world"
 NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
-SUBSCRIPTION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 
 
 @cache
@@ -42,77 +41,41 @@ def certificate() -> str:
     return lasting.sign(_key(), hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 
-def operations() -> list[Operation]:
-    return [
-        Operation("GET", CERTIFICATE, "certificate", lambda call: Answer(certificate(), kind=TEXT), faulty=False),
-        Operation("GET", "/sns/confirm", "confirm", _confirmed, faulty=False),
-    ]
-
-
-def _confirmed(call: Call) -> Answer:
-    return Answer("<ConfirmSubscriptionResponse/>", kind="text/xml")
-
-
 class Topic:
-    """The topic of one merchant: told of each payment that is complete. The first message asks to confirm the subscription."""
+    """The topic of one merchant: told of each payment that is complete."""
 
     def __init__(self, world: World, party: str) -> None:
-        self._world, self._party, self._asked = world, party, False
+        self._world, self._party = world, party
 
     def tell(self, payment: Payment) -> None:
-        if not self._asked and self._party in self._world.hooks:
-            self._asked = True
-            self._send("subscription", "subscription", self._subscription())
-        self._send("payment", payment.reference, self._notification(payment))
-
-    def _send(self, event: str, reference: str, message: dict[str, str]) -> None:
-        def write(now: datetime) -> hooks.Written:
-            del now
-            headers = {
-                "content-type": "text/plain; charset=UTF-8",
-                "x-amz-sns-message-type": message["Type"],
-                "x-amz-sns-message-id": message["MessageId"],
-                "x-amz-sns-topic-arn": TOPIC,
-            }
-            return headers, msgspec.json.encode(message)
-
-        hooks.send(self._world, hooks.Hook(party=self._party, event=event, reference=reference, write=write), after=timedelta(seconds=2))
+        message = self._notification(payment)
+        headers = {
+            "content-type": "text/plain; charset=UTF-8",
+            "x-amz-sns-message-type": message["Type"],
+            "x-amz-sns-message-id": message["MessageId"],
+            "x-amz-sns-topic-arn": TOPIC,
+        }
+        written = (headers, msgspec.json.encode(message))
+        hook = hooks.Hook(party=self._party, event="ipn", reference=payment.reference, write=lambda _: written)
+        hooks.send(self._world, hook, after=timedelta(seconds=2))
 
     def _notification(self, payment: Payment) -> dict[str, str]:
         now = self._world.now()
         inner: dict[str, Any] = {
-            "dateTime": dhaka(now, "%Y%m%d%H%M%S"),
-            "debitMSISDN": "01770618575",
-            "creditOrganizationName": "Haat",
-            "creditShortCode": "50022",
-            "trxID": payment.trx,
-            "transactionStatus": "Completed",
-            "transactionType": "1003",
-            "amount": taka(payment.amount),
-            "currency": "BDT",
-            "transactionReference": payment.payer,
+            "dateTime": dhaka(now, "%Y%m%d%H%M%S"), "debitMSISDN": "01770618575", "creditOrganizationName": "Haat",
+            "creditShortCode": "50022", "trxID": payment.trx, "transactionStatus": "Completed", "transactionType": "1003",
+            "amount": taka(payment.amount), "currency": "BDT", "transactionReference": payment.payer,
             "merchantInvoiceNumber": payment.reference,
-        }
-        return self._signed("Notification", msgspec.json.encode(inner).decode(), payment.id, NOTIFICATION)
-
-    def _subscription(self) -> dict[str, str]:
-        more = {"Token": "world", "SubscribeURL": f"{self._world.url}/{self._party}/sns/confirm?Action=ConfirmSubscription&Token=world"}
-        return self._signed(
-            "SubscriptionConfirmation", f"You have chosen to subscribe to the topic {TOPIC}.", "subscription", SUBSCRIPTION, **more
-        )
-
-    def _signed(self, kind: str, text: str, name: str, fields: tuple[str, ...], **more: str) -> dict[str, str]:
-        roll = self._world.word(24, "sns", name)
+        }  # fmt: skip
         message = {
-            "Type": kind,
-            "MessageId": roll.lower(),
+            "Type": "Notification",
+            "MessageId": self._world.word(24, "sns", payment.id).lower(),
             "TopicArn": TOPIC,
-            "Message": text,
-            **more,
-            "Timestamp": self._world.now().strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+            "Message": msgspec.json.encode(inner).decode(),
+            "Timestamp": now.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
             "SignatureVersion": "1",
-            "SigningCertURL": f"{self._world.url}/{self._party}{CERTIFICATE}",
+            "SigningCertURL": CERTIFICATE,
         }
-        told = "".join(f"{field}\n{message[field]}\n" for field in fields if field in message)
+        told = "".join(f"{field}\n{message[field]}\n" for field in NOTIFICATION if field in message)
         signature = _key().sign(told.encode(), padding.PKCS1v15(), hashes.SHA1())  # noqa: S303 SNS signs so
         return message | {"Signature": base64.b64encode(signature).decode()}

@@ -104,13 +104,15 @@ class Consignment(msgspec.Struct, kw_only=True):
 
 
 class Message(msgspec.Struct, kw_only=True):
-    """An SMS, a mail or a webhook that reached its receiver. `id` is the sender's, the same for each repetition."""
+    """An SMS, a mail or a web request that reached its receiver. `id` is the sender's, the same for each repetition."""
 
     kind: str
     to: str
     id: str
     text: str
     at: datetime
+    headers: dict[str, str] = {}
+    query: dict[str, str] = {}
 
 
 class Truth(msgspec.Struct):

@@ -23,6 +23,7 @@ class Running(msgspec.Struct):
     world: World
     line: Line
     url: str
+    tokens: dict[str, str] = {}
 
     async def turn(self, **span: float) -> None:
         await self.world.agenda.turn_to(self.world.now() + timedelta(**span))
@@ -50,5 +51,7 @@ async def a_world(*, seed: int = 7, faults: Faults | None = None, mail: bool = F
     line = Line(limit_s=10)
     async with app.served(world, mail=mail) as url:
         world.hooks = {party: f"{url}/webhook/{party}" for party in app.PARTIES}
-        yield Running(world, line, url)
-        await line.close()
+        try:
+            yield Running(world, line, url)
+        finally:
+            await line.close()

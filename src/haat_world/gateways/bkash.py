@@ -69,7 +69,6 @@ def operations(world: World) -> list[Operation]:
         *said,
         Operation("GET", "/pay/{id}", "page", desk.page, faulty=False),
         Operation("POST", "/pay/{id}", "decision", desk.decide, faulty=False),
-        *sns.operations(),
     ]
 
 

@@ -47,8 +47,8 @@ def connection(url: str) -> Connection:
     """Keys as PEM: Nagad's public one, and the merchant's own private one."""
     public = keys().ours.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     private = keys().merchants.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    config = {"base_url": f"{url}/{PARTY}{API}", "merchant_id": MERCHANT, "public_key": public.decode()}
-    return Connection(PARTY, "gateway", PARTY, config, {"private_key": private.decode()})
+    config = {"base_url": f"{url}/{PARTY}{API}", "merchant_id": MERCHANT}
+    return Connection(PARTY, "gateway", PARTY, config, {"merchant_private_key": private.decode(), "nagad_public_key": public.decode()})
 
 
 def operations(world: World) -> list[Operation]:
@@ -192,6 +192,7 @@ class _Desk:
             if not 0 < amount <= payment.captured - payment.refunded:
                 return _failed(call, "AMOUNT_EXCEEDED", "More than what is left of the payment")
             payment.refund(reference, amount, self._world.now())
+            payment.status = "Cancelled" if payment.refunded == payment.captured else payment.status
         told = {
             "merchantId": MERCHANT,
             "orderId": payment.reference,
