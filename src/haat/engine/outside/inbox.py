@@ -133,7 +133,7 @@ SELECT {_COLUMNS} FROM claimed ORDER BY received_at, id
 _FAILED = """
 UPDATE hook_inbox
 SET status = CASE WHEN attempts >= $4 THEN 'failed' ELSE 'waiting' END,
-    due_at = $3 + make_interval(secs => least(15 * 2 ^ (attempts - 1), $5)),
+    due_at = $3::timestamptz + make_interval(secs => least(15 * 2 ^ (attempts - 1), $5::int)::float8),
     problem = t.problem
 FROM unnest($1::uuid[], $2::text[]) AS t (id, problem)
 WHERE hook_inbox.id = t.id AND hook_inbox.status = 'waiting'
