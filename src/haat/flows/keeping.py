@@ -9,7 +9,7 @@ Locks: orders first (the journal's), then counted limits, then stock in (SKU, lo
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,16 +25,19 @@ from haat.kernel.facts import Fact, Origin
 KEPT = 20_000  # orders that a process remembers, each as it stood after the last transaction it took part in
 ENDED = (orders.events.OrderCancelled, orders.events.OrderExpired, orders.events.OrderRejected)
 CUT = (*ENDED, orders.events.OrderLinesCancelled)
+#: Keeps rows of its own after (before, after, facts) of orders, in their transaction.
+Follow = Callable[[Tx, Sequence[tuple[orders.Order, orders.Order, Sequence[Fact]]], datetime], Awaitable[None]]
 _WRITE = together.writes(APPEND, orders.UPDATE, table.INSERT, table.UPDATE)
 
 
 class Keeper:
     """Keeps orders: loads them, changes them, writes what follows. One per connection that writes."""
 
-    def __init__(self, journal: Journal, flows: flowing.Flows, draw: Draw) -> None:
+    def __init__(self, journal: Journal, flows: flowing.Flows, draw: Draw, *, follows: Sequence[Follow] = ()) -> None:
         self._journal = journal
         self._flows = flows
         self._draw = draw
+        self._follows = follows
         self._kept: OrderedDict[str, orders.Order] = OrderedDict()
 
     async def change(self, tx: Tx, changes: Sequence[orders.Change]) -> list[orders.Changed | Refused]:
@@ -150,7 +153,7 @@ class Keeper:
         )
 
     async def follow(self, tx: Tx, changed: Sequence[tuple[orders.Order, orders.Order, Sequence[Fact]]], now: datetime) -> None:
-        """Stock and counted limits after (before, after, facts) of orders."""
+        """Stock and counted limits after (before, after, facts) of orders; then whoever else keeps rows of them."""
         cut: list[tuple[orders.Order, orders.Order]] = []
         shipped: list[tuple[orders.Order, orders.Order, Fact]] = []
         returned: list[tuple[orders.Order, Fact]] = []
@@ -170,6 +173,8 @@ class Keeper:
             await _release(tx, cut, now)
         if returned:
             await self._take_back(tx, returned, now)
+        for each in self._follows:
+            await each(tx, changed, now)
 
     async def _take_back(self, tx: Tx, returned: Sequence[tuple[orders.Order, Any]], now: datetime) -> None:
         """Sound units are on hand again where they had been sent from; damaged ones are nobody's stock."""
