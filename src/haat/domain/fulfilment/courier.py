@@ -73,9 +73,10 @@ class Area(Struct, frozen=True, omit_defaults=True):
 
 
 class Reach(Struct, frozen=True, omit_defaults=True):
-    """A place that a courier says it goes to, in its own words, to be matched with our maps."""
+    """A place that a courier says it goes to, in its own words, to be matched with our maps. What it does not say is empty."""
 
     area: Area
+    division: str = ""
     district: str = ""
     place: str = ""
     postcode: str = ""

@@ -146,7 +146,8 @@ class Fleet(Struct, frozen=True):
         known = self.areas.get(courier)
         if not known:
             return Coverage(district or "-")
-        for key in ((district, upazila, plain(area)), (district, upazila, ""), (district, "", "")):
+        word = plain(area)
+        for key in ((district, upazila, word), (district, "", word), (district, upazila, ""), (district, "", "")):
             found = known.get(key)
             if found is not None:
                 return found if found.delivers else None

@@ -138,7 +138,8 @@ def areas(connection: Connection) -> Conversation[tuple[Reach, ...]]:
             courier.Area(
                 zone_id=fitting.word(row.get("zone_id"), 30), area_id=fitting.word(row.get("id"), 30), name=fitting.word(row.get("name"))
             ),
-            fitting.word(row.get("district_name") or row.get("division_name")),
+            fitting.word(row.get("division_name")),
+            fitting.word(row.get("district_name")),
             fitting.word(row.get("name")),
             fitting.word(row.get("post_code"), 12),
         )

@@ -166,15 +166,13 @@ def areas(connection: Connection) -> Conversation[tuple[Reach, ...]]:
     reply = yield from ask(_request(connection, "GET", "/police_stations"))
     said = answered(reply, question=True).json()
     rows = said.get("police_stations", said.get("data")) if isinstance(said, dict) else said
-    return tuple(
-        Reach(
-            courier.Area(area_id=fitting.word(row.get("id")), name=fitting.word(row.get("name"))),
-            fitting.word(row.get("district") if not isinstance(row.get("district"), dict) else row["district"].get("name")),
-            fitting.word(row.get("name")),
-        )
-        for row in (rows if isinstance(rows, list) else [])
-        if isinstance(row, dict)
-    )
+    return tuple([_reach(row) for row in (rows if isinstance(rows, list) else []) if isinstance(row, dict)])
+
+
+def _reach(row: dict[str, Any]) -> Reach:
+    district, name = row.get("district"), fitting.word(row.get("name"))
+    named = district.get("name") if isinstance(district, dict) else district
+    return Reach(courier.Area(area_id=fitting.word(row.get("id"), 30), name=name), district=fitting.word(named), place=name)
 
 
 def remittances(connection: Connection, since: date) -> Conversation[tuple[courier.Remittance, ...]]:
