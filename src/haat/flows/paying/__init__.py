@@ -13,7 +13,7 @@ from haat.flows.paying.attempting import charge, request, route
 from haat.flows.paying.deciding import LISTENS, Policy, decider
 from haat.flows.paying.desk import Desk, Noted, observed
 from haat.flows.paying.hearing import Counter, Word
-from haat.flows.paying.refunding import ask_refund, refund
+from haat.flows.paying.refunding import ask_refund, book_refund, refund
 from haat.flows.paying.settling import collect, settle
 from haat.flows.paying.taking import capture, missing, renew, void
 
@@ -42,6 +42,7 @@ def flow(desk: Desk) -> Flow:
             "settle": settle(desk),
             "refund": refund(desk),
             "ask_refund": ask_refund(desk),
+            "book_refund": book_refund(),
             "collect": collect(desk),
         },
         undo=UNDO,

@@ -54,6 +54,7 @@ LISTENS: frozenset[type[Fact]] = frozenset(
         events.OrderPaymentWaived,
         events.OrderRefundRequested,
         events.OrderRefundUncertain,
+        events.OrderRefunded,
         events.OrderCancelled,
         events.OrderRejected,
         events.OrderExpired,
@@ -102,6 +103,8 @@ def _of_tenders(order: orders.Order, fact: Fact) -> list[Decision]:
             return [*route, Stop("expire"), Step("expire", after=max(due_at - order.updated_at, timedelta()))]
         case events.OrderRefundRequested(refund=refund):
             return [Step("refund", refund)]
+        case events.OrderRefunded(refund=refund):
+            return [Stop("ask_refund", refund), Step("book_refund", refund)]
         case events.OrderRefundUncertain(refund=refund):
             return [Stop("ask_refund", refund), Step("ask_refund", refund, after=SOON)]
     return []

@@ -23,11 +23,13 @@ from haat.flows.paying.desk import Desk, Noted, found, observed, payback
 from haat.flows.paying.refunding import refund_in, told
 from haat.kernel.errors import HaatError, Refused
 from haat.kernel.facts import Fact, Origin
+from haat.kernel.outside import Connection
 
 log = logging.getLogger("haat.paying")
 BATCH = 100
 POLL_S = 0.5
 PAUSE_S = 2.0
+RETURN_S = 6.0  # a browser waits; the stored return does not
 
 
 class Word(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +131,21 @@ class Counter:
         if isinstance(outcome, Refused):
             raise outcome
         return outcome.after
+
+    async def returned(self, connection: Connection, brought: Mapping[str, str]) -> str | None:
+        """The order of a buyer who came back from a gateway, after its gateway was asked once; None where nothing of ours is named.
+
+        What could not be learned in `RETURN_S` is learned from the stored return.
+        """
+        gateway: payments.Gateway = self.desk.outside.book.plugin(connection)
+        async with self._house.database.reading() as tx:
+            row = await _row_of(tx, connection.code, gateway.callback(connection, brought))
+        if row is None:
+            return None
+        with suppress(HaatError, TimeoutError, *Lost):
+            async with asyncio.timeout(RETURN_S):
+                await self.look_now(row.id, source="redirect")
+        return row.order_id
 
     async def _read(self, one: inbox.Arrived, now: datetime) -> list[Word]:
         """The words behind a stored hook: read it, find whom it is about, ask the gateway."""

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from haat.domain import orders, payments
 from haat.domain.orders import events
 from haat.engine.database import Tx
-from haat.engine.flowing import Again, Dead, Done, Failed, House, Outcome, Outside, Step, Task
-from haat.flows.paying.desk import Desk, Noted, found, payback
+from haat.engine.flowing import Again, Dead, Done, Failed, House, Local, Outcome, Outside, Step, Task
+from haat.flows.paying.desk import Desk, Noted, found, payback, refund_row
 from haat.kernel.errors import Unavailable
 from haat.kernel.facts import Fact
 from haat.kernel.outside import Unknown
@@ -62,6 +62,22 @@ def ask_refund(desk: Desk) -> Outside:
         call=call, settle=_settling(_asked), party=_party, title="ask about money that goes back", title_bn="ফেরতের খোঁজ", owner=OWNER,
         waits_for_holds=False, attempts_max=50, age_limit_s=7 * 86_400.0, repairs=("retry", "skip"),
     )  # fmt: skip
+
+
+def book_refund() -> Local:
+    """The row of a refund that came to its end, also where a person made it."""
+
+    async def run(house: House, tx: Tx, tasks: Sequence[Task], now: datetime) -> list[Outcome]:
+        del house
+        noted = Noted()
+        for task in tasks:
+            ended = refund_in(task.order, task.subject)
+            if ended is not None:
+                noted.refunds[ended.id] = refund_row(task.order, ended, now)
+        await noted.write(tx)
+        return [Done() for _ in tasks]
+
+    return Local(run=run, title="book what went back", title_bn="ফেরত লেখা", owner=OWNER, waits_for_holds=False)
 
 
 def refund_in(order: orders.Order, refund_id: str) -> orders.Refund | None:
@@ -127,6 +143,8 @@ def _settling(decide: Callable[[Task, orders.Refund, object], Outcome]) -> Settl
             asked = refund_in(task.order, task.subject)
             outcome = Done() if asked is None or asked.status not in UNDER_WAY else decide(task, asked, answer)
             noted.facts(task.order, outcome.facts, now)
+            if asked is not None and asked.id not in noted.refunds:
+                noted.refunds[asked.id] = refund_row(task.order, asked, now)
             outcomes.append(outcome)
         await noted.write(tx)
         return outcomes

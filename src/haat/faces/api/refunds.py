@@ -1,0 +1,167 @@
+"""Refunds: money that an admin sends back, whatever is owed; what goes back by itself is listed beside it.
+
+The same Idempotency-Key is the same refund, however often it is sent. A refund that no gateway can make (cash) is noted here once a
+person has made it.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import count
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from haat.domain import orders, payments
+from haat.domain.orders import events
+from haat.engine.web import Answer, Call, Endpoint
+from haat.faces.api import access, conditions
+from haat.faces.api.orders import CancelLine, order_id_in
+from haat.faces.api.shop import Shop
+from haat.kernel.errors import Refused
+from haat.kernel.facts import Fact, Origin
+
+KEY_MAX = 255
+REFUND = {"amount": 5_000, "reason": "late_delivery"}
+UNDER_WAY = ("requested", "uncertain", "failed")
+
+
+class RefundRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`amount` in minor units, or `lines`: what these units cost the buyer."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=64, pattern="^[a-z0-9_]+$")]
+    amount: Annotated[int, Meta(ge=1, le=10**12)] | None = None
+    lines: Annotated[list[CancelLine], Meta(min_length=1, max_length=500)] | None = None
+
+
+class ReceiptRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the money went back by hand: a receipt's number, a transfer's."""
+
+    reference: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class RefundView(msgspec.Struct, frozen=True):
+    """Money on its way back. `status`: requested, uncertain, succeeded or failed."""
+
+    id: str
+    payment: str
+    attempt: str
+    gateway: str
+    amount: int
+    currency: str
+    status: str
+    reason: str
+    reference: str
+    asked_at: datetime | None
+    settled_at: datetime | None
+
+
+class Refunds(msgspec.Struct, frozen=True):
+    """`refundable`: what could still be asked back."""
+
+    data: list[RefundView]
+    refundable: int
+
+
+def endpoints(shop: Shop) -> list[Endpoint]:
+    desk = _Desk(shop)
+    many = "/v1/orders/{id}/refunds"
+    return [
+        Endpoint("GET", many, "listRefunds", "What went back of an order, and what is on its way", desk.many, "Payments", access.ALL,
+                 answers={200: Refunds}, problems=(404,)),
+        Endpoint("POST", many, "refundOrder", "Give money back", desk.ask, "Payments", access.STAFF, RefundRequest,
+                 answers={201: Refunds}, problems=(404, 409, 412, 413, 415, 422, 503), idempotent=True, example=REFUND),
+        Endpoint("POST", many + "/{refund}/receipts", "noteRefund", "Note a refund that was made by hand", desk.note, "Payments",
+                 access.STAFF, ReceiptRequest, answers={201: Refunds}, problems=(404, 409, 412, 413, 415, 422, 503),
+                 example={"reference": "bank transfer 7731"}),
+    ]  # fmt: skip
+
+
+class _Desk:
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+
+    async def many(self, call: Call) -> Answer:
+        order = access.seen_by(call.principal, await self._order(order_id_in(call)))
+        return await self._answer(200, order)
+
+    async def ask(self, call: Call) -> Answer:
+        asked: RefundRequest = call.data
+        if (asked.amount is None) == (asked.lines is None):
+            raise Refused("amount_or_lines", "Say an amount or lines, one of the two.")
+        key = call.header(b"idempotency-key") or ""
+        if len(key) > KEY_MAX:
+            raise Refused("bad_idempotency_key", f"An Idempotency-Key has {KEY_MAX} characters at most.", kind="malformed")
+        order_id = order_id_in(call)
+        ids = _ids_of(order_id, f"{call.principal.actor}\n{key}") if key else None
+        return await self._change(call, order_id, _asking(asked, ids, self._shop.draw.uuid))
+
+    async def note(self, call: Call) -> Answer:
+        reference: str = call.data.reference
+        return await self._change(call, order_id_in(call), _noting(call.path["refund"], reference))
+
+    async def _change(self, call: Call, order_id: str, decide: Callable[[orders.Order], tuple[Fact, ...]]) -> Answer:
+        access.seen_by(call.principal, await self._order(order_id))
+        origin = Origin(call.principal.actor, "api", call.trace)
+        change = orders.Change(order_id, decide, self._shop.clock.now(), origin, conditions.expected(call))
+        return await self._answer(201, (await self._shop.changing.submit(change)).after)
+
+    async def _order(self, order_id: str) -> orders.Order:
+        async with self._shop.database.reading() as tx:
+            found = await orders.read(self._shop.journal, tx, [order_id])
+        if order_id not in found:
+            raise access.unknown()
+        return found[order_id]
+
+    async def _answer(self, status: int, order: orders.Order) -> Answer:
+        async with self._shop.database.reading() as tx:
+            rows = {r.id: r for r in await payments.refunds_of(tx, order.id)}
+        data = []
+        for r in order.refunds:
+            row = rows.get(r.id)
+            asked_at, settled_at = (row.asked_at, row.settled_at) if row else (None, None)
+            data.append(
+                RefundView(
+                    r.id, r.payment, r.attempt, r.gateway, r.amount, order.currency, r.status, r.reason, r.reference, asked_at, settled_at
+                )
+            )
+        kept = sum(max(orders.settling.kept(order, a), 0) for t in order.payments for a in t.attempts if a.gateway)
+        return Answer(status, Refunds(data, kept), [conditions.etag(order.version)])
+
+
+def _asking(asked: RefundRequest, ids: Iterator[str] | None, draw: Callable[[], str]) -> Callable[[orders.Order], tuple[Fact, ...]]:
+    first = next(ids) if ids is not None else ""
+
+    def decide(order: orders.Order) -> tuple[Fact, ...]:
+        if first and any(r.id == first for r in order.refunds):
+            return ()  # the same wish, told again
+        quantities: dict[int, int] = {}
+        for line in asked.lines or ():
+            quantities[line.line_no] = quantities.get(line.line_no, 0) + line.quantity
+        amount = asked.amount if asked.amount is not None else orders.settling.worth(order, quantities)
+        drawn = iter((first,)) if first else iter(())
+        return orders.settling.ask_back(order, amount, reason=asked.reason, new_id=lambda: next(drawn, None) or draw())
+
+    return decide
+
+
+def _noting(refund_id: str, reference: str) -> Callable[[orders.Order], tuple[Fact, ...]]:
+    def decide(order: orders.Order) -> tuple[Fact, ...]:
+        refund = next((r for r in order.refunds if r.id == refund_id), None)
+        if refund is None:
+            raise Refused("unknown_refund", "The order has no such refund.", kind="missing")
+        if refund.status == "succeeded" and refund.reference == reference:
+            return ()
+        if refund.status not in UNDER_WAY:
+            raise Refused("refunded_already", "This money went back already.", kind="conflict")
+        return (events.OrderRefunded(refund.id, refund.payment, refund.attempt, refund.amount, reference),)
+
+    return decide
+
+
+def _ids_of(order_id: str, key: str) -> Iterator[str]:
+    """Ids that follow from the wish: the same key names the same refund. Shaped as a UUIDv8, since no clock made them."""
+    for n in count():
+        text = hashlib.blake2b(f"{order_id}\n{key}\n{n}".encode(), digest_size=16).hexdigest()
+        yield f"{text[:8]}-{text[8:12]}-8{text[13:16]}-a{text[17:20]}-{text[20:]}"
