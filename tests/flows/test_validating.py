@@ -14,7 +14,7 @@ from haat.domain import fraud, orders, people
 from haat.domain.orders import events
 from haat.engine.changes import Memory
 from haat.engine.database import Database
-from haat.engine.flowing import Local, Step, Stop, Task
+from haat.engine.flowing import Again, Done, Local, Step, Stop, Task
 from haat.engine.followers import Follower
 from haat.flows import validating
 from haat.kernel.facts import Fact
@@ -263,3 +263,18 @@ def test_what_is_rejected_gives_back_what_a_cancellation_would() -> None:
     assert (rejected.cuts, rejected.amount) == (cancelled.cuts, cancelled.amount)
     with pytest.raises(orders.checking.Refused):
         orders.checking.reject(after(order, rejected), reason="screening")
+
+
+async def test_orders_of_one_phone_in_two_workers_are_screened_one_after_the_other(database: Database) -> None:
+    memory = Memory(database)
+    screen = validating.flow(a_desk(memory)).run["screen"]
+    await memory.start()
+    assert isinstance(screen, Local)
+    first = a_task(an_order(1))
+    second = msgspec.structs.replace(first, state=msgspec.structs.replace(first.state, id="01a20000-0000-7000-8000-000000000002"))
+    async with database.transaction() as one, database.transaction() as other:
+        assert [type(outcome) for outcome in await screen.run(None, one, [first], NOW)] == [Done]
+        assert [type(outcome) for outcome in await screen.run(None, other, [second, a_task(an_order(3))], NOW)] == [Again, Done]
+        later = NOW + validating.PATIENCE + timedelta(seconds=1)
+        assert [type(outcome) for outcome in await screen.run(None, other, [second], later)] == [Done], "nobody waits for ever"
+    await memory.stop()

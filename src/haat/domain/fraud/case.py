@@ -13,7 +13,8 @@ class Seen(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     `hour`, `day`, `month` are windows that end with the order. `delivered`, `refused` (at the door, or sent back undelivered) and
     `cancelled` reach back 180 days for a phone, 30 for an address. `phone_usual` and `phone_most` are the mean and the largest of
     what was delivered; `phone_day_least` and `_most` the bounds of the day. Of `phone_named` orders with a name, `phone_strangers`
-    shared no word of it. `address_phones` and the like count others than the order's own. The order is that of the columns.
+    shared no word of it. `address_phones` and the like count others than the order's own. Counts end at 200
+    for a phone, 50 for an address or device, 150 for an IP. The order of the fields is that of the columns.
     """
 
     phone_hour: int = 0

@@ -23,7 +23,8 @@ Limit = Annotated[int, Meta(ge=0, le=10**15)]
 class PolicySheet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an admin says. A score of `review_at` or more is looked at by a person, of `reject_at` or more is refused; 1001 = never.
 
-    `weights` in percent by rule or model, `limits` by rule and name. `models`: how the highest weighted score of a model is joined
+    `weights` in percent by rule or model, `limits` by rule and name (no more than 200 orders of a phone are counted, 50 of an address
+    or device, 150 of an IP). `models`: how the highest weighted score of a model is joined
     with that of the rules: `shadow` (written down, does not count), `highest` (the greater of both), `sum` (both, 1000 at most).
     A review that nobody decides within `review_limit_s` is escalated (an exception for the fraud desk) or rejected.
     """
