@@ -11,10 +11,10 @@ from datetime import datetime
 import msgspec
 
 from haat.domain import fulfilment, orders
-from haat.domain.fulfilment import courier as couriers
-from haat.domain.fulfilment import fleet
 from haat.engine.outside import Outside
 from haat.kernel.errors import Refused
+
+couriers, fleet = fulfilment.courier, fulfilment.fleet
 
 TOLD_MAX = 200
 

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from haat.domain import fulfilment, orders
-from haat.domain.fulfilment import choosing, fleet
 from haat.engine.changes import Memory, Whole
 from haat.engine.clock import Clock
 from haat.engine.database import Tx
 from haat.engine.outside import Outside
 from haat.flows.fulfilling.wish import Chosen, Wish
+
+choosing, fleet = fulfilment.choosing, fulfilment.fleet
 
 PAST = timedelta(days=180)  # half a year: long enough for a sample, short enough to forgive
 DAY_BEGINS = timedelta(hours=6)  # of Dhaka, whose clock couriers go by
