@@ -14,7 +14,6 @@ import msgspec
 from msgspec import Meta
 
 from haat.domain import orders, payments
-from haat.domain.orders import events
 from haat.engine.web import Answer, Call, Endpoint
 from haat.faces.api import access, conditions
 from haat.faces.api.orders import CancelLine, order_id_in
@@ -155,7 +154,7 @@ def _noting(refund_id: str, reference: str) -> Callable[[orders.Order], tuple[Fa
             return ()
         if refund.status not in UNDER_WAY:
             raise Refused("refunded_already", "This money went back already.", kind="conflict")
-        return (events.OrderRefunded(refund.id, refund.payment, refund.attempt, refund.amount, reference),)
+        return (orders.events.OrderRefunded(refund.id, refund.payment, refund.attempt, refund.amount, reference),)
 
     return decide
 

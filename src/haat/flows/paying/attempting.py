@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from haat.domain import orders, payments
-from haat.domain.orders import events
 from haat.engine.database import Tx
 from haat.engine.flowing import Dead, Done, Failed, House, Local, Outcome, Outside, Task
 from haat.flows.paying.desk import Desk, Noted, found, observed
@@ -110,8 +109,8 @@ def _requested(
         return (), {}
     payment = desk.new_id()
     if order.payment_method == orders.paying.CASH:
-        return (events.OrderPaymentRequested(payment, orders.paying.CASH, due),), {}
-    asked = events.OrderPaymentRequested(payment, order.payment_method, due, now + desk.policy.pay_within)
+        return (orders.events.OrderPaymentRequested(payment, orders.paying.CASH, due),), {}
+    asked = orders.events.OrderPaymentRequested(payment, order.payment_method, due, now + desk.policy.pay_within)
     tender = orders.Tender(payment, order.payment_method, due, due_at=asked.due_at)
     facts, receipts = _attempted(desk, order, tender, records)
     return (asked, *facts), receipts
@@ -125,7 +124,7 @@ def _attempted(
     if not receipt.gateway:
         return (), {}
     attempt = desk.new_id()
-    return (events.OrderPaymentAttempted(tender.id, attempt, receipt.gateway, amount, receipt=attempt),), {attempt: receipt}
+    return (orders.events.OrderPaymentAttempted(tender.id, attempt, receipt.gateway, amount, receipt=attempt),), {attempt: receipt}
 
 
 def _begun(desk: Desk, task: Task, known: tuple[orders.Tender, orders.Attempt], answer: object) -> tuple[Fact, ...] | None:
@@ -135,12 +134,12 @@ def _begun(desk: Desk, task: Task, known: tuple[orders.Tender, orders.Attempt], 
     match answer:
         case payments.Started():
             url = answer.redirect_url or answer.handle
-            return (events.OrderPaymentStarted(tender.id, attempt.id, answer.reference, url, answer.expires_at),)
+            return (orders.events.OrderPaymentStarted(tender.id, attempt.id, answer.reference, url, answer.expires_at),)
         case payments.Observation():
             return orders.paying.learn(order, attempt.id, observed(answer))
         case None:  # it was not called: the order ended, or the attempt is further already
             ended = attempt.status == "attempted" and order.status in orders.paying.ENDED
-            return (events.OrderPaymentFailed(tender.id, attempt.id, "order_ended"),) if ended else ()
+            return (orders.events.OrderPaymentFailed(tender.id, attempt.id, "order_ended"),) if ended else ()
         case Unknown() if not _redirects(desk, attempt):
             if task.attempts < CHARGES_MAX:
                 return None

@@ -15,7 +15,6 @@ from datetime import timedelta
 import msgspec
 
 from haat.domain import orders
-from haat.domain.orders import events
 from haat.engine.flowing import Decision, Step, Stop
 from haat.kernel.facts import Fact
 
@@ -40,44 +39,53 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 LISTENS: frozenset[type[Fact]] = frozenset(
     {
-        events.OrderStockReserved,
-        events.OrderReinstated,
-        events.OrderPaymentRequested,
-        events.OrderPaymentAttempted,
-        events.OrderPaymentStarted,
-        events.OrderPaymentUncertain,
-        events.OrderPaymentAuthorized,
-        events.OrderPaymentProcessed,
-        events.OrderPaymentFailed,
-        events.OrderPaymentVoided,
-        events.OrderPaymentOrphaned,
-        events.OrderPaymentWaived,
-        events.OrderRefundRequested,
-        events.OrderRefundUncertain,
-        events.OrderRefunded,
-        events.OrderCancelled,
-        events.OrderRejected,
-        events.OrderExpired,
-        events.OrderLinesCancelled,
-        events.OrderParcelLost,
-        events.OrderReturnReceived,
-        events.OrderShipped,
-        events.OrderDelivered,
+        orders.events.OrderStockReserved,
+        orders.events.OrderReinstated,
+        orders.events.OrderPaymentRequested,
+        orders.events.OrderPaymentAttempted,
+        orders.events.OrderPaymentStarted,
+        orders.events.OrderPaymentUncertain,
+        orders.events.OrderPaymentAuthorized,
+        orders.events.OrderPaymentProcessed,
+        orders.events.OrderPaymentFailed,
+        orders.events.OrderPaymentVoided,
+        orders.events.OrderPaymentOrphaned,
+        orders.events.OrderPaymentWaived,
+        orders.events.OrderRefundRequested,
+        orders.events.OrderRefundUncertain,
+        orders.events.OrderRefunded,
+        orders.events.OrderCancelled,
+        orders.events.OrderRejected,
+        orders.events.OrderExpired,
+        orders.events.OrderLinesCancelled,
+        orders.events.OrderParcelLost,
+        orders.events.OrderReturnReceived,
+        orders.events.OrderShipped,
+        orders.events.OrderDelivered,
     }
 )
 SOON = timedelta(seconds=5)
-ENDS = (events.OrderCancelled, events.OrderRejected, events.OrderExpired)
-COVERS = (events.OrderPaymentProcessed, events.OrderPaymentAuthorized, events.OrderPaymentWaived)
+ENDS = (orders.events.OrderCancelled, orders.events.OrderRejected, orders.events.OrderExpired)
+COVERS = (orders.events.OrderPaymentProcessed, orders.events.OrderPaymentAuthorized, orders.events.OrderPaymentWaived)
 #: Facts after which an authorisation may be needed no more.
 MAKES_SURPLUS = (
-    *ENDS, events.OrderLinesCancelled, events.OrderPaymentAuthorized, events.OrderPaymentProcessed, events.OrderParcelLost,
-    events.OrderReturnReceived,
-)  # fmt: skip
+    *ENDS,
+    orders.events.OrderLinesCancelled,
+    orders.events.OrderPaymentAuthorized,
+    orders.events.OrderPaymentProcessed,
+    orders.events.OrderParcelLost,
+    orders.events.OrderReturnReceived,
+)
 #: Facts after which more may be held than is owed.
 MOVES = (
-    *ENDS, events.OrderLinesCancelled, events.OrderPaymentProcessed, events.OrderPaymentOrphaned, events.OrderParcelLost,
-    events.OrderReturnReceived, events.OrderReinstated,
-)  # fmt: skip
+    *ENDS,
+    orders.events.OrderLinesCancelled,
+    orders.events.OrderPaymentProcessed,
+    orders.events.OrderPaymentOrphaned,
+    orders.events.OrderParcelLost,
+    orders.events.OrderReturnReceived,
+    orders.events.OrderReinstated,
+)
 
 
 def decider(policy: Policy) -> Callable[[orders.Order, Fact], Sequence[Decision]]:
@@ -92,50 +100,50 @@ def decider(policy: Policy) -> Callable[[orders.Order, Fact], Sequence[Decision]
 
 def _of_tenders(order: orders.Order, fact: Fact) -> list[Decision]:
     match fact:
-        case events.OrderStockReserved() if order.totals.grand > 0:
+        case orders.events.OrderStockReserved() if order.totals.grand > 0:
             return [Step("request")]
-        case events.OrderPaymentRequested(payment=payment, method=method, due_at=due_at) if method != orders.paying.CASH:
+        case orders.events.OrderPaymentRequested(payment=payment, method=method, due_at=due_at) if method != orders.paying.CASH:
             tender = orders.paying.tender_in(order, payment)
             begun = tender is not None and any(a.status in orders.paying.OPEN for a in tender.attempts)
             route: list[Decision] = [] if begun else [Step("route", payment)]
             if due_at is None:
                 return route
             return [*route, Stop("expire"), Step("expire", after=max(due_at - order.updated_at, timedelta()))]
-        case events.OrderRefundRequested(refund=refund):
+        case orders.events.OrderRefundRequested(refund=refund):
             return [Step("refund", refund)]
-        case events.OrderRefunded(refund=refund):
+        case orders.events.OrderRefunded(refund=refund):
             return [Stop("ask_refund", refund), Step("book_refund", refund)]
-        case events.OrderRefundUncertain(refund=refund):
+        case orders.events.OrderRefundUncertain(refund=refund):
             return [Stop("ask_refund", refund), Step("ask_refund", refund, after=SOON)]
     return []
 
 
 def _of_attempts(order: orders.Order, fact: Fact, policy: Policy) -> list[Decision]:
     match fact:
-        case events.OrderPaymentAttempted(attempt=attempt, gateway=gateway) if gateway not in ("", orders.paying.CASH):
+        case orders.events.OrderPaymentAttempted(attempt=attempt, gateway=gateway) if gateway not in ("", orders.paying.CASH):
             return [Step("charge", attempt)]
-        case events.OrderPaymentStarted(attempt=attempt):
+        case orders.events.OrderPaymentStarted(attempt=attempt):
             return [Stop("ask", attempt), Step("ask", attempt, after=policy.ask_after)]
-        case events.OrderPaymentUncertain(attempt=attempt):
+        case orders.events.OrderPaymentUncertain(attempt=attempt):
             return [Stop("ask", attempt), Step("ask", attempt, after=SOON)]
-        case events.OrderPaymentAuthorized(attempt=attempt, lapses_at=lapses_at):
+        case orders.events.OrderPaymentAuthorized(attempt=attempt, lapses_at=lapses_at):
             asked: list[Decision] = [Stop("ask", attempt)]
             if lapses_at is not None:
                 after = max(lapses_at - policy.renew_before - order.updated_at, timedelta())
                 asked += [Stop("renew", attempt), Step("renew", attempt, after=after)]
             return asked
-        case events.OrderPaymentProcessed(attempt=attempt) | events.OrderPaymentOrphaned(attempt=attempt):
+        case orders.events.OrderPaymentProcessed(attempt=attempt) | orders.events.OrderPaymentOrphaned(attempt=attempt):
             return [Stop("ask", attempt)]
-        case events.OrderPaymentFailed(payment=payment, attempt=attempt):
+        case orders.events.OrderPaymentFailed(payment=payment, attempt=attempt):
             return [Stop("ask", attempt), *_cascade(order, fact, payment, policy)]
-        case events.OrderPaymentVoided(payment=payment, attempt=attempt):
+        case orders.events.OrderPaymentVoided(payment=payment, attempt=attempt):
             stop: list[Decision] = [Stop("ask", attempt), Stop("renew", attempt)]
             lost = _uncovered(order, payment) and order.status in ("confirmed", "processing")
             return [*stop, Step("missing", payment)] if lost else stop
     return []
 
 
-def _cascade(order: orders.Order, fact: events.OrderPaymentFailed, payment: str, policy: Policy) -> list[Decision]:
+def _cascade(order: orders.Order, fact: orders.events.OrderPaymentFailed, payment: str, policy: Policy) -> list[Decision]:
     """Another gateway at once, where the buyer was not there yet. Who has been sent to a gateway chooses for themselves."""
     tender = orders.paying.tender_in(order, payment)
     if tender is None or not fact.soft or not _uncovered(order, payment) or order.status not in orders.OPEN:
@@ -151,9 +159,9 @@ def _cascade(order: orders.Order, fact: events.OrderPaymentFailed, payment: str,
 
 def _of_goods(order: orders.Order, fact: Fact) -> list[Decision]:
     match fact:
-        case events.OrderShipped():
+        case orders.events.OrderShipped():
             return [Step("capture", a.id) for t in order.payments for a in t.attempts if a.set_aside]
-        case events.OrderDelivered(parcel=parcel) if any(t.method == orders.paying.CASH for t in order.payments):
+        case orders.events.OrderDelivered(parcel=parcel) if any(t.method == orders.paying.CASH for t in order.payments):
             return [Step("collect", parcel)]
     return []
 
@@ -166,7 +174,7 @@ def _balance(order: orders.Order, fact: Fact) -> list[Decision]:
     elif isinstance(fact, COVERS) and orders.paying.uncovered(order) == 0:
         decided.append(Stop("expire"))
     if isinstance(fact, MAKES_SURPLUS):
-        only = fact.attempt if isinstance(fact, events.OrderPaymentAuthorized) else None
+        only = fact.attempt if isinstance(fact, orders.events.OrderPaymentAuthorized) else None
         decided += [Step("void", a) for a in orders.settling.superfluous(order) if only in (None, a)]
     if isinstance(fact, MOVES) and orders.settling.settle(order, str):
         decided.append(Step("settle"))

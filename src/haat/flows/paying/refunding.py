@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from haat.domain import orders, payments
-from haat.domain.orders import events
 from haat.engine.database import Tx
 from haat.engine.flowing import Again, Dead, Done, Failed, House, Local, Outcome, Outside, Step, Task
 from haat.flows.paying.desk import Desk, Noted, found, payback, refund_row
@@ -91,12 +90,12 @@ def told(order: orders.Order, asked: orders.Refund, seen: payments.RefundObserva
     if asked.status not in UNDER_WAY:
         return ()
     if seen.status == "succeeded":
-        return (events.OrderRefunded(asked.id, asked.payment, asked.attempt, asked.amount, seen.reference or asked.reference),)
+        return (orders.events.OrderRefunded(asked.id, asked.payment, asked.attempt, asked.amount, seen.reference or asked.reference),)
     if seen.status == "failed":
-        return (events.OrderRefundFailed(asked.id, seen.reason or "refused", seen.raw_code),)
+        return (orders.events.OrderRefundFailed(asked.id, seen.reason or "refused", seen.raw_code),)
     if asked.status == "uncertain":
         return ()
-    return (events.OrderRefundUncertain(asked.id, seen.reference or asked.reference),)
+    return (orders.events.OrderRefundUncertain(asked.id, seen.reference or asked.reference),)
 
 
 def _sent(task: Task, asked: orders.Refund, answer: object) -> Outcome:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from haat.domain import inventory, orders
-from haat.domain.orders import events
 from haat.engine.database import Tx
 from haat.engine.flowing import Dead, Done, House, Local, Outcome, Task
 from haat.flows.paying.desk import Desk, Noted, after
@@ -68,12 +67,12 @@ async def _reinstated(desk: Desk, house: House, tx: Tx, found: Sequence[orders.O
     if not late or not desk.policy.reinstates:
         return {}
     streams = await orders.streams(house.journal, tx, [o.id for o in late])
-    paid: list[tuple[orders.Order, orders.Order, events.OrderExpired]] = []
+    paid: list[tuple[orders.Order, orders.Order, orders.events.OrderExpired]] = []
     for order in late:
         stream = streams.get(order.id, [])
-        ended = next((r for r in reversed(stream) if isinstance(r.fact, events.OrderExpired)), None)
+        ended = next((r for r in reversed(stream) if isinstance(r.fact, orders.events.OrderExpired)), None)
         before = orders.fold([r for r in stream if ended is not None and r.version < ended.version])
-        if before is None or ended is None or not isinstance(ended.fact, events.OrderExpired):
+        if before is None or ended is None or not isinstance(ended.fact, orders.events.OrderExpired):
             continue
         if orders.settling.payable_again(order, before):
             paid.append((order, before, ended.fact))
@@ -90,14 +89,14 @@ async def _reinstated(desk: Desk, house: House, tx: Tx, found: Sequence[orders.O
         admitted = levels.admit(_demands(had, before, expired), order.channel)
         if isinstance(admitted, inventory.Admitted):
             owned.append((order.id, admitted.takes))
-            taken = [events.Reservation(t.line_no, t.sku, t.location, t.quantity, t.backordered) for t in admitted.takes]
+            taken = [orders.events.Reservation(t.line_no, t.sku, t.location, t.quantity, t.backordered) for t in admitted.takes]
             facts[order.id] = orders.settling.reinstate(before, expired, taken, reason="paid_late")
     if owned:
         await inventory.reserve_again(tx, owned, levels.deltas, now=now)
     return facts
 
 
-def _demands(had: Sequence[inventory.Reservation], before: orders.Order, expired: events.OrderExpired) -> list[inventory.Demand]:
+def _demands(had: Sequence[inventory.Reservation], before: orders.Order, expired: orders.events.OrderExpired) -> list[inventory.Demand]:
     """What the units that were cut are made of: a kit's line demands its components, as many of each as it had."""
     cut = {c.line_no: c.quantity for c in expired.cuts}
     ever: dict[tuple[int, str], int] = {}

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from haat.domain import orders, payments
-from haat.domain.orders import events
 from haat.engine.database import Tx
 from haat.engine.flowing import Dead, Done, Failed, House, Local, Outcome, Outside, Task
 from haat.flows.paying.desk import Desk, Noted, found, observed
@@ -70,7 +69,7 @@ def void(desk: Desk) -> Outside:
                 continue
             tender, attempt = known
             if isinstance(answer, Refused) and answer.code == "cannot_void":
-                outcomes.append(Done((events.OrderPaymentVoided(tender.id, attempt.id, attempt.set_aside),)))
+                outcomes.append(Done((orders.events.OrderPaymentVoided(tender.id, attempt.id, attempt.set_aside),)))
             elif isinstance(answer, payments.Observation) and answer.status in ("voided", "charged", "cancelled", "expired"):
                 seen = answer if answer.status == "charged" else payments.Observation(status="voided", amount=answer.amount)
                 facts = orders.paying.learn(task.order, attempt.id, observed(seen))
