@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from haat import app
+from haat.app import desks
 from haat.domain import orders
 from haat.engine import flowing
 from haat.engine.clock import Hands
@@ -76,11 +77,13 @@ class Stage(msgspec.Struct):
 
 
 @asynccontextmanager
-async def opened(dsn: str, place: Path, *flows: flowing.Flow, clock: Hands | None = None, seed: bool = True) -> AsyncIterator[Stage]:
-    """A stage on `dsn` with these flows; without `seed` a second process on the same market."""
+async def opened(
+    dsn: str, place: Path, *flows: flowing.Flow, clock: Hands | None = None, seed: bool = True, outfit: desks.Outfit = desks.USUAL
+) -> AsyncIterator[Stage]:
+    """A stage on `dsn` with these flows (none named: all there are); without `seed` a second process on the same market."""
     clock = clock or Hands(START)
     chosen = Settings(data_dir=place, database_url=Secret(dsn), pool_size=6)
-    async with app.open_parts(chosen, dsn, clock=clock, flows=flows) as parts:
+    async with app.open_parts(chosen, dsn, clock=clock, flows=flows or None, outfit=outfit) as parts:
         if seed:
             await trading.seed(parts.database, parts.draw)
         await parts.memory.start()

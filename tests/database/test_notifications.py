@@ -1,0 +1,164 @@
+"""Notifications on a real PostgreSQL: written once, claimed by one, settled under the claim, told again on request."""
+
+import asyncio
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from haat.domain import notifications
+from haat.domain.notifications import Notification, Outcome, Preference
+from haat.kernel.errors import Refused
+
+NOW = datetime(2026, 11, 2, 6, tzinfo=UTC)
+ORDER = "0198a000-0000-7000-8000-0000000000ff"
+_numbers = itertools.count(1)
+
+
+def an_id():
+    return f"0198a000-0000-7000-8000-{next(_numbers):012x}"
+
+
+def one(**said):
+    fields = {
+        "id": an_id(), "order_id": ORDER, "version": 1, "event": "placed", "role": "customer", "party": "", "channel": "sms",
+        "recipient": "+8801712345678", "language": "bn", "subject": "", "body": "অর্ডার \\ \"৳\" {1,2}", "parts": 1,
+        "data": msgspec.Raw(b'{"number":"7KQ2"}'), "urgent": False, "status": "due", "reason": "", "due_at": NOW, "fact_at": NOW, "created_at": NOW,
+    }  # fmt: skip
+    return Notification(**(fields | said))
+
+
+async def write(database, *made):
+    async with database.transaction() as tx:
+        return await notifications.record(tx, made)
+
+
+async def take(database, claim, *, now=NOW, connection="c", limit=10, channel="sms", recipient=None):
+    async with database.transaction() as tx:
+        until = now + timedelta(minutes=1)
+        return await notifications.claim(
+            tx, channel=channel, recipient=recipient, connection=connection, limit=limit, claim_id=claim, now=now, until=until
+        )
+
+
+async def settle(database, *outcomes, now=NOW):
+    async with database.transaction() as tx:
+        return await notifications.settle(tx, outcomes, now=now)
+
+
+async def stored(database, which):
+    async with database.reading() as tx:
+        return (await notifications.notifications(tx, [which.id]))[which.id]
+
+
+async def test_a_notification_comes_back_as_it_was_written_and_is_written_once(database):
+    told = one()
+    assert await write(database, told) == 1
+    assert msgspec.structs.replace(await stored(database, told), data=told.data) == told
+    assert (await stored(database, told)).values == {"number": "7KQ2"}
+    doubles = one(), one(channel="email"), one(version=2), one(role="vendor"), one(recipient="+8801800000000")
+    assert await write(database, *doubles) == 4
+
+
+async def test_two_who_claim_at_once_share_and_never_both_have_one(database):
+    await write(database, *[one(version=n) for n in range(100)])
+    taken = await asyncio.gather(*[take(database, an_id(), limit=15) for _ in range(8)])
+    ids = [each.id for found in taken for each in found]
+    assert len(ids) == len(set(ids)) == 100
+
+
+async def test_urgent_ones_go_first_and_nobody_takes_what_is_not_due_or_another_channels(database):
+    await write(
+        database, one(version=1), one(version=2, urgent=True), one(version=3, due_at=NOW + timedelta(hours=1)), one(version=4, channel="email"),
+        one(version=5, channel="webhook", recipient="a"), one(version=6, channel="webhook", recipient="b"), one(version=7, status="stale"),
+    )  # fmt: skip
+    assert [each.version for each in await take(database, an_id(), limit=1)] == [2]
+    assert [each.version for each in await take(database, an_id())] == [1]
+    assert [each.version for each in await take(database, an_id(), channel="webhook", recipient="b")] == [6]
+
+
+async def test_who_lost_the_claim_says_nothing_any_more(database):
+    told = one()
+    await write(database, told)
+    first, second = an_id(), an_id()
+    await take(database, first)
+    later = NOW + timedelta(minutes=2)
+    async with database.transaction() as tx:
+        (left,) = await notifications.lapsed(tx, now=later, limit=10)
+        await notifications.settle(tx, [Outcome(left.id, first, "due", "gone", again_at=later, doubtful=True)], now=later)
+    assert await take(database, second, now=later, connection="other") == [], "an earlier try by c may have arrived"
+    assert len(await take(database, second, now=later)) == 1
+    assert await settle(database, Outcome(told.id, first, "failed", "late words")) == 0
+    assert await settle(database, Outcome(told.id, second, "sent", reference="R")) == 1
+    found = await stored(database, told)
+    assert (found.status, found.reference, found.attempts, found.connection, found.sent_at) == ("sent", "R", 2, "c", NOW)
+
+
+async def test_a_late_answer_corrects_an_unknown_fate(database):
+    told, claim = one(), an_id()
+    await write(database, told)
+    await take(database, claim)
+    assert await settle(database, Outcome(told.id, claim, "unknown", "no answer", doubtful=True)) == 1
+    assert await settle(database, Outcome(told.id, claim, "sent")) == 1
+    assert await settle(database, Outcome(told.id, claim, "unknown")) == 0
+    assert (await stored(database, told)).status == "sent"
+
+
+async def test_what_came_too_late_is_given_up_and_what_may_have_arrived_is_not_called_failed(database):
+    plain, doubtful, fresh = one(version=1), one(version=2), one(version=3, due_at=NOW + timedelta(hours=5))
+    await write(database, plain, doubtful, fresh)
+    (first, second) = await take(database, claim := an_id())
+    for each in (first, second):
+        await settle(database, Outcome(each.id, claim, "due", "busy", again_at=NOW, doubtful=each.id == doubtful.id))
+    async with database.transaction() as tx:
+        assert await notifications.drop_late(tx, channel="sms", before=NOW + timedelta(hours=1), limit=10) == 2
+    found = [await stored(database, each) for each in (plain, doubtful, fresh)]
+    assert [each.status for each in found] == ["failed", "unknown", "due"]
+    assert found[0].reason == "too late to be of use: busy"
+    async with database.reading() as tx:
+        assert await notifications.counts(tx) == {"failed": 1, "unknown": 1, "due": 1}
+
+
+async def test_two_who_resend_at_once_make_one(database):
+    told = one(status="unknown")
+    await write(database, told)
+
+    async def resend():
+        async with database.transaction() as tx:
+            return await notifications.resend(tx, told.id, new_id=an_id(), by="admin:1", now=NOW)
+
+    made = await asyncio.gather(*[resend() for _ in range(4)], return_exceptions=True)
+    assert sum(isinstance(each, Notification) for each in made) == 1
+    async with database.reading() as tx:
+        assert [each.resend for each in await notifications.find(tx, order=ORDER)] == [1, 0]
+    with pytest.raises(Refused, match="unknown_notification"):
+        async with database.transaction() as tx:
+            await notifications.resend(tx, an_id(), new_id=an_id(), by="admin:1", now=NOW)
+
+
+async def test_the_pace_of_a_connection_is_one_for_all(database):
+    async def use():
+        async with database.transaction() as tx:
+            next_at = await notifications.pace(tx, "c")
+            count, next_at = notifications.allowed(next_at, NOW, 60, 3)
+            await notifications.set_pace(tx, "c", next_at)
+            return count
+
+    assert sum(await asyncio.gather(*[use() for _ in range(6)])) == 5
+
+
+async def test_preferences_and_manners_are_versioned(database):
+    said = Preference(language="bn", declined=(notifications.Decline("order", "sms"),))
+    for expected, version in ((0, 1), (1, 2), (None, 3)):
+        async with database.transaction() as tx:
+            assert await notifications.put_preference(tx, "customer:1", said, by="customer:1", now=NOW, expected=expected) == version
+            assert (
+                await notifications.put_manners(tx, notifications.Manners(name="Tea"), by="admin:1", now=NOW, expected=expected) == version
+            )
+    async with database.reading() as tx:
+        assert await notifications.preferences(tx, ["customer:1", "customer:2"]) == {"customer:1": (said, 3)}
+        assert await notifications.manners(tx) == (notifications.Manners(name="Tea"), 3)
+    with pytest.raises(Refused, match="stale"):
+        async with database.transaction() as tx:
+            await notifications.put_preference(tx, "customer:1", said, by="x", now=NOW, expected=1)
