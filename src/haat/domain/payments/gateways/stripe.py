@@ -298,7 +298,7 @@ def _seen(reply: Reply, known: Known) -> Observation:
     error, intent = _error(reply), _intent(reply)
     reference = str(intent.get("id") or known.reference)
     word = str(intent.get("status", ""))
-    last = error if error.get("type") == "card_error" else _part(intent, "last_payment_error")
+    last = error if error.get("type") == "card_error" or reply.status == 402 else _part(intent, "last_payment_error")
     if word in ("", "requires_payment_method") and last:
         return _declined(last, reference)
     code = str(error.get("code") or error.get("type") or "")[:100]
