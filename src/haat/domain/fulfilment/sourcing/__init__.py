@@ -14,7 +14,7 @@ from haat.domain.fulfilment.sourcing.batch import plan_batch
 from haat.domain.fulfilment.sourcing.commands import NewPlan, put_nodes, put_rule, record_plans, record_used, strategies_of
 from haat.domain.fulfilment.sourcing.demand import Demand, DemandLine, Destination, Stock
 from haat.domain.fulfilment.sourcing.network import Network
-from haat.domain.fulfilment.sourcing.node import MARKET_TIME, Day, Node, NodeSettings, Rate, day_of, limited
+from haat.domain.fulfilment.sourcing.node import MARKET_TIME, Day, Node, NodeSettings, Rate, Room, day_of, limited
 from haat.domain.fulfilment.sourcing.plan import Alternative, Cost, Parcel, Plan, Unplanned
 from haat.domain.fulfilment.sourcing.planning import at_once, plan
 from haat.domain.fulfilment.sourcing.queries import RecordedPlan, load_nodes, load_rules, planned_on, plans, used_on
@@ -40,6 +40,7 @@ __all__ = [
     "Plan",
     "Rate",
     "RecordedPlan",
+    "Room",
     "SourcingRule",
     "Stock",
     "Strategies",

@@ -22,6 +22,8 @@ TOGETHER_MAX = 60
 #: Crowds of a batch that are solved, those with most to gain first: each may take as long as the solver's limit, small ones never do.
 CROWDS_MAX = 6
 FEW = 4
+#: Each look changes something that is better for it, so the looks end by themselves; this is how many are worth their time.
+MENDED_MAX = 6
 #: Routes of a demand that the solver is shown, beside those that it has already.
 ROUTES_MAX = 8
 
@@ -52,7 +54,7 @@ def plan_batch(network: Network, demands: Sequence[Demand], stock: Stock, day: D
         for demand, outcome in zip(demands, outcomes, strict=True):
             if isinstance(outcome, Plan):
                 for key, units in _taken(demand, outcome).items():
-                    there[key] += units
+                    there[key] = there.get(key, 0) + units
         found = crowds(_wishes(network, demands, outcomes, there, day), there, day)
         gains = [(_paid(crowd, outcomes) - sum([wish.least for wish in crowd]), crowd) for crowd in found]
         large = 0
@@ -60,7 +62,35 @@ def plan_batch(network: Network, demands: Sequence[Demand], stock: Stock, day: D
             large += len(crowd) > FEW
             if gain > 0 and (len(crowd) <= FEW or large <= CROWDS_MAX):  # no gain: all have what they would choose alone
                 _refine(crowd, outcomes, stock, day)
+    handed_back = solve or any(demand.own for demand in demands)
+    for _ in range(MENDED_MAX if handed_back else 0):
+        if not _mend(network, demands, outcomes, stock, day):
+            break
     return outcomes
+
+
+def _mend(network: Network, demands: Sequence[Demand], outcomes: list[Outcome], stock: Stock, day: Day) -> bool:
+    """Look at splits and refusals once more, since others may have handed back goods after their turn; whether anything changed."""
+    changed = False
+    for place, (demand, before) in enumerate(zip(demands, outcomes, strict=True)):
+        if isinstance(before, Plan):
+            if len(before.parcels) == 1:
+                continue
+            _take_back(demand, before, stock, day)
+        again = planning.plan(network, demand, stock, day)
+        if isinstance(again, Plan) and (isinstance(before, Unplanned) or _better(network, demand, again, before)):
+            outcomes[place] = again
+            changed = True
+        kept = outcomes[place]
+        if isinstance(kept, Plan):
+            _hand(demand, kept, stock, day)
+    return changed
+
+
+def _better(network: Network, demand: Demand, one: Plan, other: Plan) -> bool:
+    if network.ruling(demand).strategy.by_cost:
+        return one.cost.total < other.cost.total
+    return len(one.parcels) < len(other.parcels)
 
 
 def crowds(wishes: Sequence[_Wish], there: Mapping[tuple[str, str], int], day: Day) -> list[list[_Wish]]:
@@ -192,10 +222,9 @@ def _complete(demand: Demand, answer: solver.Answer) -> bool:
 def _least_free(crowd: Sequence[_Wish], stock: Stock, key: tuple[str, str]) -> int:
     """Free units that any channel of the crowd may take: what the strictest of them leaves."""
     free = stock.left.get(key, 0)
-    kept: Mapping[str, int] = stock.safety.get(key, {})
-    if kept:
-        free -= max([kept.get(wish.demand.channel, kept.get("*", 0)) for wish in crowd])
-    return max(free, 0)
+    if free <= 0 or key not in stock.safety:
+        return free
+    return max(free - max([stock.kept_back(key, wish.demand.channel) for wish in crowd]), 0)
 
 
 def _planned(outcome: Outcome) -> Plan:

@@ -78,13 +78,14 @@ class Demand(Struct, frozen=True, dict=True):
 class Stock:
     """Units that nobody has reserved, by SKU and place. Changes while a batch is planned; never says more than there is.
 
-    `safety`: units kept back by channel ("*": every other channel).
+    What is promised beyond what is on hand counts as none. `left` falls below zero where a demand gave its own away and is asked
+    once more. `safety`: units kept back by channel ("*": every other channel).
     """
 
     __slots__ = ("left", "safety")
 
     def __init__(self, free: Units, safety: Mapping[tuple[str, str], Mapping[str, int]] | None = None) -> None:
-        self.left: dict[tuple[str, str], int] = dict(free)
+        self.left: dict[tuple[str, str], int] = {key: units for key, units in free.items() if units > 0}
         self.safety = safety or {}
 
     def available(self, demand: Demand, sku: str, place: str) -> int:
@@ -92,10 +93,13 @@ class Stock:
         key = (sku, place)
         free = self.left.get(key, 0)
         if free > 0 and key in self.safety:
-            kept = self.safety[key]
-            free -= kept.get(demand.channel, kept.get("*", 0))
-        own = demand.own.get(key, 0)
-        return own + free if free > 0 else own
+            free = max(free - self.kept_back(key, demand.channel), 0)
+        return max(demand.own.get(key, 0) + free, 0)
+
+    def kept_back(self, key: tuple[str, str], channel: str) -> int:
+        """Free units that this channel has to leave."""
+        kept = self.safety.get(key)
+        return 0 if kept is None else kept.get(channel, kept.get("*", 0))
 
     def hand(self, demand: Demand, taken: Units) -> None:
         """The demand takes these, and gives back what it had reserved elsewhere."""

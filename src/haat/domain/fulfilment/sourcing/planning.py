@@ -76,8 +76,6 @@ def divided(ruling: Ruling, demand: Demand, shared: Shared, cost: Cost, alternat
 
 def has_all(stock: Stock, demand: Demand, node: str) -> bool:
     """Whether one node has every unit."""
-    if node == demand.standing:
-        return True
     return all(stock.available(demand, sku, node) >= units for sku, units in demand.needs.items())
 
 
