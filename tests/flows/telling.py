@@ -116,7 +116,7 @@ async def shop(dsn: str, database: Database, *, now: datetime = NOON) -> AsyncIt
     teller = notifying.Teller(ledger, clock, draw.uuid, book, memory, LINKS)
     await memory.start()
     try:
-        follower = Follower(notifying.FOLLOWER, database, ledger, teller.deal)
+        follower = Follower(notifying.FOLLOWER, database, ledger, teller.deal, idle=teller.idle)
         yield Shop(database, clock, draw, ledger, memory, book, outside, teller, follower)
     finally:
         await memory.stop()

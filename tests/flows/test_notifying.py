@@ -36,6 +36,9 @@ def by(told):
 async def test_where_no_transport_is_set_up_nothing_is_written(here):
     await here.happen(created())
     assert await here.told() == []
+    await here.connect("log", "log", {})
+    order = await here.happen(created())
+    assert {each.order_id for each in await here.told()} == {order}, "what went by before is not told now"
 
 
 async def test_a_new_order_is_told_by_mail_and_sms_and_doubled_facts_tell_nothing_twice(logged):

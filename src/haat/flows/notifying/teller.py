@@ -57,6 +57,10 @@ class Teller:
         self._voice: Whole[notifications.Voice] = Whole({notifications.KIND}, notifications.load_voice)
         memory.keep(self._voice)
 
+    def idle(self) -> bool:
+        """Whether nobody could be told anything: for the follower, which then reads nothing."""
+        return not self._book.active("transport")
+
     async def deal(self, tx: Tx, facts: Sequence[RawFact]) -> None:
         """Write down what these facts tell. The same facts again change nothing."""
         reach = self._reach()
