@@ -1,6 +1,7 @@
 """Couriers as choosing sees them: the accounts that are active, whether they answer, and what is known of them, kept in memory.
 
-    Desk(outside, known, new_id, Carriers(memory, outside).choose)
+    carriers.choose(tx, wishes, now)     one for each parcel that is packed
+    carriers.consider(need)              the same question before there is a parcel, with the receipt
 
 What limits a courier's day is counted out of the shipments, only where a rule sets such a limit; parcels that are chosen for in
 two batches at the same moment may exceed it by those of one batch.

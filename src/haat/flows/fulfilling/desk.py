@@ -33,11 +33,11 @@ class Desk:
         self.policy = policy or Policy()
         self.new_id = new_id
         self._known = known
-        self._carriers = Carriers(memory, outside, clock)
+        self.carriers = Carriers(memory, outside, clock)
 
     async def choose(self, tx: Tx, wishes: Sequence[Wish], now: datetime) -> Sequence[Chosen | str]:
         """One courier for each wish, or in words why there is none now."""
-        return await self._carriers.choose(tx, wishes, now)
+        return await self.carriers.choose(tx, wishes, now)
 
     def handling(self, vendor: str) -> vendors.Handling:
         """How a vendor works; one that is not known works by the defaults."""
