@@ -41,8 +41,9 @@ _PROJECT = """
 INSERT INTO shipments AS s (parcel, order_id, number, vendor_order, vendor, location, district, upazila, status, courier, consignment,
   tracking_url, cash, fee, weight_g, tries, reason, promised_at, booked_at, shipped_at, delivered_at, ended_at, updated_at)
 SELECT parcel, order_id, number, vendor_order, vendor, location, district, upazila, status, nullif(courier, ''),
-  nullif(consignment, ''), tracking_url, cash, fee, weight_g, tries, reason, promised_at, CASE WHEN is_booked THEN $1 END,
-  CASE WHEN is_away THEN $1 END, CASE WHEN is_there THEN $1 END, CASE WHEN is_ended THEN $1 END, $1
+  nullif(consignment, ''), tracking_url, cash, fee, weight_g, tries, reason, promised_at, CASE WHEN is_booked THEN $1::timestamptz END,
+  CASE WHEN is_away THEN $1::timestamptz END, CASE WHEN is_there THEN $1::timestamptz END,
+  CASE WHEN is_ended THEN $1::timestamptz END, $1::timestamptz
 FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
   $12::text[], $13::text[], $14::bigint[], $15::bigint[], $16::int[], $17::int[], $18::text[], $19::timestamptz[], $20::boolean[],
   $21::boolean[], $22::boolean[], $23::boolean[])
