@@ -1,0 +1,147 @@
+"""One play: the world's parties are made known to Haat, buyers come, vendors and the desk look into their lists, until all is done.
+
+`played` returns when every order came and nothing is on its way any more (or `patience_s` of the wall passed without that), with
+what the players did. Printing is done by whoever watches.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from haat_world import app, control
+from haat_world.line import Lost
+from haat_world.players import buyers as buying
+from haat_world.players.buyers import Buyers
+from haat_world.players.desk import Desk
+from haat_world.players.market import Market
+from haat_world.players.vendors import Vendors
+from haat_world.world import World
+
+GOING = ("placed", "confirmed", "processing")
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is played. `rate`: orders a minute of the world, or with 0 `days` over which they come. 0 orders: for ever.
+
+    `run` keeps two plays against one Haat apart. `pace_s`: how long vendors take for an answer, median, in the world's time.
+    `look_s`: seconds of the wall between two looks into a list.
+    """
+
+    orders: int = 1000
+    rate: float = 0.0
+    days: float = 1.0
+    run: str = "1"
+    buyers: int = 2000
+    pace_s: float = 900.0
+    look_s: float = 1.0
+    patience_s: float = 600.0
+
+
+class Score(msgspec.Struct):
+    """How it stands: what the players did, what Haat says of the orders, what the books of the parties say."""
+
+    placed: int = 0
+    did: dict[str, Counter[str]] = {}
+    answers: Counter[str] = msgspec.field(default_factory=Counter)
+    statuses: Counter[str] = msgspec.field(default_factory=Counter)
+    books: dict[str, Any] = {}
+    problems: list[str] = []
+
+
+class Play:
+    """One play of a plan in a world, against a market."""
+
+    def __init__(self, world: World, market: Market, plan: Plan) -> None:
+        self.world, self.market, self.plan = world, market, plan
+        self.score = Score(answers=market.counts)
+        self._buyers: Buyers | None = None
+        self._since = world.now()
+
+    async def prepare(self, mail_port: int = 0) -> None:
+        """Haat knows the parties, the parties know where Haat listens, the buyers know what is on sale."""
+        connections = app.connections(self.world.url, mail_port)
+        self.score.problems = await self.market.connect(connections)
+        told = {each.code: f"{self.market.url}/v1/hooks/{each.kind}/{each.code}" for each in connections if each.kind != "transport"}
+        self.world.hooks |= told
+        goods = await buying.goods_on_sale(self.market)
+        if not goods:
+            raise Lost("nothing is on sale: is this a demo market, and may this key see its products?")
+        self._buyers = Buyers(self.world, self.market, goods, run=self.plan.run, count=self.plan.buyers)
+
+    async def played(self, show: Callable[[Score], None] = lambda score: None) -> Score:
+        """Play it to its end."""
+        assert self._buyers is not None, "prepare comes first"
+        world, plan = self.world, self.plan
+        vendors, desk = Vendors(world, self.market, pace_s=plan.pace_s), Desk(world, self.market, pace_s=plan.pace_s)
+        self.score.did = {"buyers": self._buyers.did, "vendors": vendors.did, "desk": desk.did}
+        self._since = world.now()
+        looking = [asyncio.create_task(self._look(each.look)) for each in (vendors, desk)]
+        telling = asyncio.create_task(self._tell(show))
+        try:
+            if plan.orders and not plan.rate:
+                for number, after in enumerate(buying.arrivals(world, orders=plan.orders, days=plan.days)):
+                    world.agenda.after(after, partial(self._buy, number))
+            else:
+                await self._keep_coming()
+            await self._settle()
+        finally:
+            for task in (*looking, telling):
+                task.cancel()
+        await self._count()
+        show(self.score)
+        return self.score
+
+    async def _buy(self, number: int) -> None:
+        assert self._buyers is not None
+        self.score.placed += 1
+        with contextlib.suppress(Lost):
+            await self._buyers.buy(number)
+
+    async def _keep_coming(self) -> None:
+        """At a steady rate of the world's minutes, as people come: at random, one by one."""
+        number = 0
+        while not self.plan.orders or number < self.plan.orders:
+            gap = timedelta(seconds=60 / (self.plan.rate or 6) * 2 * self.world.dice.roll("gap", number))
+            due: datetime = self.world.now() + gap
+            self.world.agenda.at(due, partial(self._buy, number))
+            await asyncio.sleep(self.world.clock.wall_s(due))
+            number += 1
+
+    async def _settle(self) -> None:
+        """Wait until all orders came and neither the world nor Haat has anything under way."""
+        until = time.monotonic() + self.plan.patience_s
+        while time.monotonic() < until:
+            await asyncio.sleep(max(self.plan.look_s, 0.5))
+            if self.score.placed >= self.plan.orders and not len(self.world.agenda):
+                await self._count()
+                if not any(self.score.statuses[status] for status in GOING):
+                    return
+
+    async def _look(self, look: Callable[[], Any]) -> None:
+        while True:
+            with contextlib.suppress(Lost):
+                await look()
+            await asyncio.sleep(self.plan.look_s)
+
+    async def _tell(self, show: Callable[[Score], None]) -> None:
+        while True:
+            await asyncio.sleep(max(self.plan.look_s, 2.0))
+            self.score.books = control.summary(self.world)
+            show(self.score)
+
+    async def _count(self) -> None:
+        """What Haat says of the orders of this play."""
+        found: Counter[str] = Counter()
+        since = self._since.isoformat()
+        with contextlib.suppress(Lost):
+            async for page in self.market.pages(self.market.keys.channel, "/v1/orders", placed_after=since):
+                found.update(f"{each['status']}" for each in page)
+            self.score.statuses = found
+        self.score.books = control.summary(self.world)
