@@ -52,7 +52,7 @@ from haat.faces.api import vendors as vendors_api
 from haat.faces.api import workflows as workflows_api
 from haat.faces.api.gate import Gate, guest_secrets
 from haat.faces.api.shop import Shop
-from haat.flows import validating
+from haat.flows import fulfilling, validating
 from haat.flows.changing import Changes
 from haat.flows.checkout import Carting, Desk, Looking, Market, Till
 from haat.flows.keeping import Keeper
@@ -99,9 +99,9 @@ async def open_parts(
     *,
     clock: Clock | None = None,
     flows: Sequence[flowing.Flow] | None = None,
-    found: desks.Connectors | None = None,
+    outfit: desks.Outfit = desks.USUAL,
 ) -> AsyncIterator[Parts]:
-    """Open what a process needs; on leaving, finish what was accepted and close it all. `flows`, `found`: others than all there are."""
+    """Open what a process needs; on leaving, finish what was accepted and close it all. `flows`, `outfit`: others than the usual."""
     clock = clock or Clock()
     database = await Database.open(dsn, size=chosen.pool_size, statement_timeout_s=chosen.statement_timeout_s)
     memory = Memory(database)
@@ -113,9 +113,9 @@ async def open_parts(
     draw = await Draw.open(clock, database)
     lanes = [Lane(dsn, f"haat {work}") for work in ("placing", "changing", "carting", "completing", "looking")]
     secret = secret_of(chosen)
-    at = desks.opened(chosen, database, memory, clock, draw, market, secret=secret, found=found or desks.connectors())
+    at = desks.opened(chosen, database, memory, clock, draw, market, secret=secret, outfit=outfit)
     told = flowing.Flows(at.flows() if flows is None else flows)
-    keeper = Keeper(ledger, told, draw)
+    keeper = Keeper(ledger, told, draw, follows=(fulfilling.follow,))
     desk, changes = Desk(lanes[0], ledger, market, clock, told), Changes(lanes[1], ledger, keeper.change)
     carting, till = Carting(lanes[2], market, clock, draw), Till(lanes[3], desk, ledger, clock)
     looking = Looking(lanes[4], market, clock)
@@ -227,9 +227,9 @@ async def open_runtime(chosen: Settings, dsn: str) -> AsyncIterator[cli.Runtime]
             await parts.memory.stop()
 
 
-async def work(chosen: Settings, dsn: str, stop: asyncio.Event) -> None:
+async def work(chosen: Settings, dsn: str, stop: asyncio.Event, *, outfit: desks.Outfit = desks.USUAL) -> None:
     """A worker, until `stop`."""
-    async with open_parts(chosen, dsn) as parts:
+    async with open_parts(chosen, dsn, outfit=outfit) as parts:
         await parts.memory.start()
         lane = Lane(dsn, "haat flows")
         try:

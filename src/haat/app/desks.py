@@ -26,6 +26,17 @@ from haat.flows.checkout import Market
 Connectors = Mapping[str, Mapping[str, Any]]
 
 
+class Outfit(msgspec.Struct, frozen=True):
+    """Whom the flows speak with and how they behave, where that is not the usual: connectors found, policies."""
+
+    connectors: Connectors | None = None
+    payment_policy: paying.Policy = paying.Policy()
+    fulfilment_policy: fulfilling.Policy = fulfilling.Policy()
+
+
+USUAL = Outfit()
+
+
 class Desks(msgspec.Struct):
     """The desks of one process."""
 
@@ -56,11 +67,19 @@ def connectors() -> Connectors:
 
 
 def opened(
-    chosen: Settings, database: Database, memory: Memory, clock: Clock, draw: Draw, market: Market, *, secret: str, found: Connectors
+    chosen: Settings,
+    database: Database,
+    memory: Memory,
+    clock: Clock,
+    draw: Draw,
+    market: Market,
+    *,
+    secret: str,
+    outfit: Outfit,
 ) -> Desks:
     """The desks of this process, their memory kept fresh from now on."""
     vault = outside.Vault([secret])
-    speaking = outside.Outside(database, clock, outside.Book(memory, found, vault), vault)
+    speaking = outside.Outside(database, clock, outside.Book(memory, outfit.connectors or connectors(), vault), vault)
     marks = hashlib.blake2b(b"fraud marks", key=secret.encode()[:64]).digest()
     return Desks(
         speaking,
@@ -70,7 +89,7 @@ def opened(
             models=plugins.load(fraud_models, "MODEL", fraud.Model),
             key=marks,
         ),
-        paying.Desk(speaking, memory, draw.uuid, public_url=chosen.address),
+        paying.Desk(speaking, memory, draw.uuid, public_url=chosen.address, policy=outfit.payment_policy),
         allocating.Sourcer(memory, plugins.load(strategies, "STRATEGY", fulfilment.sourcing.Strategy)),
-        fulfilling.Desk(speaking, memory, clock, draw.uuid, lambda: market.parties.vendors),
+        fulfilling.Desk(speaking, memory, clock, draw.uuid, lambda: market.parties.vendors, policy=outfit.fulfilment_policy),
     )

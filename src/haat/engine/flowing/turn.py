@@ -53,7 +53,7 @@ class Book(Protocol):
 class Turn:
     """A turn that is under way. `run` what was claimed, then `write` it."""
 
-    def __init__(self, house: Any, flows: Flows, book: Book, tx: Tx, now: datetime, states: dict[str, Any]) -> None:
+    def __init__(self, house: Any, flows: Flows, book: Book, tx: Tx, now: datetime, states: dict[str, Any], *, chain: bool = True) -> None:
         self._house = house
         self._flows = flows
         self._book = book
@@ -67,6 +67,7 @@ class Turn:
         self._decided = Decided()
         self._explicit: list[Row] = []
         self._stale: set[int] = set()
+        self._chain = chain  # run what follows at once; else store it for the next turn
         self.done = 0
 
     async def run(self, rows: Sequence[Row], answers: Sequence[tuple[Row, Any]] = (), stale: Iterable[Row] = ()) -> None:
@@ -220,7 +221,7 @@ class Turn:
 
     def _follows(self, new: Row) -> bool:
         """Whether a new step runs in this turn; else it is stored for later."""
-        if new.outside or new.due_at > self._now:
+        if new.outside or new.due_at > self._now or not self._chain:
             self._put(new)
             return False
         return True

@@ -129,7 +129,12 @@ class Worker:
         elif len(keys) + len(answers) + len(deferred) > 1:
             parts, tries = _halves(keys, answers, deferred), 0
         else:
-            await self._blame(keys, [row for row, _ in answers] or list(deferred), error)
+            try:  # what failed may be a step that followed: let the first one stand, and the other fail under its own name
+                await self._turn(keys, answers, deferred, chain=False)
+            except Lost:
+                raise
+            except Exception as alone:
+                await self._blame(keys, [row for row, _ in answers] or list(deferred), alone)
             return
         for part_keys, part_answers, part_deferred in parts:
             if not part_keys and not part_answers and not part_deferred:
@@ -151,7 +156,9 @@ class Worker:
         while self._calls:
             await asyncio.wait(self._calls)
 
-    async def _turn(self, keys: Sequence[table.Key] | None, answers: Sequence[tuple[Row, Any]], deferred: Sequence[Row]) -> int:
+    async def _turn(
+        self, keys: Sequence[table.Key] | None, answers: Sequence[tuple[Row, Any]], deferred: Sequence[Row], *, chain: bool = True
+    ) -> int:
         """One transaction. `keys`: these steps and no others (None: whatever is due)."""
         now = self._house.clock.now()
         async with self._lane.transaction() as tx:
@@ -167,7 +174,7 @@ class Worker:
             rows = [fresh[k] for k in keys if k in fresh and fresh[k].status == "due" and fresh[k].due_at <= now]
             rows += [self._again(r, now) for r in deferred if id(r) in mine]
             states = await self._book.load(tx, sorted({r.order_id for r in rows} | {r.order_id for r, _ in answers}))
-            turn = Turn(self._house, self._flows, self._book, tx, now, states)
+            turn = Turn(self._house, self._flows, self._book, tx, now, states, chain=chain)
             await turn.run(rows, answers, stale=[r for r, _ in answers if id(r) not in mine])
             facts = await turn.write()
         self._book.remember(turn.states)

@@ -1,0 +1,232 @@
+"""`make bench-life`: whole lives of orders, from placed to delivered and completed, every step durable, on the cores of this machine.
+
+Orders are placed over HTTP at a steady rate (Poisson, timed from when a request was due) while workers lead them on: screened,
+charged, allocated, confirmed, offered, accepted, prepared, packed, a courier chosen, booked, shipped, delivered, completed. The
+gateway and the courier answer at once (bench/prompt.py). A rate holds when no backlog is left growing at its end. Beside it, in
+the same run: what is placed and led at once as fast as the workers can, and a durable-execution library with as many empty steps.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import market, prompt, serving
+from bench.client import Client, percentile
+from haat import app
+from haat.engine.database import Database
+from haat.engine.settings import Secret, Settings
+
+DURABLE = Path(__file__).with_name("durable.py")
+DRAIN_S = 120.0
+BODY = (
+    '{"channel":"web","customer":{"name":"Rahima Khatun","phone":"017%08d"},"ship_to":{"recipient":"Rahima Khatun","division":"Dhaka",'
+    '"district":"Dhaka","upazila":"Mirpur","area":"Mirpur 10","line":"House %d, Road %d","postcode":"1216"},'
+    '"lines":[{"sku":"SKU-%04d","quantity":1},{"sku":"SKU-%04d","quantity":2}],"payment_method":"bkash"}'
+)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rates", type=int, nargs="*", default=[200, 400, 600, 800, 1000, 1500], help="orders placed per second")
+    options.add_argument("--seconds", type=float, default=15.0, help="length of each rate")
+    options.add_argument("--workers", type=int, default=2)
+    options.add_argument("--no-durable", action="store_true", help="without the durable-execution library")
+    asked = options.parse_args()
+    console = Console(width=170)
+    place = Path(tempfile.mkdtemp(prefix="haat-bench-"))
+    try:
+        with serving.market(place, market.seed) as running:
+            asyncio.run(_connect(running))
+            server = running.serve()
+            with workers(running, asked.workers) as pids:
+                del pids
+                asyncio.run(_rates(server.port, running, asked, console))
+            server.stop()
+            if not asked.no_durable:
+                console.print(_durable(running, place, asked.seconds))
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+async def _connect(running: serving.Market) -> None:
+    secret = app.secret_of(Settings(data_dir=running.data_dir, database_url=Secret(running.dsn)))
+    database = await Database.open(running.dsn, size=2)
+    await prompt.connect(database, secret)
+    await database.close()
+
+
+@contextmanager
+def workers(running: serving.Market, count: int) -> Iterator[list[int]]:
+    """Worker processes that know the prompt parties."""
+    environment = os.environ | {"DATABASE_URL": running.dsn, "HAAT_DATA_DIR": str(running.data_dir), "HAAT_LOG_LEVEL": "warning"}
+    started = []
+    for n in range(count):
+        with (running.data_dir / f"work-{n}.log").open("ab") as log:
+            started.append(subprocess.Popen([sys.executable, "-m", "bench.prompt"], env=environment, stdout=log, stderr=log))
+    try:
+        yield [process.pid for process in started]
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(60)
+        for n in range(count):
+            said = (running.data_dir / f"work-{n}.log").read_text()
+            if said.strip():
+                print(f"worker {n}: {said[-2000:]}", file=sys.stderr)
+
+
+async def _rates(port: int, running: serving.Market, asked: argparse.Namespace, console: Console) -> None:
+    database = await Database.open(running.dsn, size=2)
+    await _load(port, running.keys["web"], 100, 3.0)  # warm
+    await _drained(database)
+    table = Table(title=f"Whole lives, {asked.workers} workers, one server, client and PostgreSQL on the same cores")
+    for name in (
+        "placed/s",
+        "completed/s",
+        "steps/life",
+        "facts/life",
+        "place p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "left at the end",
+        "drained in s",
+        "holds",
+    ):
+        table.add_column(name, justify="right")
+    for rate in asked.rates:
+        row, holds = await _rate(port, running.keys["web"], database, rate, asked.seconds)
+        table.add_row(*row)
+        console.print(row)
+        if not holds:
+            break
+    console.print(table)
+    await database.close()
+
+
+async def _rate(port: int, key: str, database: Database, rate: int, seconds: float) -> tuple[list[str], bool]:
+    before = await _counts(database)
+    halfway: list[dict[str, int]] = []
+
+    async def look() -> None:
+        await asyncio.sleep(seconds / 2)
+        halfway.append(await _counts(database))
+
+    looking = asyncio.create_task(look())
+    began = time.perf_counter()
+    taken = await _load(port, key, rate, seconds)
+    took = time.perf_counter() - began
+    await looking
+    end = await _counts(database)
+    drained = await _drained(database)
+    after = await _counts(database)
+    completed = end["completed"] - before["completed"]
+    left = end["open"]
+    lives = after["completed"] - before["completed"]
+    assert lives == len(taken), f"{len(taken) - lives} of {len(taken)} lives did not end: {await _stuck(database)}"
+    # What is left at the end is under way, not behind: less than two seconds of it, and not growing through the second half.
+    holds = left <= 2 * rate and left <= halfway[0]["open"] + rate * 0.5
+    row = [
+        f"{len(taken) / took:,.0f}", f"{completed / took:,.0f}", f"{(after['steps'] - before['steps']) / lives:.1f}",
+        f"{(after['facts'] - before['facts']) / lives:.1f}", *[f"{percentile(taken, p) * 1000:.1f}" for p in (0.5, 0.95, 0.99)],
+        f"{left:,}", f"{drained:.1f}", "yes" if holds else "NO",
+    ]  # fmt: skip
+    return row, holds
+
+
+async def _load(port: int, key: str, rate: int, seconds: float) -> list[float]:
+    """Place at this rate, Poisson; seconds from when each was due to its answer."""
+    free: asyncio.Queue[Client] = asyncio.Queue()
+    for _ in range(128):
+        free.put_nowait(Client(port, key))
+    taken: list[float] = []
+    draw = random.Random(time.time_ns())
+
+    async def one(due: float) -> None:
+        client = await free.get()
+        first = draw.randrange(1000)
+        body = BODY % (
+            draw.randrange(10**8),
+            draw.randrange(1, 10**6),
+            draw.randrange(1, 100),
+            first,
+            (first + draw.randrange(1, 1000)) % 1000,
+        )
+        reply = await client.ask("POST", "/v1/orders", body.encode(), idempotency_key=os.urandom(12).hex())
+        assert reply is not None and reply[0] == 201, reply
+        taken.append(time.perf_counter() - due)
+        free.put_nowait(client)
+
+    begin = due = time.perf_counter()
+    async with asyncio.TaskGroup() as tasks:
+        while due - begin < seconds:
+            due += draw.expovariate(rate)
+            await asyncio.sleep(max(due - time.perf_counter(), 0))
+            tasks.create_task(one(due))
+    return taken
+
+
+async def _counts(database: Database) -> dict[str, int]:
+    async with database.reading() as tx:
+        row = await tx.fetchrow(
+            """SELECT (SELECT count(*) FROM orders WHERE status = 'completed') AS completed,
+                 (SELECT count(*) FROM orders WHERE status IN ('placed', 'confirmed', 'processing')) AS open,
+                 (SELECT count(*) FROM workflow_states WHERE status = 'done') AS steps, (SELECT count(*) FROM order_events) AS facts"""
+        )
+    return dict(row)
+
+
+async def _drained(database: Database) -> float:
+    """Seconds until nothing is open any more; gives up after two minutes."""
+    began = time.perf_counter()
+    while time.perf_counter() - began < DRAIN_S:
+        async with database.reading() as tx:
+            if not await tx.fetchval("SELECT count(*) FROM orders WHERE status IN ('placed', 'confirmed', 'processing')"):
+                break
+        await asyncio.sleep(0.1)
+    return time.perf_counter() - began
+
+
+async def _stuck(database: Database) -> list[str]:
+    async with database.reading() as tx:
+        rows = await tx.fetch(
+            """SELECT flow || ':' || step || ' ' || status || ' ' || coalesce(error, '') AS what, count(*) FROM workflow_states
+               WHERE status NOT IN ('done', 'stopped') AND due_at < now() + interval '1 minute' GROUP BY 1 ORDER BY 2 DESC LIMIT 5"""
+        )
+        statuses = await tx.fetch("SELECT status, payment_status, fulfilment_status, count(*) FROM orders GROUP BY 1, 2, 3")
+    return [f"{r[1]} × {r[0]}" for r in rows] + [str(tuple(r)) for r in statuses]
+
+
+def _durable(running: serving.Market, place: Path, seconds: float) -> Table:
+    """The library, in an environment of its own, on the same PostgreSQL."""
+    table = Table(
+        "together", "lives/s", "steps/s", title="A durable-execution library (DBOS), nine empty steps a life, the same PostgreSQL"
+    )
+    home = place / "durable"
+    venv.create(home, with_pip=True)
+    subprocess.run([home / "bin/pip", "install", "--quiet", "dbos"], check=True)
+    head, _, tail = running.dsn.partition("?")
+    dsn = head.rsplit("/", 1)[0] + "/durable" + ("?" + tail if tail else "")
+    for together in (4, 16):
+        command = [home / "bin/python", DURABLE, dsn, "--seconds", str(seconds), "--together", str(together)]
+        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+        table.add_row(str(together), f"{found['per_second']:,.1f}", f"{found['steps_per_second']:,.0f}")
+    return table
+
+
+if __name__ == "__main__":
+    main()
