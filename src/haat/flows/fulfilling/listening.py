@@ -193,8 +193,14 @@ async def _asked(desk: Desk, house: House, shipment: fulfilment.Shipment) -> Seq
 
 
 def _booking(heard: Heard) -> str:
-    """The booking that a scan is about: by the courier's number, else the one that stands."""
-    return heard.scan.consignment or heard.shipment.consignment
+    """The booking that a scan is about: the one that stands where it names our reference, else by the courier's number.
+
+    A booking that was found by our reference may stand under it until the courier's own number is heard.
+    """
+    scan, shipment = heard.scan, heard.shipment
+    if shipment.consignment and scan.reference and scan.reference == shipment.reference:
+        return shipment.consignment
+    return scan.consignment or shipment.consignment
 
 
 def _said(heard: Heard, consignment: str) -> fulfilment.Said:
