@@ -9,7 +9,7 @@ import pytest
 
 from haat.domain.fulfilment import courier as couriering
 from haat.domain.fulfilment import couriers
-from haat.domain.notifications import transports
+from haat.domain.notifications import transport, transports
 from haat.domain.payments import gateway as paying
 from haat.domain.payments import gateways
 from haat.engine import plugins
@@ -69,7 +69,7 @@ def known(code: str, started: paying.Started, **more: Any) -> paying.Known:
 
 
 async def test_every_party_of_the_world_can_be_connected_as_it_says() -> None:
-    kinds = PLUGINS | {"transport": plugins.load(transports, "TRANSPORT", msgspec.Struct)}
+    kinds = PLUGINS | {"transport": plugins.load(transports, "TRANSPORT", transport.Transport)}
     for told in app.connections("http://127.0.0.1:9000", mail_port=2525):
         fit(kinds[told.kind][told.plugin], told.config, told.secrets)
 
