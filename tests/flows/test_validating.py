@@ -24,6 +24,8 @@ from tests.domain.orders.histories import NOW, SHOP, a_line, after, created, res
 from tests.flows import stage as staging
 from tests.flows.stage import Stage
 
+PARCEL = "01a20000-0000-7000-8000-0000000000aa"
+PLAN = "01a20000-0000-7000-8000-0000000000bb"
 DEAR = {"POT": 15}  # BDT 13,500 and more: a first order this dear, paid at the door, is 200 points
 
 
@@ -54,7 +56,7 @@ def planned(order: orders.Order) -> tuple[Fact, ...]:
     lines = tuple(events.ParcelLine(line.line_no, line.quantity) for line in order.lines)
     return (
         events.OrderPaymentRequested("p1", "cod", order.totals.grand),
-        events.OrderInventoryAllocated("plan", (events.PlannedParcel("parcel", order.vendor_orders[0].id, "DHK", lines),)),
+        events.OrderInventoryAllocated(PLAN, (events.PlannedParcel(PARCEL, order.vendor_orders[0].id, "DHK", lines),)),
     )
 
 
@@ -157,8 +159,8 @@ async def test_what_became_of_orders_is_held_against_the_next_one(dsn: str, tmp_
         ids = [(await stage.place({"TEA": n}, phone=phone)).id for n in (1, 2, 3)]
         await stage.settle()
         for order_id in ids[:2]:
-            refused = (events.OrderReturnStarted("parcel", "customer_refused"),)
-            await stage.ask(order_id, lambda o: (*planned(o), events.OrderShipped("parcel")))
+            refused = (events.OrderReturnStarted(PARCEL, "customer_refused"),)
+            await stage.ask(order_id, lambda o: (*planned(o), events.OrderShipped(PARCEL)))
             await stage.ask(order_id, lambda o, facts=refused: facts)
         await stage.ask(ids[2], lambda o: orders.cancel(o, None, reason="changed_mind"))
         follower = Follower(validating.FOLLOWER, stage.parts.database, stage.parts.journal, validating.follow)
@@ -229,11 +231,11 @@ def test_steps_follow_facts() -> None:
     screened = after(order, events.OrderScreened("pass", 0))
     assert validating.decide(screened, events.OrderScreened("pass", 0)) == ()
     ready = after(screened, *planned(screened))
-    assert validating.decide(ready, events.OrderInventoryAllocated("plan", ())) == (Step("confirm"),)
+    assert validating.decide(ready, events.OrderInventoryAllocated(PLAN, ())) == (Step("confirm"),)
     hold = events.OrderHeld("h1", "FRAUD_REVIEW", "score", until=order.updated_at + timedelta(hours=7))
     held = after(ready, hold)
     assert validating.decide(held, hold) == (Step("review_overdue", "h1", timedelta(hours=6)),)
-    assert validating.decide(held, events.OrderInventoryAllocated("plan", ())) == ()
+    assert validating.decide(held, events.OrderInventoryAllocated(PLAN, ())) == ()
     released = events.OrderReleased("h1", "FRAUD_REVIEW", "called")
     assert validating.decide(after(held, released), released) == (Stop("review_overdue", "h1"), Step("confirm"))
 

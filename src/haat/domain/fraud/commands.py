@@ -174,6 +174,7 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::t
 ON CONFLICT (order_id) DO NOTHING
 """
 
+# A rulebook that somebody else is writing at this moment is left to them: whoever loses its transaction screens again.
 _RECORD = """
 WITH scores AS (
   INSERT INTO fraud_detection_scores
@@ -185,7 +186,9 @@ WITH scores AS (
   ON CONFLICT (order_id, version) DO NOTHING
 ), books AS (
   INSERT INTO fraud_rulebooks (digest, content, at)
-  SELECT t.digest, t.content::json, $14 FROM unnest($12::text[], $13::text[]) AS t (digest, content) ORDER BY t.digest
+  SELECT t.digest, t.content::json, $14 FROM unnest($12::text[], $13::text[]) AS t (digest, content)
+  WHERE NOT EXISTS (SELECT FROM fraud_rulebooks AS b WHERE b.digest = t.digest)
+    AND pg_try_advisory_xact_lock(1179795790, hashtext(t.digest))
   ON CONFLICT (digest) DO NOTHING
 )
 INSERT INTO fraud_reviews (order_id, hold, channel, score, findings, opened_at, until)
