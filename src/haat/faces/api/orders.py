@@ -70,6 +70,25 @@ class CancellationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     detail: Annotated[str, Meta(max_length=500)] = ""
 
 
+class Cancellation(msgspec.Struct, frozen=True):
+    """What becomes of every unit that was to be cancelled. Amounts: not owed from now on, later (when it has come about), on its way back.
+
+    `cancelled` is done. `recalling` and `intercepting`: the courier was asked to stop it. `returning`: it is coming back already.
+    `return_after_delivery`, `return`: take it as a return.
+    """
+
+    fates: tuple[orders.stopping.Fate, ...]
+    released: int
+    later: int
+    refund: int
+
+
+class CancelledOrder(orders.Order, frozen=True, kw_only=True):
+    """The order after its cancellation, and what becomes of each unit."""
+
+    cancellation: Cancellation
+
+
 class HoldRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`kind` names the queue that works on it."""
 
@@ -142,7 +161,7 @@ def endpoints(shop: Shop) -> list[Endpoint]:
         Endpoint("GET", one + "/stream", "streamOrder", "An order's facts as they happen (server-sent events)", desk.stream, "Orders",
                  access.STAFF, query=StreamQuery, answers={200: "text/event-stream"}, problems=(400, 404, 503)),
         Endpoint("POST", one + "/cancellations", "cancelOrder", "Cancel an order, or lines and quantities of it", desk.cancel, "Orders",
-                 write, CancellationRequest, answers={201: orders.Order}, problems=changed, example=examples.CANCELLATION),
+                 write, CancellationRequest, answers={201: CancelledOrder}, problems=changed, example=examples.CANCELLATION),
         Endpoint("POST", one + "/holds", "holdOrder", "Hold an order", desk.hold, "Orders", access.STAFF, HoldRequest,
                  answers={201: orders.Order}, problems=changed, example=examples.HOLD),
         Endpoint("DELETE", one + "/holds/{hold}", "releaseOrder", "Release a hold", desk.release, "Orders", access.STAFF,
@@ -225,7 +244,18 @@ class _Desk:
             quantities = {}
             for line in asked.lines:
                 quantities[line.line_no] = quantities.get(line.line_no, 0) + line.quantity
-        return await self._change(call, lambda o: orders.cancel(o, quantities, reason=asked.reason, detail=asked.detail), 201)
+
+        def stop(order: orders.Order) -> orders.stopping.Stop:
+            return orders.stopping.stop(order, quantities, reason=asked.reason, detail=asked.detail)
+
+        changed = await self._changed(call, lambda order: stop(order).facts)
+        stopped = stop(changed.before)
+        kept = sum(orders.settling.kept(changed.after, a) for t in changed.after.payments for a in t.attempts)
+        back = max(kept - orders.settling.owing(changed.after), 0)
+        said = Cancellation(stopped.fates, stopped.released, stopped.later, back)
+        after = access.seen_by(call.principal, changed.after)
+        fields = {name: getattr(after, name) for name in after.__struct_fields__}
+        return _created(after, CancelledOrder(**fields, cancellation=said))
 
     async def hold(self, call: Call) -> Answer:
         asked: HoldRequest = call.data
@@ -245,12 +275,14 @@ class _Desk:
         return await self._change(call, lambda o: orders.note(o, text=asked.text, audience=asked.audience), 201)
 
     async def _change(self, call: Call, decide: Callable[[orders.Order], tuple[Fact, ...]], status: int) -> Answer:
+        after = access.seen_by(call.principal, (await self._changed(call, decide)).after)
+        return msgspec.structs.replace(_created(after, after), status=status)
+
+    async def _changed(self, call: Call, decide: Callable[[orders.Order], tuple[Fact, ...]]) -> orders.Changed:
         order = await self._order(call)
         origin = Origin(call.principal.actor, "api", call.trace)
         change = orders.Change(order.id, decide, self._shop.clock.now(), origin, conditions.expected(call))
-        changed = await self._shop.changing.submit(change)
-        after = access.seen_by(call.principal, changed.after)
-        return Answer(status, after, [conditions.etag(after.version), (b"location", b"/v1/orders/" + after.id.encode())])
+        return await self._shop.changing.submit(change)
 
     async def _order(self, call: Call, *, until: datetime | None = None) -> orders.Order:
         order_id = order_id_in(call)
@@ -268,6 +300,10 @@ class _Desk:
         if order is None or not access.may_see(call.principal, order):
             raise access.unknown()
         return stream
+
+
+def _created(order: orders.Order, shown: orders.Order) -> Answer:
+    return Answer(201, shown, [conditions.etag(order.version), (b"location", b"/v1/orders/" + order.id.encode())])
 
 
 def order_id_in(call: Call, name: str = "id") -> str:
