@@ -209,8 +209,8 @@ async def every(tx: Tx, owners: Sequence[str]) -> list[Reservation]:
     """All reservations of these owners, whatever became of them. No locks."""
     rows = await tx.fetch(
         """SELECT owner::text, line_no, sku, location, quantity, released, backordered, status, consumed FROM order_reservations
-           WHERE owner = ANY ($1::text::uuid[]) ORDER BY owner, line_no, sku, location""",
-        texts(owners),
+           WHERE owner = ANY ($1::uuid[]) ORDER BY owner, line_no, sku, location""",
+        owners,
     )
     return [Reservation(*row) for row in rows]
 

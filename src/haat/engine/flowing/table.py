@@ -244,9 +244,9 @@ async def hasten(tx: Tx, order_ids: Sequence[str], flow: str, step: str, *, now:
     """A step of these orders that waits for its time is due now, unless it was looked at (or made) less than `rested` ago."""
     await tx.execute(
         """UPDATE workflow_states SET due_at = $4, updated_at = $4
-           WHERE order_id = ANY ($1::text::uuid[]) AND flow = $2 AND step = $3 AND status = 'due' AND due_at > $4
+           WHERE order_id = ANY ($1::uuid[]) AND flow = $2 AND step = $3 AND status = 'due' AND due_at > $4
              AND updated_at <= $4 - $5::interval""",
-        texts(order_ids),
+        order_ids,
         flow,
         step,
         now,

@@ -49,24 +49,35 @@ def plan_batch(network: Network, demands: Sequence[Demand], stock: Stock, day: D
         if isinstance(outcome, Plan):
             _hand(demand, outcome, stock, day)
         outcomes.append(outcome)
-    if solve:
-        there = dict(stock.left)
-        for demand, outcome in zip(demands, outcomes, strict=True):
-            if isinstance(outcome, Plan):
-                for key, units in _taken(demand, outcome).items():
-                    there[key] = there.get(key, 0) + units
-        found = crowds(_wishes(network, demands, outcomes, there, day), there, day)
-        gains = [(_paid(crowd, outcomes) - sum([wish.least for wish in crowd]), crowd) for crowd in found]
-        large = 0
-        for gain, crowd in sorted(gains, key=lambda pair: -pair[0]):
-            large += len(crowd) > FEW
-            if gain > 0 and (len(crowd) <= FEW or large <= CROWDS_MAX):  # no gain: all have what they would choose alone
-                _refine(crowd, outcomes, stock, day)
-    handed_back = solve or any(demand.own for demand in demands)
-    for _ in range(MENDED_MAX if handed_back else 0):
-        if not _mend(network, demands, outcomes, stock, day):
-            break
+    if any(demand.own for demand in demands):
+        _mend_all(network, demands, outcomes, stock, day)
+    if solve and _refine_all(network, demands, outcomes, stock, day):
+        _mend_all(network, demands, outcomes, stock, day)
     return outcomes
+
+
+def _refine_all(network: Network, demands: Sequence[Demand], outcomes: list[Outcome], stock: Stock, day: Day) -> bool:
+    """Solve the crowds in which somebody could do better; whether anything was."""
+    there = dict(stock.left)
+    for demand, outcome in zip(demands, outcomes, strict=True):
+        if isinstance(outcome, Plan):
+            for key, units in _taken(demand, outcome).items():
+                there[key] = there.get(key, 0) + units
+    found = crowds(_wishes(network, demands, outcomes, there, day), there, day)
+    gains = [(_paid(crowd, outcomes) - sum([wish.least for wish in crowd]), crowd) for crowd in found]
+    large = 0
+    changed = False
+    for gain, crowd in sorted(gains, key=lambda pair: -pair[0]):
+        large += len(crowd) > FEW
+        if gain > 0 and (len(crowd) <= FEW or large <= CROWDS_MAX):  # no gain: all have what they would choose alone
+            changed = _refine(crowd, outcomes, stock, day) or changed
+    return changed
+
+
+def _mend_all(network: Network, demands: Sequence[Demand], outcomes: list[Outcome], stock: Stock, day: Day) -> None:
+    for _ in range(MENDED_MAX):
+        if not _mend(network, demands, outcomes, stock, day):
+            return
 
 
 def _mend(network: Network, demands: Sequence[Demand], outcomes: list[Outcome], stock: Stock, day: Day) -> bool:
@@ -145,18 +156,19 @@ def _wishes(
     return found
 
 
-def _refine(crowd: Sequence[_Wish], outcomes: list[Outcome], stock: Stock, day: Day) -> None:
-    """Solve a crowd, and keep what comes back where it is cheaper."""
+def _refine(crowd: Sequence[_Wish], outcomes: list[Outcome], stock: Stock, day: Day) -> bool:
+    """Solve a crowd, and keep what comes back where it is cheaper; whether it was."""
     plans = [_planned(outcomes[wish.place]) for wish in crowd]
     paid = _paid(crowd, outcomes)
     for wish, plan in zip(crowd, plans, strict=True):
         _take_back(wish.demand, plan, stock, day)
     better = _solved(crowd, plans, stock, day)
-    if better is None or sum([plan.cost.total for plan in better]) >= paid:
-        better = plans
-    for wish, plan in zip(crowd, better, strict=True):
+    cheaper = better is not None and sum([plan.cost.total for plan in better]) < paid
+    kept = better if cheaper and better is not None else plans
+    for wish, plan in zip(crowd, kept, strict=True):
         _hand(wish.demand, plan, stock, day)
         outcomes[wish.place] = plan
+    return cheaper
 
 
 def _paid(crowd: Sequence[_Wish], outcomes: Sequence[Outcome]) -> int:

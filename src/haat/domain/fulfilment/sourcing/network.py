@@ -13,7 +13,7 @@ from msgspec import Struct
 from haat.domain.fulfilment.sourcing import distance
 from haat.domain.fulfilment.sourcing.demand import Demand, DemandLine, Destination
 from haat.domain.fulfilment.sourcing.node import Day, Node, Rate, limited
-from haat.domain.fulfilment.sourcing.plan import Cost
+from haat.domain.fulfilment.sourcing.plan import Alternative, Cost
 from haat.domain.fulfilment.sourcing.rule import DEFAULT, SourcingRule
 from haat.domain.fulfilment.sourcing.strategy import Leg, Strategies, Strategy
 
@@ -72,6 +72,10 @@ class Option(Struct, frozen=True, gc=False):
         return self.key[1]
 
 
+#: The node that is chosen without a look at the stock, and those that are not.
+Settled = tuple[Option, tuple[Alternative, ...]]
+
+
 class Network:
     """Nodes and rules, ready to be asked. Unknown strategies of a rule fall to the default's."""
 
@@ -83,6 +87,7 @@ class Network:
         self._rulings = [Ruling(rule, strategies[rule.strategy]) for rule in self.rules]
         self._default = Ruling(DEFAULT, strategies[DEFAULT.strategy])
         self._routes: dict[tuple[object, ...], tuple[Route, ...]] = {}
+        self.settled: dict[tuple[object, ...], Settled | None] = {}
 
     def ruling(self, demand: Demand) -> Ruling:
         """The first rule that means this demand."""

@@ -10,7 +10,7 @@ from itertools import combinations
 
 from haat.domain.fulfilment.sourcing import solver
 from haat.domain.fulfilment.sourcing.demand import Demand, DemandLine, Stock
-from haat.domain.fulfilment.sourcing.network import Network, Option, Ruling, options
+from haat.domain.fulfilment.sourcing.network import REMEMBERED_MAX, Network, Option, Ruling, Settled, options
 from haat.domain.fulfilment.sourcing.node import Day
 from haat.domain.fulfilment.sourcing.plan import Alternative, Cost, Parcel, Plan, Unplanned
 
@@ -24,16 +24,33 @@ Shared = list[tuple[Option, tuple[tuple[int, int], ...]]]
 
 
 def at_once(network: Network, demand: Demand, day: Day) -> Plan | None:
-    """The plan that leaves everything where it is reserved, if that is what would be chosen whatever the other nodes have."""
+    """The plan that leaves everything where it is reserved, if that is what would be chosen whatever the other nodes have.
+
+    As long as no node's day is limited, the same choice is made once only: it depends on the demand's weights and numbers alone.
+    """
     if not demand.standing:
         return None
     ruling = network.ruling(demand)
+    if day.rooms or demand.excluded:
+        settled = _settled(network, ruling, demand, day)
+    else:
+        name = (ruling.rule.code, demand.vendor, demand.destination, demand.standing, *[(x.quantity, x.weight_g) for x in demand.lines])
+        if name in network.settled:
+            settled = network.settled[name]
+        else:
+            if len(network.settled) >= REMEMBERED_MAX:
+                network.settled.clear()
+            settled = network.settled[name] = _settled(network, ruling, demand, day)
+    return single(ruling, demand, *settled) if settled is not None else None
+
+
+def _settled(network: Network, ruling: Ruling, demand: Demand, day: Day) -> Settled | None:
     found = options(network, ruling, demand, day)
     if not found or found[0].node != demand.standing:
         return None
-    if ruling.strategy.by_cost and len(found) > 1 and split_could_pay(found, found[0], demand, ruling.rule.split_margin):
+    if ruling.strategy.by_cost and split_could_pay(found, found[0], demand, ruling.rule.split_margin):
         return None
-    return single(ruling, demand, found[0], tuple([Alternative((o.node,), "heavier", o.cost.total) for o in found[1:ALTERNATIVES_MAX]]))
+    return found[0], tuple([Alternative((o.node,), "heavier", o.cost.total) for o in found[1:ALTERNATIVES_MAX]])
 
 
 def plan(network: Network, demand: Demand, stock: Stock, day: Day) -> Plan | Unplanned:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from haat.domain.inventory.reassigning.arrivals import Waiting
-from haat.engine.arrays import texts
 from haat.engine.database import Tx
 
 
@@ -12,9 +11,9 @@ async def waiting_for(tx: Tx, owners: Sequence[str]) -> list[Waiting]:
     rows = await tx.fetch(
         """SELECT owner::text, line_no, sku, location, backordered FROM order_reservations
            WHERE backordered > 0 AND status IN ('COMMITTED', 'PICKED')
-             AND sku IN (SELECT m.sku FROM order_reservations AS m WHERE m.owner = ANY ($1::text::uuid[]) AND m.backordered > 0)
+             AND sku IN (SELECT m.sku FROM order_reservations AS m WHERE m.owner = ANY ($1::uuid[]) AND m.backordered > 0)
            ORDER BY owner, line_no, sku, location""",
-        texts(owners),
+        owners,
     )
     return [Waiting(*row) for row in rows]
 
