@@ -1,0 +1,209 @@
+"""A vendor's day over HTTP: what is on offer is taken or refused, picked and packed, scanned, received; nobody sees another's."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from haat import app
+from haat.domain import orders
+from haat.engine.settings import Secret, Settings
+from haat.faces.api import examples
+from haat.kernel.facts import Fact, Origin
+from tests.faces.served import Served
+
+events = orders.events
+Tell = Callable[[str, Callable[[orders.Order], tuple[Fact, ...]]], None]
+MINE, OTHER = "vendor", "other_vendor"
+
+
+@pytest.fixture
+def tell(served: Served, tmp_path: Path) -> Tell:
+    """Facts of other parties (the plan, a courier), told by a process beside the server."""
+
+    def told(order_id: str, decide: Callable[[orders.Order], tuple[Fact, ...]]) -> None:
+        async def ask() -> None:
+            async with app.open_parts(Settings(data_dir=tmp_path, database_url=Secret(served.dsn), pool_size=2), served.dsn) as parts:
+                now = parts.clock.now()
+                await parts.shop.changing.submit(orders.Change(order_id, decide, now, Origin("system", "test")))
+
+        asyncio.run(ask())
+
+    return told
+
+
+def offered(served: Served, tell: Tell, quantity: int = 2) -> dict[str, Any]:
+    """A vendor order on offer."""
+    order = served.place(lines=[{"sku": examples.SKU, "quantity": quantity}])
+
+    def plan(now: orders.Order) -> tuple[Fact, ...]:
+        part = now.vendor_orders[0]
+        lines = tuple(events.ParcelLine(x.line_no, x.quantity) for x in now.lines)
+        parcel = events.PlannedParcel(now.id[:-4] + "abcd", part.id, "dhaka-tejgaon", lines)
+        asked = events.OrderPaymentRequested(now.id, "cod", now.totals.grand)
+        facts = (asked, events.OrderInventoryAllocated("plan", (parcel,)), events.OrderConfirmed())
+        return (*facts, events.VendorOrderOffered(part.id, now.placed_at + timedelta(hours=4)))
+
+    tell(order["id"], plan)
+    with served.client(MINE) as vendor:
+        found: dict[str, Any] = vendor.get("/v1/vendor-orders", params={"order": order["id"]}).json()["data"][0]
+    assert found["answer"] == "offered"
+    return found
+
+
+def accepted(served: Served, tell: Tell, quantity: int = 2) -> dict[str, Any]:
+    part = offered(served, tell, quantity)
+    with served.client(MINE) as vendor:
+        answer = vendor.post(f"/v1/vendor-orders/{part['id']}/acceptances", json={})
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def packed(served: Served, tell: Tell) -> str:
+    """The id of a shipment that is packed."""
+    part = accepted(served, tell)
+    with served.client(MINE) as vendor:
+        answer = vendor.post(f"/v1/vendor-orders/{part['id']}/shipments", json={"weight_g": 800})
+    assert answer.status_code == 201, answer.text
+    shipment: str = answer.json()["shipments"][0]["id"]
+    return shipment
+
+
+def booked(served: Served, tell: Tell) -> str:
+    shipment = packed(served, tell)
+    with served.client("admin") as admin:
+        order_id = admin.get(f"/v1/shipments/{shipment}").json()["shipment"]["order_id"]
+    tell(order_id, lambda o: (events.OrderShipmentBooked(shipment, "swift", f"C-{o.number}", cash=o.totals.grand, fee=6_000),))
+    return shipment
+
+
+def test_a_vendor_takes_its_part_and_may_say_so_twice(served: Served, tell: Tell) -> None:
+    part = accepted(served, tell)
+    assert part["answer"] == "accepted"
+    with served.client(MINE) as vendor:
+        again = vendor.post(f"/v1/vendor-orders/{part['id']}/acceptances", json={"note": "again"})
+        assert (again.status_code, again.json()["version"]) == (201, part["version"])
+
+
+def test_a_vendor_refuses_units_or_all_of_it(served: Served, tell: Tell) -> None:
+    part = offered(served, tell)
+    with served.client(MINE) as vendor:
+        url = f"/v1/vendor-orders/{part['id']}/rejections"
+        assert vendor.post(url, json={"reason": "mood"}).status_code == 422
+        some = vendor.post(url, json=examples.REJECTION)
+        assert some.status_code == 201, some.text
+        assert some.json()["lines"][0]["buckets"] == {"allocated": 1, "reserved": 1}
+        whole = vendor.post(url, json={"reason": "closed"})
+        assert (whole.status_code, whole.json()["answer"]) == (201, "rejected")
+        assert vendor.post(url, json={"reason": "closed"}).status_code == 409
+
+
+def test_what_is_to_be_picked_is_listed_and_printed(served: Served, tell: Tell) -> None:
+    part = accepted(served, tell)
+    with served.client(MINE) as vendor:
+        picks = vendor.get(f"/v1/vendor-orders/{part['id']}/pick-list").json()["data"]
+        assert picks[0]["items"][0] | {"name": ""} == {"sku": examples.SKU, "name": "", "quantity": 2}
+        listed = vendor.get("/v1/pick-lists", params={"location": "dhaka-tejgaon"}).json()["data"]
+        assert picks[0] in listed
+        page = vendor.get("/v1/pick-lists", params={"format": "html"})
+        assert page.headers["content-type"].startswith("text/html")
+        assert examples.SKU in page.text
+        assert vendor.get("/v1/pick-lists", params={"vendor": examples.OTHER_VENDOR_CODE}).status_code == 403
+
+
+def test_fewer_units_in_the_box_leave_a_second_parcel(served: Served, tell: Tell) -> None:
+    part = accepted(served, tell)
+    with served.client(MINE) as vendor:
+        url = f"/v1/vendor-orders/{part['id']}/shipments"
+        too_many = vendor.post(url, json={"lines": [{"line_no": 1, "quantity": 3}]})
+        assert (too_many.status_code, too_many.json()["code"]) == (422, "more_than_there_is")
+        answer = vendor.post(url, json=examples.PACKING)
+        assert answer.status_code == 201, answer.text
+        assert [(s["status"], s["lines"][0]["quantity"]) for s in answer.json()["shipments"]] == [("packed", 1), ("planned", 1)]
+        assert vendor.post(url, json={"hand_over": True}).json()["code"] == "courier_collects"
+
+
+def test_a_packed_parcel_has_a_label(served: Served, tell: Tell) -> None:
+    shipment = booked(served, tell)
+    with served.client(MINE) as vendor:
+        page = vendor.get(f"/v1/shipments/{shipment}/label")
+        assert page.status_code == 200
+        assert "<svg" in page.text
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        part = accepted(served, tell)
+        early = vendor.get(f"/v1/shipments/{part['shipments'][0]['id']}/label")
+        assert (early.status_code, early.json()["code"]) == (409, "not_packed")
+
+
+def test_scans_are_reported_once_and_told_in_order(served: Served, tell: Tell) -> None:
+    shipment = booked(served, tell)
+    with served.client("admin") as admin:
+        url = f"/v1/shipments/{shipment}/scans"
+        out = admin.post(url, json={"status": "out_for_delivery", "at": "2026-01-01T10:00:00+06:00"})
+        assert out.status_code == 201, out.text
+        assert out.json()["shipment"]["status"] == "out_for_delivery"
+        tried = {"status": "delivery_failed", "reason": "customer_unreachable", "at": "2026-01-01T12:00:00+06:00"}
+        for _ in range(2):
+            failed = admin.post(url, json=tried)
+            assert (failed.status_code, failed.json()["shipment"]["tries"]) == (201, 1)
+        assert [s["status"] for s in failed.json()["scans"]] == ["out_for_delivery", "delivery_failed"]
+        assert admin.post(url, json={"status": "delivered", "at": "2099-01-01T10:00:00+06:00"}).json()["code"] == "in_the_future"
+        assert admin.post(url, json={"status": "partially_delivered"}).json()["code"] == "lines_required"
+        part = admin.post(url, json={"status": "partially_delivered", "lines": [{"line_no": 1, "quantity": 1}], "collected": 100})
+        assert part.json()["shipment"]["status"] == "partially_delivered"
+        back = admin.post(f"/v1/shipments/{shipment}/receptions", json={"damaged": [{"line_no": 1, "quantity": 1}]})
+        assert back.status_code == 201, back.text
+        assert back.json()["returned"] == [{"line_no": 1, "quantity": 1}]
+
+
+def test_another_day_is_agreed_upon(served: Served, tell: Tell) -> None:
+    shipment = booked(served, tell)
+    with served.client("admin") as admin:
+        later = admin.post(f"/v1/shipments/{shipment}/reschedules", json={"to": "2199-12-01T15:00:00+06:00"})
+        assert later.status_code == 201, later.text
+        assert later.json()["shipment"]["promised_at"] == "2199-12-01T09:00:00Z"
+
+
+def test_a_cancellation_says_what_becomes_of_every_unit(served: Served, tell: Tell) -> None:
+    shipment = booked(served, tell)
+    with served.client("admin") as admin:
+        order_id = admin.get(f"/v1/shipments/{shipment}").json()["shipment"]["order_id"]
+        answer = admin.post(f"/v1/orders/{order_id}/cancellations", json={"reason": "changed_mind"})
+        assert answer.status_code == 201, answer.text
+        said = answer.json()["cancellation"]
+        assert [(f["what"], f["quantity"], f["shipment"]) for f in said["fates"]] == [("recalling", 2, shipment)]
+        assert said["released"] == 0
+        assert said["later"] > 0
+
+
+def test_another_vendors_goods_do_not_exist(served: Served, tell: Tell) -> None:
+    shipment, part = packed(served, tell), offered(served, tell)
+    with served.client(OTHER) as other:
+        for method, path in (
+            ("GET", f"/v1/shipments/{shipment}"), ("GET", f"/v1/shipments/{shipment}/label"),
+            ("POST", f"/v1/shipments/{shipment}/scans"), ("POST", f"/v1/shipments/{shipment}/receptions"),
+            ("POST", f"/v1/shipments/{shipment}/reschedules"), ("POST", f"/v1/vendor-orders/{part['id']}/acceptances"),
+            ("POST", f"/v1/vendor-orders/{part['id']}/rejections"), ("POST", f"/v1/vendor-orders/{part['id']}/shipments"),
+            ("GET", f"/v1/vendor-orders/{part['id']}/pick-list"),
+        ):  # fmt: skip
+            bodies = {"scans": examples.SCAN, "reschedules": examples.RESCHEDULE, "rejections": {"reason": "closed"}}
+            body = bodies.get(path.rsplit("/", 1)[1], {})
+            answer = other.request(method, path, **({"json": body} if method == "POST" else {}))
+            assert answer.status_code == 404, (method, path, answer.text)
+        assert other.get("/v1/shipments").json()["data"] == []
+        assert other.get("/v1/shipments", params={"vendor": examples.VENDOR_CODE}).status_code == 403
+    with served.client("customer") as customer:
+        assert customer.get("/v1/shipments").status_code == 403
+
+
+def test_shipments_are_listed_by_page(served: Served, tell: Tell) -> None:
+    first, second = packed(served, tell), packed(served, tell)
+    with served.client(MINE) as vendor:
+        page = vendor.get("/v1/shipments", params={"limit": 1, "status": "packed"}).json()
+        assert [s["id"] for s in page["data"]] == [second]
+        more = vendor.get("/v1/shipments", params={"limit": 200, "status": "packed", "cursor": page["page"]["next"]}).json()
+        assert first in [s["id"] for s in more["data"]]
