@@ -157,9 +157,8 @@ def query_refund(connection: Connection, payback: Payback, now: datetime) -> Con
     said = yield from _verified(connection, payback.known)
     if payback.amount == payback.known.amount and said.get("status") in ("Cancelled", "Refunded"):
         return _paid_back(said, payback)
-    whole = (
-        payback.amount == payback.known.amount
-    )  # of a part it cannot be seen whether it went back: never «not found», it would be sent again
+    # Of a part it cannot be seen whether it went back, so it is never «not found»: it would be sent again.
+    whole = payback.amount == payback.known.amount
     reason: Reason = "not_found" if whole and said.get("status") == "Success" else "other"
     return RefundObservation(status="unknown", reason=reason, reference=payback.reference, raw_code=str(said.get("status", ""))[:100])
 
