@@ -116,8 +116,15 @@ async def test_what_came_too_late_is_given_up_and_what_may_have_arrived_is_not_c
     found = [await stored(database, each) for each in (plain, doubtful, fresh)]
     assert [each.status for each in found] == ["failed", "unknown", "due"]
     assert found[0].reason == "too late to be of use: busy"
+
+
+async def test_what_is_older_than_anybody_asks_for_is_forgotten(database):
+    old, new = one(version=1), one(version=2, id="01a19ad7-db00-79ef-9d4a-8dab9b2e4422")
+    await write(database, old, new)
+    async with database.transaction() as tx:
+        assert await notifications.forget(tx, before=NOW - timedelta(days=400), limit=10) == 1
     async with database.reading() as tx:
-        assert await notifications.counts(tx) == {"failed": 1, "unknown": 1, "due": 1}
+        assert [each.id for each in await notifications.find(tx)] == [new.id]
 
 
 async def test_two_who_resend_at_once_make_one(database):

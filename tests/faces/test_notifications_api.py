@@ -150,7 +150,10 @@ async def test_everybody_speaks_for_themselves_and_the_desk_for_anybody(served):
     assert (await served.ask("vendor", "PUT", path, json={"timezone": "Asia/Dhaka"})).status_code == 200
     assert (await served.ask("admin", "GET", path, params={"who": "vendor:aarong"})).json() == {"timezone": "Asia/Dhaka"}
     assert (await served.ask("admin", "GET", path)).status_code == 400
+    assert (await served.ask("admin", "PUT", path, json=said)).status_code == 422
     assert (await served.ask("channel", "GET", path)).status_code == 403
+    assert (await served.ask("vendor", "PUT", path, json=said | who)).status_code == 403
+    assert (await served.ask("admin", "PUT", path, json=api.PREFERENCE)).status_code == 200
     wrong = await served.ask("customer", "PUT", path, json={"timezone": "Asia/Nowhere"})
     assert (wrong.status_code, wrong.json()["code"]) == (422, "unknown_timezone")
     assert (await served.ask("customer", "PUT", path, json=said, headers={"if-match": '"9"'})).status_code == 412

@@ -11,6 +11,7 @@ from haat.domain.notifications.commands import (
     KIND,
     claim,
     drop_late,
+    forget,
     lapsed,
     pace,
     put_manners,
@@ -23,7 +24,7 @@ from haat.domain.notifications.commands import (
 )
 from haat.domain.notifications.notification import Notification, Outcome, Status
 from haat.domain.notifications.preference import Decline, Manners, Preference, QuietHours, Who, Wish, due_at, wish_of
-from haat.domain.notifications.queries import OwnText, Voice, counts, find, load_voice, manners, notifications, own_texts, preferences
+from haat.domain.notifications.queries import OwnText, Voice, find, load_voice, manners, notifications, own_texts, preferences
 from haat.domain.notifications.sending import LIFE, allowed, next_try, too_late
 from haat.domain.notifications.sms import fit, parts
 from haat.domain.notifications.telling import (
@@ -82,12 +83,12 @@ __all__ = [
     "brought",
     "check",
     "claim",
-    "counts",
     "drop_late",
     "due_at",
     "filled",
     "find",
     "fit",
+    "forget",
     "html",
     "lapsed",
     "load_voice",

@@ -17,6 +17,8 @@ from haat.domain.notifications.template import Key
 from haat.engine import changes
 from haat.engine.database import Tx
 from haat.kernel.errors import Refused
+from haat.kernel.ids import uuid7_floor
+from haat.kernel.time import unix_ms
 
 #: What processes keep a copy of: own texts and the shop's manners.
 KIND = "notifications"
@@ -152,6 +154,17 @@ async def resend(tx: Tx, notification: str, *, new_id: str, by: str, now: dateti
         latest.id,
     )
     return notification_of(row)
+
+
+async def forget(tx: Tx, *, before: datetime, limit: int) -> int:
+    """Drop what was written down before then, whatever became of it: addresses and texts are somebody's. Returns how many."""
+    rows = await tx.fetch(
+        """DELETE FROM notifications
+           WHERE id IN (SELECT id FROM notifications WHERE id < $1 ORDER BY notifications.id LIMIT $2) RETURNING 1""",
+        uuid7_floor(unix_ms(before)),
+        limit,
+    )
+    return len(rows)
 
 
 async def pace(tx: Tx, connection: str) -> datetime | None:

@@ -93,12 +93,6 @@ async def preferences(tx: Tx, who: Sequence[str]) -> dict[str, tuple[Preference,
     return {row[0]: (_preference(row[1]), row[2]) for row in rows}
 
 
-async def counts(tx: Tx) -> dict[str, int]:
-    """How many are not sent, by status."""
-    rows = await tx.fetch("SELECT status, count(*) FROM notifications WHERE status <> 'sent' GROUP BY status")
-    return {row[0]: row[1] for row in rows}
-
-
 def notification_of(row: Row) -> Notification:
     """A row of COLUMNS."""
     found = dict(zip(Notification.__struct_fields__, row, strict=True))

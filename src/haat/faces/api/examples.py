@@ -90,6 +90,12 @@ PATHS = {
     "/v1/price-rules/{code}": {"code": "last-lamps"},
     "/v1/coupons/{code}": {"code": "WELCOME500"},
     "/v1/coupon-batches/{code}": {"code": "eid-2027"},
+    "/v1/notification-templates/{event}/{role}/{channel}/{language}": {
+        "event": "placed",
+        "role": "customer",
+        "channel": "sms",
+        "language": "en",
+    },
     "/v1/price-lists/{code}/prices/{sku}": {"code": "wholesale", "sku": SKU},
 }
 

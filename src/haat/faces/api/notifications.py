@@ -23,7 +23,12 @@ PERSONS = frozenset({"admin", "customer", "vendor"})
 TRIES = 3
 Text = Annotated[str, Meta(max_length=8_000)]
 EXAMPLE = {"text": "{{ shop }}: we have your order {{ number }}, {{ total|money(currency) }}. {{ link }}"}
-PREFERENCE = {"language": "bn", "declined": [{"group": "order", "channel": "email"}], "quiet": {"begin": 1320, "end": 480}}
+PREFERENCE = {
+    "who": "phone:+8801712345678",
+    "language": "bn",
+    "declined": [{"group": "order", "channel": "email"}],
+    "quiet": {"begin": 1320, "end": 480},
+}
 MANNERS = {"name": "Haat", "language": "bn", "desk": ["desk@example.com"], "owners": {"payments": ["books@example.com"]}}
 
 
@@ -128,6 +133,12 @@ class PreferencesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     who: notifications.Who | None = None
 
 
+class PreferenceRequest(notifications.Preference, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What somebody wants to be told, and who that is; customers and vendors speak for themselves and need not say it."""
+
+    who: notifications.Who | None = None
+
+
 def endpoints(shop: Shop) -> list[Endpoint]:
     desk, texts, wishes = _Desk(shop), _Texts(shop), _Wishes(shop)
     text = "/v1/notification-templates/{event}/{role}/{channel}/{language}"
@@ -153,8 +164,8 @@ def endpoints(shop: Shop) -> list[Endpoint]:
         Endpoint("GET", wish, "getNotificationPreference", "What somebody wants to be told", wishes.one, "Notifications", PERSONS,
                  query=PreferencesQuery, answers={200: notifications.Preference}, problems=(400,), scope="notifications:read"),
         Endpoint("PUT", wish, "putNotificationPreference", "Say what one wants to be told", wishes.put, "Notifications", PERSONS,
-                 notifications.Preference, query=PreferencesQuery, answers={200: notifications.Preference},
-                 problems=(400, 412, 413, 415, 422), scope="notifications:write", example=PREFERENCE),
+                 PreferenceRequest, answers={200: notifications.Preference}, problems=(412, 413, 415, 422),
+                 scope="notifications:write", example=PREFERENCE),
         Endpoint("GET", manner, "getNotificationManners", "How the shop tells things", wishes.manners, "Notifications", access.STAFF,
                  answers={200: notifications.Manners}, scope="notifications:read"),
         Endpoint("PUT", manner, "putNotificationManners", "Say how the shop tells things", wishes.put_manners, "Notifications",
@@ -259,18 +270,20 @@ class _Wishes:
         self._shop = shop
 
     async def one(self, call: Call) -> Answer:
-        who = _who_in(call)
+        who = _who(call, call.query.who)
         async with self._shop.database.reading() as tx:
             said, version = (await notifications.preferences(tx, [who])).get(who, (notifications.Preference(), 0))
         return Answer(200, said, [conditions.etag(version)])
 
     async def put(self, call: Call) -> Answer:
-        who, expected = _who_in(call), conditions.expected(call)
+        asked: PreferenceRequest = call.data
+        who, expected = _who(call, asked.who), conditions.expected(call)
+        said = notifications.Preference(asked.language, asked.declined, asked.quiet, asked.timezone)
         async with self._shop.database.transaction() as tx:
             version = await notifications.put_preference(
-                tx, who, call.data, by=call.principal.actor, now=self._shop.clock.now(), expected=expected
-            )
-        return Answer(200, call.data, [conditions.etag(version)])
+                tx, who, said, by=call.principal.actor, now=self._shop.clock.now(), expected=expected
+            )  # fmt: skip
+        return Answer(200, said, [conditions.etag(version)])
 
     async def manners(self, call: Call) -> Answer:
         del call
@@ -312,12 +325,11 @@ def _text_view(key: notifications.Key, versions: Sequence[notifications.OwnText]
     return TextView(last.text or brought, brought, bool(last.text), last.version, last.written_by, last.written_at)
 
 
-def _who_in(call: Call) -> str:
+def _who(call: Call, asked: str | None) -> str:
     """Whose preference it is: everybody's own, anybody's for the desk."""
-    asked: str | None = call.query.who
     if call.principal.role == "admin":
         if asked is None:
-            raise Refused("who_required", "Say whose preference it is.", kind="malformed")
+            raise Refused("who_required", "Say whose preference it is.", kind="invalid" if call.body else "malformed")
         return asked
     own = f"{call.principal.role}:{call.principal.subject}"
     if asked not in (None, own):

@@ -22,6 +22,8 @@ from haat.kernel.outside import Connection, Unknown
 log = logging.getLogger("haat.notifying")
 LEASE_MARGIN = timedelta(seconds=60)
 RECOVER_AT_ONCE = 500
+KEPT = timedelta(days=400)  # a year and a month: the longest that a buyer or a bank comes back to ask
+FORGET_AT_ONCE = 5_000
 
 
 class Sender:
@@ -54,6 +56,12 @@ class Sender:
                 for channel, life in notifications.LIFE.items()
             ]
         return RECOVER_AT_ONCE in (len(left), *late)
+
+    async def forget(self) -> bool:
+        """A chore of its own: drop what is older than anybody asks for."""
+        async with self._database.transaction() as tx:
+            before = self._clock.now() - KEPT
+            return await notifications.forget(tx, before=before, limit=FORGET_AT_ONCE) == FORGET_AT_ONCE
 
     def _ways(self) -> list[tuple[Connection, notifications.Channel]]:
         """By which connection each channel leaves now: the most wanted one that is not out of order. Every webhook has its own."""
