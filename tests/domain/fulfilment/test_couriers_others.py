@@ -225,6 +225,7 @@ def test_amounts_and_times_that_are_none_are_none() -> None:
         None,
         None,
     ]
+    assert [fitting.permyriad_of(each) for each in (0.01, 1, "1.5", 0, None)] == [100, 100, 150, 0, None]
     assert fitting.said_at("2026-11-23 11:30:00") == datetime(2026, 11, 23, 5, 30, tzinfo=UTC)
     assert fitting.said_at("2026-11-23T05:30:00+00:00") == datetime(2026, 11, 23, 5, 30, tzinfo=UTC)
     assert fitting.said_at("yesterday") is None and fitting.said_at("0001-01-01 00:00:00") is None

@@ -99,8 +99,9 @@ def test_the_amount_beside_any_other_status_is_the_parcel_s_value_and_no_money(w
 def test_a_claim_of_the_rider_is_not_final() -> None:
     (scan,) = steadfast.heard(AT, told(delivered(status="delivered_approval_pending")), NOW)
     assert scan.status == "out_for_delivery"
-    (undecided,) = steadfast.heard(AT, told(delivered(status="cancelled_approval_pending")), NOW)
-    assert undecided.status == ""
+    (back,) = steadfast.heard(AT, told(delivered(status="cancelled_approval_pending", updated_at="2026-11-22 10:00:00")), NOW)
+    (cancelled,) = steadfast.heard(AT, told(delivered(status="cancelled")), NOW)
+    assert tracking.standing([cancelled, back]).place == "returning", "who claims that it was refused has it in hand"
 
 
 @pytest.mark.parametrize("word", ["unknown", "unknown_approval_pending", "abducted"])
@@ -121,6 +122,16 @@ def test_a_sentence_moves_nothing_and_is_kept() -> None:
               "tracking_message": "Amount has been changed from 1250 to 500", "updated_at": "2026-11-23 11:30:00"}  # fmt: skip
     (scan,) = steadfast.heard(AT, told(update), NOW)
     assert (scan.status, scan.known, scan.message, scan.reference) == ("", True, "Amount has been changed from 1250 to 500", "")
+
+
+def test_a_sentence_tells_that_it_has_the_goods() -> None:
+    def status(text: str) -> str:
+        (scan,) = steadfast.heard(AT, told({"notification_type": "tracking_update", "consignment_id": 1, "tracking_message": text}), NOW)
+        return scan.status
+
+    assert [status(text) for text in ("Consignment has been received at Uttara hub.", "Consignment sent to HUB", "Assigned to rider.", "Note added")] == [
+        "in_transit", "in_transit", "in_transit", "",
+    ]  # fmt: skip
 
 
 def test_a_hook_proves_itself_by_the_token_we_gave() -> None:

@@ -80,11 +80,21 @@ def taka(amount: int) -> int:
 
 def paisa(value: Any) -> int | None:
     """A courier's amount in taka (a number or a text) in minor units, half up; None where it is none."""
+    return _scaled(value, 100)
+
+
+def permyriad_of(value: Any) -> int | None:
+    """A courier's rate in hundredths of a percent. Below one it is written as a fraction (0.01), else in percent (1)."""
+    fraction = _scaled(value, 10_000)
+    return fraction if fraction is None or abs(fraction) < 10_000 else fraction // 100
+
+
+def _scaled(value: Any, times: int) -> int | None:
     try:
         amount = Decimal(str(value).replace(",", "").strip())
     except InvalidOperation:
         return None
-    return int((amount * 100).to_integral_value(ROUND_HALF_UP)) if amount.is_finite() and abs(amount) < _TAKA_MAX else None
+    return int((amount * times).to_integral_value(ROUND_HALF_UP)) if amount.is_finite() and abs(amount) < _TAKA_MAX else None
 
 
 def said_at(value: Any) -> datetime | None:

@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 from haat.domain.fulfilment import courier, fitting
 from haat.domain.fulfilment.courier import Booked, Capabilities, Consignment, Courier, Declined, Known, Reach, Reason, Scan, Status
 from haat.kernel.errors import Unavailable
+from haat.kernel.money import permyriad
 from haat.kernel.outside import Connection, Conversation, Granted, Heard, Hook, Reply, Request, Token, Unknown, answered, ask, token_of
 
 PREFIX = "/aladdin/api/v1"
@@ -43,7 +44,8 @@ REASONS: tuple[tuple[str, Reason], ...] = (
     ("phone", "customer_unreachable"), ("not available", "not_at_home"), ("not at home", "not_at_home"), ("absent", "not_at_home"),
     ("address", "wrong_address"), ("reschedul", "reschedule_asked"), ("another day", "reschedule_asked"), ("later", "reschedule_asked"),
     ("money", "cash_not_ready"), ("cash", "cash_not_ready"), ("wrong product", "item_mismatch"), ("mismatch", "item_mismatch"),
-    ("out of zone", "area_not_served"), ("coverage", "area_not_served"), ("weather", "weather_or_strike"), ("strike", "weather_or_strike"),
+    ("out of zone", "area_not_served"), ("coverage", "area_not_served"), ("not served", "area_not_served"),
+    ("capacity", "carrier_capacity"), ("fake", "suspected_fake_attempt"), ("weather", "weather_or_strike"), ("strike", "weather_or_strike"),
     ("damage", "damaged"), ("lost", "lost"), ("seller", "seller_not_ready"), ("merchant", "seller_not_ready"),
 )  # fmt: skip
 
@@ -155,8 +157,8 @@ def price(connection: Connection, it: Consignment) -> Conversation[courier.Price
     if not isinstance(said, dict):
         return Declined("no_price", fitting.word(reply.fields().get("message")), final=False)
     fee = fitting.paisa(said.get("final_price", said.get("price")))
-    share = fitting.paisa(said.get("cod_percentage")) or 0
-    return Declined("no_price", final=False) if fee is None else courier.Price(fee, it.cash * share // 10_000)
+    share = fitting.permyriad_of(said.get("cod_percentage")) or 0
+    return Declined("no_price", final=False) if fee is None else courier.Price(fee, permyriad(it.cash, share))
 
 
 def areas(connection: Connection) -> Conversation[tuple[Reach, ...]]:

@@ -1,7 +1,8 @@
 """Steadfast Courier, API v1 (public SDKs and integrations, 2024–26; a recorded trace of its hooks).
 
 Two keys in headers. Our reference is the `invoice`, which is unique over there: it is looked up by it, and a second booking is refused.
-Its statuses know no transit; `*_approval_pending` are claims of the rider and not final; times are Dhaka's; words come in any case.
+Its statuses know no transit, its sentences do; `*_approval_pending` are claims of a rider, who then has it, and not final; times are
+Dhaka's; words come in any case.
 `cod_amount` stands beside every status and is money beside delivered and partial_delivered only.
 """
 
@@ -39,7 +40,7 @@ STATUSES: dict[str, Status] = {
     "hold": "on_hold",
     "delivered_approval_pending": "out_for_delivery",
     "partial_delivered_approval_pending": "out_for_delivery",
-    "cancelled_approval_pending": "",
+    "cancelled_approval_pending": "out_for_delivery",
     "unknown_approval_pending": "",
     "delivered": "delivered",
     "partial_delivered": "partially_delivered",
@@ -47,6 +48,8 @@ STATUSES: dict[str, Status] = {
 }
 #: Known to exist and to mean that even Steadfast does not know.
 PUZZLES = frozenset({"unknown", "unknown_approval_pending"})
+#: Sentences of `tracking_update` that say that it has the goods: without them a parcel would seem never to have been picked up.
+UNDER_WAY = re.compile(r"received (at|in)|sent to|assigned to (a )?rider|has been picked|out for delivery", re.IGNORECASE)
 PAID = frozenset({"delivered", "partial_delivered"})
 
 
@@ -239,8 +242,9 @@ def heard(connection: Connection, hook: Hook, now: datetime) -> tuple[Scan, ...]
     sentence = fitting.word(told.get("tracking_message"))
     kind = fitting.word(told.get("notification_type"), 60).lower()
     if kind != "delivery_status" and not word:
+        status: Status = "in_transit" if UNDER_WAY.search(sentence) else ""
         known = kind in ("tracking_update", "return_status")
-        return (Scan(at or now, consignment, reference, said=kind, message=sentence, timed=at is not None, known=known),)
+        return (Scan(at or now, consignment, reference, status, said=kind, message=sentence, timed=at is not None, known=known),)
     return (
         Scan(
             at=at or now, timed=at is not None, consignment=consignment, reference=reference, status=STATUSES.get(word, ""), said=word,
