@@ -52,7 +52,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0 when every order came to its end."""
+    """The exit code: 0 when every order came to its end and Haat believes what truly happened."""
     asked = options().parse_args(arguments)
     if not 0 <= asked.faults <= 1 or asked.rate < 0 or asked.days <= 0 or asked.orders < 0:
         print("--faults is a share from 0 to 1; --rate, --days and --orders are not negative", file=sys.stderr)  # noqa: T201
@@ -111,7 +111,9 @@ async def _play(asked: argparse.Namespace) -> int:
         for problem in playing.score.problems:
             print(f"not connected: {problem}", file=sys.stderr)  # noqa: T201
         score = await _shown(playing, quiet=asked.gentle)
-    return 1 if any(score.statuses[status] for status in play.GOING) else 0
+    for finding in score.findings:
+        print(finding, file=sys.stderr)  # noqa: T201
+    return 1 if score.findings or any(score.statuses[status] for status in play.GOING) else 0
 
 
 async def _haat_is_there(playing: Play) -> None:

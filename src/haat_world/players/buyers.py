@@ -25,6 +25,7 @@ SIZES: Mapping[int, float] = {1: 50, 2: 28, 3: 14, 4: 8}
 CANCELS, CLICKS_TWICE, TRIES_AGAIN = 0.03, 0.04, 0.7
 COD_MAX = 40_000_00
 LOOKS_MAX = 40
+BLOCK = "999"  # every phone of this world's buyers has it behind the operator's prefix
 #: share, district, upazila, area
 PLACES: Mapping[tuple[str, str, str], float] = {
     ("Dhaka", "Mirpur", "Section 10"): 20, ("Dhaka", "Uttara", "Sector 7"): 14, ("Dhaka", "Dhanmondi", "Jigatala"): 12,
@@ -120,7 +121,7 @@ class Buyers:
         dice = self._world.dice
         buyer = int(dice.roll("who", number) ** 2 * self._count)  # some buy often
         district, upazila, area = dice.pick(PLACES, "where", buyer)
-        phone = f"01{dice.pick({'7': 5, '8': 3, '9': 2}, 'operator', buyer)}{buyer:08d}"
+        phone = f"01{dice.pick({'7': 5, '8': 3, '9': 2}, 'operator', buyer)}{BLOCK}{buyer:05d}"
         name = NAMES[dice.between(0, len(NAMES) - 1, "name", buyer)]
         line = f"House {dice.between(1, 90, 'house', buyer)}, Road {dice.between(1, 27, 'road', buyer)}"
         lines = self._lines(number)

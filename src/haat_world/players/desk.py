@@ -50,12 +50,14 @@ class Desk:
                     self._later(f"/v1/shipments/{each['id']}/receptions", {}, "received")
 
     async def _exceptions(self) -> None:
+        """The first page only: a desk does not look at a thousand cases at once."""
         async for page in self._market.pages(self._market.keys.admin, "/v1/exceptions"):
             for each in page:
                 key = str(each["id"])
                 if "retry" in each["repairs"] and self._tries[key] < REPAIRS_MAX:
                     self._tries[key] += 1
                     await self._act(f"/v1/exceptions/{key}/repairs", {"repair": "retry", "reason": "once more"}, "repaired")
+            return
 
     def _later(self, path: str, body: dict[str, Any], word: str) -> None:
         async def act() -> None:

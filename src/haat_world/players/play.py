@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from haat_world import app, control
+from haat_world import app, audit, control
 from haat_world.line import Lost
 from haat_world.players import buyers as buying
 from haat_world.players.buyers import Buyers
@@ -53,6 +53,7 @@ class Score(msgspec.Struct):
     statuses: Counter[str] = msgspec.field(default_factory=Counter)
     books: dict[str, Any] = {}
     problems: list[str] = []
+    findings: list[str] = []  # where Haat and the parties' books disagree
 
 
 class Play:
@@ -79,9 +80,8 @@ class Play:
         """Play it to its end."""
         assert self._buyers is not None, "prepare comes first"
         world, plan = self.world, self.plan
-        vendors, desk = Vendors(world, self.market, pace_s=plan.pace_s), Desk(world, self.market, pace_s=plan.pace_s)
+        vendors, desk = Vendors(world, self.market, pace_s=plan.pace_s, since=self._since), Desk(world, self.market, pace_s=plan.pace_s)
         self.score.did = {"buyers": self._buyers.did, "vendors": vendors.did, "desk": desk.did}
-        self._since = world.now()
         looking = [asyncio.create_task(self._look(each.look)) for each in (vendors, desk)]
         telling = asyncio.create_task(self._tell(show))
         try:
@@ -94,7 +94,8 @@ class Play:
         finally:
             for task in (*looking, telling):
                 task.cancel()
-        await self._count()
+        orders = await self._count()
+        self.score.findings = audit.findings(world.truth, orders)
         show(self.score)
         return self.score
 
@@ -120,7 +121,8 @@ class Play:
         while time.monotonic() < until:
             await asyncio.sleep(max(self.plan.look_s, 0.5))
             if self.score.placed >= self.plan.orders and not len(self.world.agenda):
-                await self._count()
+                with contextlib.suppress(Lost):
+                    await self._count()
                 if not any(self.score.statuses[status] for status in GOING):
                     return
 
@@ -136,12 +138,11 @@ class Play:
             self.score.books = control.summary(self.world)
             show(self.score)
 
-    async def _count(self) -> None:
+    async def _count(self) -> list[dict[str, Any]]:
         """What Haat says of the orders of this play."""
-        found: Counter[str] = Counter()
-        since = self._since.isoformat()
-        with contextlib.suppress(Lost):
-            async for page in self.market.pages(self.market.keys.channel, "/v1/orders", placed_after=since):
-                found.update(f"{each['status']}" for each in page)
-            self.score.statuses = found
+        found: list[dict[str, Any]] = []
+        async for page in self.market.pages(self.market.keys.channel, "/v1/orders", placed_after=self._since.isoformat()):
+            found += page
+        self.score.statuses = Counter(each["status"] for each in found)
         self.score.books = control.summary(self.world)
+        return found

@@ -5,9 +5,10 @@ Each vendor is quick or slow by nature. What one does with a part of an order de
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from haat_world.players.buyers import BLOCK
 from haat_world.players.market import Market
 from haat_world.world import World
 
@@ -18,10 +19,13 @@ PACE: Mapping[float, float] = {0.2: 50, 1.0: 35, 4.0: 15}  # quick, usual, slow
 
 
 class Vendors:
-    """All vendors of the market. `pace_s`: the median from an offer to its answer, in the world's time."""
+    """All vendors of the market. `pace_s`: the median from an offer to its answer, in the world's time.
 
-    def __init__(self, world: World, market: Market, *, pace_s: float) -> None:
-        self._world, self._market, self._pace_s = world, market, pace_s
+    They tend what was placed `since` then, and what this world's buyers placed before; a seeded past is left alone.
+    """
+
+    def __init__(self, world: World, market: Market, *, pace_s: float, since: datetime) -> None:
+        self._world, self._market, self._pace_s, self._since = world, market, pace_s, since
         self._known: set[tuple[str, str]] = set()
         self.did: Counter[str] = Counter()
 
@@ -32,9 +36,13 @@ class Vendors:
                 fresh = [part for part in page if (status, _state(part)) not in self._known]
                 for part in fresh:
                     self._known.add((status, _state(part)))
-                    act(part)
+                    if self._ours(part):
+                        act(part)
                 if not fresh:
                     break
+
+    def _ours(self, part: dict[str, Any]) -> bool:
+        return datetime.fromisoformat(part["placed_at"]) >= self._since or BLOCK in part["ship_to"].get("phone", "")
 
     def _answer(self, part: dict[str, Any]) -> None:
         dice, name = self._world.dice, _name(part)

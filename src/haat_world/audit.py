@@ -1,0 +1,93 @@
+"""What Haat believes against what truly happened: every taka, every parcel, every message, in plain sentences.
+
+`findings(truth, orders)` takes the parties' books and Haat's orders as its API shows them; no finding means that both agree. While
+things are under way a difference may be news that still travels; at the end of a play it is a mistake of Haat's.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from haat_world.truth import Consignment, Payment, Truth
+
+ENDED = frozenset({"cancelled", "rejected", "expired"})
+DELIVERED = frozenset({"delivered", "partially_delivered"})
+OPEN = frozenset({"placed", "confirmed", "processing"})
+Order = dict[str, Any]
+
+
+def findings(truth: Truth, orders: Sequence[Order]) -> list[str]:
+    """Every disagreement. `orders`: all orders of the play. O(payments + parcels + messages)."""
+    return [*_money(truth, orders), *_parcels(truth, orders), *_messages(truth)]
+
+
+def open_orders(orders: Sequence[Order]) -> list[str]:
+    """Numbers of the orders that have not come to an end."""
+    return [order["number"] for order in orders if order["status"] in OPEN]
+
+
+def _money(truth: Truth, orders: Sequence[Order]) -> Iterator[str]:
+    """The sums of each attempt, and that no ended order keeps money."""
+    books = {payment.id: payment for payment in truth.payments.values()}
+    known: set[str] = set()
+    for order in orders:
+        kept = 0
+        for tender in order.get("payments", ()):
+            for attempt in tender.get("attempts", ()):
+                payment = books.get(attempt.get("reference", ""))
+                known.add(attempt.get("reference", ""))
+                kept += payment.captured - payment.refunded if payment is not None else 0
+                yield from _attempt(order, attempt, payment)
+        if kept and order["status"] in ENDED:
+            yield f"{order['number']} is {order['status']} and {kept} of its buyer's money is still kept"
+    for payment in truth.payments.values():
+        if payment.captured > payment.refunded and payment.id not in known:
+            yield f"{payment.party} holds {payment.captured - payment.refunded} for {payment.reference}, of which no order knows"
+
+
+def _attempt(order: Order, attempt: Order, payment: Payment | None) -> Iterator[str]:
+    if payment is None:
+        if attempt.get("captured"):
+            yield f"{order['number']} believes in {attempt['captured']} from {attempt['gateway']}, which knows of none"
+        return
+    for sum_ in ("captured", "refunded"):
+        believed, true = attempt.get(sum_, 0), getattr(payment, sum_)
+        if believed != true:
+            yield f"{order['number']}: {payment.party} {sum_} {true}, Haat believes {believed} ({payment.id})"
+    held = max(attempt.get("authorized", 0) - attempt.get("captured", 0) - attempt.get("voided", 0), 0)
+    if payment.manual and held != payment.held:
+        yield f"{order['number']}: {payment.party} holds {payment.held} aside, Haat believes {held} ({payment.id})"
+
+
+def _parcels(truth: Truth, orders: Sequence[Order]) -> Iterator[str]:
+    """Each consignment booked once and known; where it is and what was collected the same in both books."""
+    booked = Counter((each.party, each.reference) for each in truth.consignments.values())
+    yield from (f"{party} has {count} consignments for {reference}" for (party, reference), count in booked.items() if count > 1)
+    known: dict[str, tuple[Order, Order]] = {}
+    for order in orders:
+        known |= {parcel["consignment"]: (order, parcel) for parcel in order.get("shipments", ()) if parcel.get("consignment")}
+    for consignment in truth.consignments.values():
+        found = known.get(consignment.id) or known.get(consignment.reference)
+        if found is not None:
+            yield from _parcel(*found, consignment)
+        elif consignment.status != "cancelled":
+            yield f"{consignment.party} has {consignment.id} ({consignment.reference}, {consignment.status}), of which no order knows"
+
+
+def _parcel(order: Order, parcel: Order, true: Consignment) -> Iterator[str]:
+    name = f"{order['number']} {true.party} {true.id}"
+    believed, status = parcel["status"], true.status
+    if (status in DELIVERED) != (believed in DELIVERED):
+        yield f"{name} is {status}, Haat believes {believed}"
+    if status == "lost" and believed != "lost":
+        yield f"{name} is lost, Haat believes {believed}"
+    if parcel.get("cash", 0) != true.cash:
+        yield f"{name} was to collect {true.cash}, Haat believes {parcel.get('cash', 0)}"
+    if status in DELIVERED and (parcel.get("collected") or 0) != true.collected:
+        yield f"{name} collected {true.collected}, Haat believes {parcel.get('collected') or 0}"
+
+
+def _messages(truth: Truth) -> Iterator[str]:
+    """Nobody is told twice: one text to one receiver."""
+    told = Counter((message.kind, message.to, message.text) for message in truth.messages if message.kind in ("sms", "mail"))
+    yield from (f"{to} was told {count} times by {kind}: {text[:60]}" for (kind, to, text), count in told.items() if count > 1)

@@ -1,0 +1,139 @@
+"""The players: the same order number is the same order, buyers come by the hours of Dhaka, and the audit sees every disagreement."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from haat_world import audit, gentle, payers
+from haat_world.__main__ import main
+from haat_world.clock import DHAKA, Turned
+from haat_world.line import Line
+from haat_world.players.buyers import BLOCK, HOURS, Buyers, Goods, arrivals
+from haat_world.players.market import Keys, Market
+from haat_world.truth import Consignment, Payment, Truth
+from haat_world.world import World
+
+NEW_YEAR = datetime(2026, 1, 1, 3, tzinfo=UTC)
+GOODS = [Goods(f"SKU-{n}", 10_000 * (n + 1), 1 + n % 3) for n in range(30)]
+
+
+def buyers(seed: int = 7) -> Buyers:
+    world = World(seed=seed, clock=Turned(NEW_YEAR), line=Line())
+    return Buyers(world, Market(world.line, "http://haat", Keys("a", "c", {}), "web"), GOODS, run="1", count=500)
+
+
+@given(st.integers(0, 100_000))
+def test_the_same_number_is_the_same_order(number: int) -> None:
+    first, again = buyers().request(number), buyers().request(number)
+    assert first == again
+    assert all(line["quantity"] >= next(g.least for g in GOODS if g.sku == line["sku"]) for line in first["lines"])
+    assert len(first["customer"]["phone"]) == 11
+    assert first["customer"]["phone"][3:6] == BLOCK
+
+
+def test_another_seed_is_another_market() -> None:
+    assert [buyers().request(n) for n in range(20)] != [buyers(8).request(n) for n in range(20)]
+
+
+def test_few_things_sell_often_and_most_buyers_pay_at_the_door() -> None:
+    requests = [buyers().request(n) for n in range(3000)]
+    sold = [line["sku"] for request in requests for line in request["lines"]]
+    assert sold.count("SKU-0") > 2 * sold.count("SKU-29") > 0
+    assert 0.6 < sum(request["payment_method"] == "cod" for request in requests) / 3000 < 0.75
+
+
+def test_evenings_are_busy_and_nights_are_not() -> None:
+    world = World(seed=7, clock=Turned(NEW_YEAR), line=Line())
+    hours = [((NEW_YEAR + after) + DHAKA).hour for after in arrivals(world, orders=5000, days=30)]
+    assert max(set(hours), key=hours.count) in (20, 21, 22)
+    assert hours.count(21) > 10 * hours.count(3)
+    assert HOURS.index(max(HOURS)) == 21
+
+
+def test_most_payers_pay() -> None:
+    world = World(seed=7, clock=Turned(NEW_YEAR), line=Line())
+    moods = [payers.mood(world, "buyer", n, 0).choice for n in range(5000)]
+    assert 0.75 < moods.count("pay") / 5000 < 0.85
+    assert set(moods) == set(payers.CHOICES)
+
+
+def a_payment(**changed: Any) -> Payment:
+    fields = {
+        "party": "bkash",
+        "id": "TR1",
+        "reference": "A1",
+        "amount": 500,
+        "currency": "BDT",
+        "status": "Completed",
+        "created_at": NEW_YEAR,
+    }
+    return Payment(**(fields | {"authorized": 500, "captured": 500} | changed))
+
+
+def an_order(status: str = "completed", **attempt: Any) -> dict[str, Any]:
+    paid = {"id": "a", "gateway": "bkash", "reference": "TR1", "status": "charged", "captured": 500} | attempt
+    parcel = {"id": "p", "consignment": "C1", "status": "delivered", "cash": 300, "collected": 300}
+    return {"number": "H-1", "status": status, "payments": [{"attempts": [paid]}], "shipments": [parcel]}
+
+
+def a_parcel(**changed: Any) -> Consignment:
+    fields = {
+        "party": "pathao",
+        "id": "C1",
+        "reference": "P1",
+        "cash": 300,
+        "collected": 300,
+        "status": "delivered",
+        "created_at": NEW_YEAR,
+    }
+    return Consignment(**(fields | changed))
+
+
+def told(payments: list[Payment], parcels: list[Consignment], *orders: dict[str, Any]) -> list[str]:
+    truth = Truth()
+    for payment in payments:
+        truth.pay(payment)
+    for parcel in parcels:
+        truth.book(parcel)
+    return audit.findings(truth, orders)
+
+
+def test_books_that_agree_give_no_finding() -> None:
+    assert told([a_payment()], [a_parcel()], an_order()) == []
+
+
+@pytest.mark.parametrize(
+    ("payment", "parcel", "order", "word"),
+    [
+        (a_payment(refunded=100), a_parcel(), an_order(), "refunded 100, Haat believes 0"),
+        (a_payment(), a_parcel(), an_order(captured=0), "captured 500, Haat believes 0"),
+        (a_payment(id="TR9"), a_parcel(), an_order(), "of which no order knows"),
+        (a_payment(), a_parcel(), an_order("cancelled"), "is still kept"),
+        (a_payment(), a_parcel(status="returned", collected=0), an_order(), "is returned, Haat believes delivered"),
+        (a_payment(), a_parcel(cash=200), an_order(), "was to collect 200"),
+        (a_payment(), a_parcel(collected=250), an_order(), "collected 250, Haat believes 300"),
+        (a_payment(), a_parcel(id="C9"), an_order(), "of which no order knows"),
+    ],
+)
+def test_the_audit_sees(payment: Payment, parcel: Consignment, order: dict[str, Any], word: str) -> None:
+    assert any(word in finding for finding in told([payment], [parcel], order))
+
+
+def test_a_parcel_that_was_booked_twice_is_found() -> None:
+    assert "pathao has 2 consignments for P1" in told([a_payment()], [a_parcel(), a_parcel(id="C2")], an_order())
+
+
+def test_the_command_line_refuses_what_makes_no_sense(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["play", "--faults", "2"]) == 2
+    assert "is a share" in capsys.readouterr().err
+
+
+def test_a_gentle_world_is_one_command(tmp_path: Any) -> None:
+    command = gentle("http://127.0.0.1:8000", tmp_path / "demo.json")
+    assert command[1:4] == ["-m", "haat_world", "play"]
+    assert "--gentle" in command
+    assert msgspec.json.encode(command)
