@@ -203,3 +203,41 @@ async def test_an_own_text_speaks_instead_of_ours_and_gives_way_when_it_breaks(l
         assert [(each.version, each.text) for each in await notifications.own_texts(tx, key)] == [
             (3, ""), (2, "{{ placed_at.year / 0 }}"), (1, "Thanks {{ name }}!"),
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize("language", notifications.LANGUAGES)
+async def test_every_fact_of_the_table_is_told_to_everybody_whom_it_names_in_their_language(logged, language):
+    await logged.behave(desk=("desk@example.com",), language=language)
+    for who in (f"phone:{PHONE}", "vendor:a", "vendor:b"):
+        await logged.prefer(who, language=language)
+    late = events.OrderStockReserved((events.Reservation(1, "TEA", "DHK", 2, backordered=1),), NOON + timedelta(days=4))
+    asked, tried = events.OrderPaymentRequested("t1", "bkash", 250_00), events.OrderPaymentAttempted("t1", "a1", "bkash", 250_00)
+    paid = events.OrderPaymentProcessed("t1", "a1", 250_00, "bkash")
+    cuts = (events.Cut(1, 2, 200_00, 0, 0, 200_00), events.Cut(2, 1, 50_00, 0, 0, 50_00))
+    offered = events.VendorOrderOffered(VO_A, NOON + timedelta(hours=4))
+    road = (events.OrderShipped(PARCEL), events.OrderOutForDelivery(PARCEL))
+    came_back = (
+        events.OrderDeliveryFailed(PARCEL, "customer_unreachable"), events.OrderReturnStarted(PARCEL, "customer_unreachable"),
+        events.OrderReturnReceived(PARCEL, (events.ParcelLine(1, 2),)), events.OrderPromised(NOON + timedelta(days=6), "delayed"),
+        events.OrderLinesCancelled(cuts[:1], "undeliverable", 200_00),
+        events.OrderRefundRequested("r1", "t1", "a1", 200_00, "undeliverable", "bkash"), events.OrderRefunded("r1", "t1", "a1", 200_00),
+        events.OrderHeld("h1", "FRAUD_REVIEW", "odd"), events.OrderExceptionRaised("e1", "payment", "payment:refund", "lost", "payments"),
+    )  # fmt: skip
+    lives = (
+        (late, asked, tried, events.OrderPaymentFailed("t1", "a1", "declined")),
+        (asked, tried, paid, *until_shipped(), *road, *came_back),
+        (*until_shipped(), *road, events.OrderDelivered(PARCEL)),
+        (events.OrderConfirmed(), offered, events.OrderCancelled(cuts, "out_of_stock", 250_00)),
+        (events.OrderConfirmed(), offered, events.OrderRejected(cuts, "blocked", 250_00)),
+        (events.OrderExpired(cuts, "not_paid", 250_00),),
+        (events.OrderConfirmed(), events.OrderAllocationFailed((events.ParcelLine(1, 1),), "no_stock")),
+    )
+    for life in lives:
+        await logged.happen(created(), *life)
+    told = await logged.told()
+    assert {(each.event, each.role) for each in told} == {(t.event, t.role) for tellings in notifications.TOLD.values() for t in tellings}
+    for each in told:
+        assert each.language == language and (each.channel == "webhook" or (each.body and "7KQ2-M9XF-4" in each.subject + each.body)), each
+        assert "blocked" not in each.body, "what we suspect is nobody's business"
+    await logged.send_all()
+    assert {each.status for each in await logged.told()} == {"sent"}
