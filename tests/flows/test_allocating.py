@@ -177,7 +177,7 @@ async def test_where_the_policy_says_so_a_refusal_by_all_waits_for_a_person(dsn:
         await ground.reject(order_id, await ground.confirm(order_id))
         (trouble,) = (await ground.stage.order(order_id)).exceptions
         assert (trouble.step, trouble.cause, trouble.owner) == ("source", "refused_by_all", "fulfilment")
-        assert trouble.repairs == ("retry", "cancel_lines", "cancel_order")
+        assert trouble.repairs == ("retry", "cancel_order")
 
 
 async def test_an_order_that_no_node_may_send_is_an_exception_until_one_is_switched_on(dsn: str, tmp_path: Path) -> None:

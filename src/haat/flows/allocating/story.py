@@ -50,11 +50,11 @@ def flow(sourcer: Sourcer, policy: sourcing.Policy | None = None) -> Flow:
         run={
             SOURCE: Local(
                 run=source, title="Choose who sends it", title_bn="প্রেরক নির্ধারণ", owner="fulfilment", age_limit_s=3 * DAY_S,
-                repairs=("retry", "cancel_lines", "cancel_order"), waits_for_holds=False,
+                repairs=("retry", "cancel_order"), waits_for_holds=False,
             ),
             waiting.AWAIT: Local(
                 run=await_stock, title="Wait for goods to arrive", title_bn="পণ্য আসার অপেক্ষা", owner="fulfilment",
-                age_limit_s=60 * DAY_S, repairs=("retry", "cancel_lines", "cancel_order"), waits_for_holds=False,
+                age_limit_s=60 * DAY_S, repairs=("retry", "cancel_order"), waits_for_holds=False,
             ),
         },
     )  # fmt: skip
