@@ -11,10 +11,12 @@ import asyncio
 import logging
 import time
 from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
 from typing import TypeVar
 
 from haat.engine.clock import Clock
 from haat.engine.database import Database, Lost
+from haat.engine.outside import inbox
 from haat.engine.outside.breakers import Breakers
 from haat.engine.outside.connections import Book
 from haat.engine.outside.record import Record, Recorded
@@ -29,6 +31,7 @@ Value = TypeVar("Value")
 STEPS_MAX = 25  # a conversation that goes on for longer is broken
 WRITE_EACH_S = 1.0
 FORGET_EACH_S = 3600.0
+HOOKS_KEPT = timedelta(days=30)  # after they are done: longer than anybody repeats them
 
 
 class _Drive:
@@ -47,7 +50,7 @@ class _Drive:
 
 
 class Outside:
-    """The driver of one process. `run` writes the record until it is stopped; `close` when the process ends."""
+    """The driver of one process. `run` writes the record and forgets what is old until it is stopped; `close` when the process ends."""
 
     def __init__(
         self,
@@ -104,6 +107,8 @@ class Outside:
                 if time.monotonic() - forgot > FORGET_EACH_S:
                     forgot = time.monotonic()
                     await self.record.forget(self.clock.now())
+                    async with self.database.reading() as tx:
+                        await inbox.forget(tx, self.clock.now() - HOOKS_KEPT)
 
     async def close(self) -> None:
         """Write what is left of the record, close the connections."""
