@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import msgspec
 
-from haat.domain import carts, inventory
+from haat.domain import carts, fulfilment, inventory
 from haat.engine import changes, flowing, idempotency
 from haat.engine.clock import Clock
 from haat.engine.database import Database, Lost
@@ -28,6 +28,8 @@ FORGET_EACH_S = 600.0
 CHANGES_KEPT_HOURS = 24  # every process applies them within a second
 CARTS_KEPT_DAYS = 90  # a cart that nobody touched for a season; its address and phone go with it
 CARTS_AT_ONCE = 1000
+RECORDS_EACH_S = 3600.0  # success rates move slowly
+RECORDS_CHANGE_FOR = timedelta(days=31)  # after which what is said of a parcel changes no record any more
 
 
 class Chore(msgspec.Struct, frozen=True):
@@ -59,11 +61,17 @@ def chores(database: Database, clock: Clock) -> Sequence[Chore]:
         async with database.transaction() as tx:
             return await carts.sweep(tx, before=clock.now() - timedelta(days=CARTS_KEPT_DAYS), limit=CARTS_AT_ONCE) == CARTS_AT_ONCE
 
+    async def count_records() -> bool:
+        async with database.transaction() as tx:
+            await fulfilment.refresh_records(tx, since=(clock.now() - RECORDS_CHANGE_FOR).date())
+        return False
+
     return [
         Chore("end holds", EXPIRE_EACH_S, end_holds),
         Chore("forget idempotency keys", FORGET_EACH_S, forget_keys),
         Chore("forget announced changes", FORGET_EACH_S, forget_changes),
         Chore("forget carts", FORGET_EACH_S, forget_carts),
+        Chore("count how couriers' parcels fared", RECORDS_EACH_S, count_records),
     ]
 
 

@@ -87,7 +87,8 @@ class _Desk:
         found = []
         for kind, plugins in self._book.plugins.items():
             for plugin in plugins.values():
-                abilities = msgspec.to_builtins(getattr(plugin, "abilities", None)) or {}
+                said = getattr(plugin, "abilities", None) or getattr(plugin, "capabilities", None)
+                abilities = msgspec.to_builtins(said) or {}
                 found.append(PluginView(kind, plugin.code, plugin.title, _schema(plugin.config), _schema(plugin.secrets), abilities))
         return Answer(200, PluginList(found))
 

@@ -38,6 +38,7 @@ CREATE TABLE shipments (
 CREATE UNIQUE INDEX shipments_by_consignment ON shipments (courier, consignment) WHERE consignment IS NOT NULL;
 CREATE INDEX shipments_by_order ON shipments (order_id);
 CREATE INDEX shipments_by_booking ON shipments USING brin (booked_at);  -- a courier's day, where it is limited
+CREATE INDEX shipments_by_end ON shipments USING brin (ended_at);      -- how a month's parcels fared
 CREATE INDEX shipments_by_vendor ON shipments (vendor, parcel);
 CREATE INDEX shipments_by_status ON shipments (status, parcel);
 CREATE INDEX shipments_ended ON shipments (ended_at, courier) WHERE ended_at IS NOT NULL AND courier IS NOT NULL;
