@@ -62,7 +62,7 @@ def test_most_payers_pay() -> None:
 
 
 def a_payment(**changed: Any) -> Payment:
-    fields = {
+    fields: dict[str, Any] = {
         "party": "bkash",
         "id": "TR1",
         "reference": "A1",
@@ -81,7 +81,7 @@ def an_order(status: str = "completed", **attempt: Any) -> dict[str, Any]:
 
 
 def a_parcel(**changed: Any) -> Consignment:
-    fields = {
+    fields: dict[str, Any] = {
         "party": "pathao",
         "id": "C1",
         "reference": "P1",
