@@ -24,6 +24,7 @@ TAGS = {
     "Quotes": "What a basket costs, and why. Nothing is stored.",
     "Vendor orders": "Each vendor's part of an order: offered, taken or refused, picked and packed.",
     "Shipments": "Parcels: where each one is, what was said of it, its label.",
+    "Couriers": "Where couriers go, what they take, the rules of choice, and how their parcels fared.",
     "Products": "The catalogue: products, categories, files of products.",
     "Stock": "What is where, what came and went, what may be sold beyond it.",
     "Prices": "Price lists, promotions, coupons, tax, shipping, fees, dynamic prices. Every rule keeps its versions.",

@@ -79,6 +79,9 @@ COUPON = {"promotion": "WELCOME", "uses": 500}
 COUPON_BATCH = {"batch": "eid-2027", "prefix": "EID27-", "promotion": "EID-GIFT", "count": 3}
 #: Values of path parameters under which the examples stand, by path.
 PATHS = {
+    "/v1/couriers/{code}/areas": {"code": "pathao"},
+    "/v1/couriers/{code}/tariffs": {"code": "pathao"},
+    "/v1/courier-rules/{code}": {"code": "heavy"},
     "/v1/products/{sku}": {"sku": "MAT-LAMP-CLAY"},
     "/v1/locations/{code}": {"code": "rajshahi"},
     "/v1/vendors/{code}": {"code": OTHER_VENDOR_CODE},
