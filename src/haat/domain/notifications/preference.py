@@ -68,7 +68,7 @@ class Manners(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     desk: Annotated[tuple[Annotated[str, Meta(max_length=254)], ...], Meta(max_length=20)] = ()
     owners: Annotated[Mapping[str, tuple[Annotated[str, Meta(max_length=254)], ...]], Meta(max_length=50)] = {}
     muted: Annotated[frozenset[str], Meta(max_length=200)] = frozenset()
-    order_link: Annotated[str, Meta(max_length=300)] = "{public}/orders/{number}?t={token}"
+    order_link: Annotated[str, Meta(max_length=300)] = "{public}/v1/orders/{order}?access_token={token}"
     pay_link: Annotated[str, Meta(max_length=300)] = "{public}/pay/{token}"
 
 

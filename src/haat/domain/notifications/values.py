@@ -70,8 +70,8 @@ def filled(values: Values, language: Language) -> dict[str, Any]:
 
 
 _AT = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
-_LINK = "https://shop.example/orders/7KQ2-M9XF-4"
-_TOKEN = "?t=hgt_" + "A" * 71  # as long as a real one, and none
+_LINK = "https://shop.example/v1/orders/0198a000-0000-7000-8000-0000000000ff"
+_TOKEN = "?access_token=hgt_" + "A" * 71  # as long as a real one, and none
 _PLAIN = Values(
     number="7KQ2-M9XF-4",
     currency="BDT",
@@ -84,7 +84,7 @@ _PLAIN = Values(
     items=(Item("Tangail cotton saree", 1, 1_150_00, "টাঙ্গাইল সুতি শাড়ি"), Item("Clay tea cup", 2, 100_00, "মাটির চায়ের কাপ")),
     district="Dhaka",
     link=_LINK + _TOKEN,
-    pay_link=_LINK + "/pay" + _TOKEN,
+    pay_link="https://shop.example/pay/hpl_" + "A" * 71,
     track_link=_LINK + _TOKEN,
     amount=1_250_00,
     expected_at=_AT + timedelta(days=5),
