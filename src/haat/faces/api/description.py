@@ -31,6 +31,8 @@ TAGS = {
     "Vendors": "Who sells.",
     "Channels": "Where orders come from.",
     "People": "API keys and blocked buyers.",
+    "Connections": "Gateways, couriers and transports that are set up. Secrets go in and never come out.",
+    "Hooks": "Where gateways and couriers report, and where buyers come back from them.",
     "Notifications": "What is told to whom: texts, preferences, what was sent and what became of it.",
     "Events": "The feed of all facts.",
     "System": "Probes and metrics.",

@@ -86,6 +86,7 @@ PATHS = {
     "/v1/locations/{code}": {"code": "rajshahi"},
     "/v1/vendors/{code}": {"code": OTHER_VENDOR_CODE},
     "/v1/channels/{code}": {"code": "shop-2"},
+    "/v1/connections/{code}": {"code": "door"},
     "/v1/price-lists/{code}": {"code": "members"},
     "/v1/promotions/{code}": {"code": "LAMPS-10"},
     "/v1/shipping-rates/{code}": {"code": "express-dhaka"},
