@@ -20,7 +20,7 @@ from haat.domain.fulfilment.sourcing.plan import Alternative, Cost, Parcel, Plan
 #: Demands that are solved together at the most; a larger crowd around one shelf is cut into pieces in their order.
 TOGETHER_MAX = 60
 #: Crowds of a batch that are solved, those with most to gain first: each may take as long as the solver's limit, small ones never do.
-CROWDS_MAX = 6
+CROWDS_MAX = 4
 FEW = 4
 #: Each look changes something that is better for it, so the looks end by themselves; this is how many are worth their time.
 MENDED_MAX = 6

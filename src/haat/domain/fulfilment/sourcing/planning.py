@@ -14,7 +14,7 @@ from haat.domain.fulfilment.sourcing.network import REMEMBERED_MAX, Network, Opt
 from haat.domain.fulfilment.sourcing.node import Day
 from haat.domain.fulfilment.sourcing.plan import Alternative, Cost, Parcel, Plan, Unplanned
 
-HOLDERS_MAX = 8  # nodes among which pairs and triples are tried: 28 and 56 of them
+HOLDERS_MAX = {2: 20, 3: 9}  # nodes among which pairs and triples are tried: 190 and 84 of them
 SHARERS_MAX = 3  # parcels that are tried in every combination; beyond, the goods are gathered node by node
 ALTERNATIVES_MAX = 8
 FINE = 1_000  # more than the parcels that are ever solved together, so that no tie is worth a minor unit
@@ -120,37 +120,52 @@ def cost_of(demand: Demand, shared: Shared, day: Day, margin: int) -> Cost:
 
 def split(ruling: Ruling, demand: Demand, found: Sequence[Option], stock: Stock, day: Day) -> Shared | None:
     """The best way to share the demand among nodes: by cost, or the fewest parcels with the lightest nodes. None: there is no way."""
-    holders = [o for o in found if any(_units(stock, demand, line, o.node) for line in demand.lines)]
-    if len(holders) < 2:
+    there = {(sku, o.node): stock.available(demand, sku, o.node) for o in found for sku in demand.needs}
+    holders = [o for o in found if any(_fits(there, line, o.node) for line in demand.lines)]
+    if len(holders) < 2 or not _enough(demand, holders, there):
         return None
-    margin = ruling.rule.split_margin
-    tried: list[tuple[tuple[int, int], Shared]] = []
+    margin, by_cost = ruling.rule.split_margin, ruling.strategy.by_cost
+    best: tuple[tuple[int, int], Shared] | None = None
     for size in range(2, min(SHARERS_MAX, len(holders)) + 1):
-        for group in combinations(holders[:HOLDERS_MAX], size):
-            shared = fill(demand, group, stock)
+        for group in combinations(holders[: HOLDERS_MAX[size]], size):
+            if not _enough(demand, group, there) or (by_cost and best is not None and _least(group, day, margin) >= best[0][0]):
+                continue
+            shared = fill(demand, group, there)
             if shared is not None:
                 cost = cost_of(demand, shared, day, margin).total
-                weight = cost if ruling.strategy.by_cost else sum([option.weight for option, _ in shared])
-                tried.append(((weight, cost), shared))
-        if tried and not ruling.strategy.by_cost:
+                weight = cost if by_cost else sum([option.weight for option, _ in shared])
+                if best is None or (weight, cost) < best[0]:
+                    best = (weight, cost), shared
+        if best is not None and not by_cost:
             break
-    if tried:
-        return min(tried, key=lambda each: each[0])[1]
-    gathered = fill(demand, holders, stock)
+    if best is not None:
+        return best[1]
+    gathered = fill(demand, holders, there)
     if gathered is not None:
         return gathered
-    answer = solver.solve([problem(demand, holders, margin, day)], _pool(demand, holders, stock), {})
+    answer = solver.solve([problem(demand, holders, margin, day)], there, {})
     if answer is None:
         return None
     by_node = {option.node: option for option in holders}
     return [(by_node[node], lines) for node, lines in answer[0]]
 
 
-def fill(demand: Demand, group: Sequence[Option], stock: Stock) -> Shared | None:
+def _enough(demand: Demand, group: Sequence[Option], there: Mapping[tuple[str, str], int]) -> bool:
+    """Whether these nodes have as many units of each SKU as are needed; a kit may still not come together."""
+    nodes = [option.node for option in group]
+    return all(sum([there[sku, node] for node in nodes]) >= units for sku, units in demand.needs.items())
+
+
+def _least(group: Sequence[Option], day: Day, margin: int) -> int:
+    return sum([option.route.fixed_cost(day.late(option.node)) for option in group]) + margin * (len(group) - 1)
+
+
+def fill(demand: Demand, group: Sequence[Option], there: Mapping[tuple[str, str], int]) -> Shared | None:
     """Lines to nodes: each whole line to the node that adds least for it, a line that no node has whole in pieces. None: not enough."""
-    left = {(sku, o.node): stock.available(demand, sku, o.node) for o in group for sku in demand.needs}
+    left = dict(there)
     loads: dict[str, list[tuple[int, int]]] = {option.node: [] for option in group}
-    for line in sorted(demand.lines, key=lambda each: sum(_fits(left, each, o.node) >= each.quantity for o in group)):
+    hardest = sorted(demand.lines, key=lambda each: sum([_fits(left, each, o.node) >= each.quantity for o in group]))
+    for line in hardest:
         wanted = line.quantity
         for option in sorted(group, key=lambda o: (_fits(left, line, o.node) < line.quantity, o.route.unit_cost(line))):
             units = min(wanted, _fits(left, line, option.node))
@@ -180,16 +195,8 @@ def problem(demand: Demand, found: Sequence[Option], margin: int, day: Day) -> s
     return solver.Problem(demand.key, tuple(lines), tuple(legs))
 
 
-def _pool(demand: Demand, found: Sequence[Option], stock: Stock) -> dict[tuple[str, str], int]:
-    return {(sku, o.node): stock.available(demand, sku, o.node) for o in found for sku in demand.needs}
-
-
 def _fits(left: Mapping[tuple[str, str], int], line: DemandLine, node: str) -> int:
     return min([left[sku, node] // each for sku, each in line.parts])
-
-
-def _units(stock: Stock, demand: Demand, line: DemandLine, node: str) -> int:
-    return min([stock.available(demand, sku, node) // each for sku, each in line.parts])
 
 
 def _of(line: DemandLine, quantity: int) -> DemandLine:

@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct
 
 SEARCH_NODES_MAX = 2_000
-TIME_LIMIT_S = 0.5
+TIME_LIMIT_S = 0.25
 
 
 class Leg(Struct, frozen=True, gc=False):
