@@ -19,6 +19,7 @@ from haat.engine import changes, flowing, idempotency
 from haat.engine.clock import Clock
 from haat.engine.database import Database, Lost
 from haat.engine.followers import Follower
+from haat.flows import allocating
 from haat.kernel.errors import HaatError
 
 log = logging.getLogger("haat.worker")
@@ -28,6 +29,7 @@ FORGET_EACH_S = 600.0
 CHANGES_KEPT_HOURS = 24  # every process applies them within a second
 CARTS_KEPT_DAYS = 90  # a cart that nobody touched for a season; its address and phone go with it
 CARTS_AT_ONCE = 1000
+ARRIVALS_EACH_S = 2.0
 RECORDS_EACH_S = 3600.0  # success rates move slowly
 RECORDS_CHANGE_FOR = timedelta(days=31)  # after which what is said of a parcel changes no record any more
 
@@ -46,6 +48,11 @@ def chores(database: Database, clock: Clock) -> Sequence[Chore]:
     async def end_holds() -> bool:
         async with database.transaction() as tx:
             return await inventory.expire(tx, now=clock.now(), limit=EXPIRE_AT_ONCE) == EXPIRE_AT_ONCE
+
+    async def call_waiting() -> bool:
+        async with database.transaction() as tx:
+            await allocating.hasten_waiting(tx, now=clock.now())
+        return False
 
     async def forget_keys() -> bool:
         async with database.transaction() as tx:
@@ -68,6 +75,7 @@ def chores(database: Database, clock: Clock) -> Sequence[Chore]:
 
     return [
         Chore("end holds", EXPIRE_EACH_S, end_holds),
+        Chore("call orders whose goods have arrived", ARRIVALS_EACH_S, call_waiting),
         Chore("forget idempotency keys", FORGET_EACH_S, forget_keys),
         Chore("forget announced changes", FORGET_EACH_S, forget_changes),
         Chore("forget carts", FORGET_EACH_S, forget_carts),
