@@ -205,6 +205,35 @@ async def test_after_three_tries_it_comes_back(dsn: str, tmp_path: Path) -> None
         assert order.shipments[0].status == "returning"
 
 
+async def test_what_couriers_leave_unsaid_is_asked_of_a_person_and_not_guessed(dsn: str, tmp_path: Path) -> None:
+    async with opened(dsn, tmp_path) as ground:
+        await ground.vendor(**AUTO)
+        order = await ground.confirmed({"TEA": 2, "CUP": 1})
+        reference = (await ground.shipment(order)).reference
+        ground.swift.story(reference, ground.stage.clock.now(), "picked_up", "partially_delivered", collected=10_000)
+        order = await ground.later(order, hours=2)
+        assert order.shipments[0].status == "shipped"
+        assert [(t.step, t.cause, t.owner, t.repairs) for t in order.exceptions] == [
+            ("look_at", "partial_delivery_unclear", "fulfilment", ("skip",))
+        ]
+        order = await ground.later(order, hours=7)
+        assert len(order.exceptions) == 1, "asked once"
+        parcel = order.shipments[0].id
+        order = await ground.do(order, lambda o: orders.fulfilling.deliver(o, parcel, lines={1: 1}, collected=10_000))
+        assert order.shipments[0].status == "partially_delivered"
+
+
+async def test_of_one_kind_of_goods_the_cash_tells_how_many_were_kept(dsn: str, tmp_path: Path) -> None:
+    async with opened(dsn, tmp_path) as ground:
+        order = await booked(ground)
+        half = order.totals.grand // 2
+        ground.swift.story(
+            (await ground.shipment(order)).reference, ground.stage.clock.now(), "picked_up", "partially_delivered", collected=half
+        )
+        order = await ground.later(order, hours=2)
+        assert order.lines[0].buckets == {"delivered": 1, "shipped": 1}
+
+
 async def test_a_lost_parcel_ends_and_its_order_too(dsn: str, tmp_path: Path) -> None:
     async with opened(dsn, tmp_path) as ground:
         order = await booked(ground)

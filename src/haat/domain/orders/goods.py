@@ -69,7 +69,8 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What one location sends of one vendor order. `lines` minus `delivered`, `returned` and `lost` is still out or at home.
 
     `cash` is to be collected at the door; `collected` was. `tries` counts failed attempts; `refused_by` are couriers that will
-    not take it. `intercept` is why it was asked back, `asked` what of it (nothing: all).
+    not take it. `intercept` is why it was asked back, `asked` what of it (nothing: all). `doubts`: what its
+    courier says that does not fit.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     reason: str = ""
     intercept: str = ""
     asked: tuple[ParcelLine, ...] = ()
+    doubts: tuple[str, ...] = ()
     refused_by: tuple[str, ...] = ()
     at: datetime | None = None
 

@@ -18,6 +18,7 @@ from haat.domain.orders.events import (
     OrderReturnReceived,
     OrderReturnStarted,
     OrderShipmentBooked,
+    OrderShipmentDoubted,
     OrderShipmentFailed,
     OrderShipmentRecalled,
     OrderShipmentUncertain,
@@ -210,6 +211,11 @@ def _intercepted(g: Goods, p: Parcel, f: OrderInterceptAsked, at: datetime) -> N
     g.put(msgspec.structs.replace(p, intercept=f.reason, asked=f.lines))
 
 
+def _doubted(g: Goods, p: Parcel, f: OrderShipmentDoubted, at: datetime) -> None:
+    if f.cause not in p.doubts:
+        g.put(msgspec.structs.replace(p, doubts=(*p.doubts, f.cause)))
+
+
 def _sum(one: Iterable[ParcelLine], other: Iterable[ParcelLine]) -> tuple[ParcelLine, ...]:
     found: dict[int, int] = {}
     for line in (*one, *other):
@@ -232,6 +238,7 @@ _PARCEL: dict[type, Callable[..., None]] = {
     OrderReturnReceived: _return_received,
     OrderParcelLost: _lost,
     OrderInterceptAsked: _intercepted,
+    OrderShipmentDoubted: _doubted,
 }
 _OTHER: dict[type, Callable[..., None]] = {
     OrderInventoryAllocated: _allocated,

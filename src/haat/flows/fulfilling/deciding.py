@@ -57,6 +57,7 @@ LISTENS: frozenset[type[Fact]] = frozenset(
         events.OrderShipmentRecalled,
         events.OrderDeliveryFailed,
         events.OrderInterceptAsked,
+        events.OrderShipmentDoubted,
         events.OrderReturnStarted,
         events.OrderDelivered,
         events.OrderReturnReceived,
@@ -150,6 +151,8 @@ class Decide:
             case events.OrderDeliveryFailed(parcel=parcel):
                 found = fulfilling.parcel_of(order, parcel)
                 return [Step("give_up", parcel)] if found.tries >= self._policy.tries_max and not found.intercept else []
+            case events.OrderShipmentDoubted(parcel=parcel, cause=cause, detail=detail):
+                return [Step("look_at", parcel, data={"cause": cause, "detail": detail})]
             case events.OrderInterceptAsked(parcel=parcel):
                 found = fulfilling.parcel_of(order, parcel)
                 return [] if found.status == "uncertain" or found.courier == fulfilling.SELF else [Step("recall", parcel)]

@@ -55,7 +55,7 @@ class Desk:
 
     def reading(self, now: datetime) -> Reading:
         """How couriers' stories are read: what comes back to a vendor that packs without a word is taken as sound."""
-        return Reading(now=now, new_id=self.new_id, trusts=lambda vendor: self.handling(vendor).auto_pack)
+        return Reading(now=now, trusts=lambda vendor: self.handling(vendor).auto_pack)
 
 
 def weight(order: orders.Order, parcel: orders.Parcel) -> int:

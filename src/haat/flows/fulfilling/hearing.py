@@ -24,10 +24,9 @@ FLOW = "fulfilment"
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """How to read for one order: a new id for each exception, and whether what comes back counts as sound without being looked at."""
+    """How to read: as of when, and of which vendors what comes back counts as sound without being looked at."""
 
     now: datetime
-    new_id: Callable[[], str]
     trusts: Callable[[str], bool]  # by vendor
 
 
@@ -42,19 +41,19 @@ def moved(order: orders.Order, parcel_id: str, scans: Sequence[fulfilment.courie
         try:
             found = _decided(state, parcel_id, move, reading)
         except Refused as refusal:
-            found = trouble(state, parcel_id, "courier_contradicts", f"{move.kind}: {refusal.detail}", reading)
+            found = trouble(state, parcel_id, "courier_contradicts", f"{move.kind}: {refusal.detail}")
         state = after(state, found, reading.now)
         facts += found
     for word in story.standing.contradicted:
-        facts += trouble(state, parcel_id, "courier_contradicts", f"after {parcel.status}: {word}", reading)
+        facts += trouble(state, parcel_id, "courier_contradicts", f"after {parcel.status}: {word}")
     if story.standing.unknown:
-        facts += trouble(state, parcel_id, "courier_word_unknown", ", ".join(story.standing.unknown), reading)
+        facts += trouble(state, parcel_id, "courier_word_unknown", ", ".join(story.standing.unknown))
     return tuple(facts)
 
 
 def _decided(order: orders.Order, parcel_id: str, move: tracking.Move, reading: Reading) -> tuple[Fact, ...]:
     if move.correction:
-        return trouble(order, parcel_id, "courier_corrects", f"{move.kind}: {move.detail or move.reason}", reading)
+        return trouble(order, parcel_id, "courier_corrects", f"{move.kind}: {move.detail or move.reason}")
     return _MOVES[move.kind](order, parcel_id, move, reading)
 
 
@@ -66,7 +65,7 @@ def _partly(order: orders.Order, parcel_id: str, move: tracking.Move, reading: R
         units = lines[0].quantity * move.collected // parcel.cash
         if 0 < units < lines[0].quantity:
             return fulfilling.deliver(order, parcel_id, lines={lines[0].line_no: units}, collected=move.collected)
-    return trouble(order, parcel_id, "partial_delivery_unclear", f"collected {move.collected}", reading)
+    return trouble(order, parcel_id, "partial_delivery_unclear", f"collected {move.collected}")
 
 
 def _back(order: orders.Order, parcel_id: str, move: tracking.Move, reading: Reading) -> tuple[Fact, ...]:
@@ -108,14 +107,11 @@ _MOVES: dict[str, Decide] = {
 }  # fmt: skip
 
 
-def trouble(order: orders.Order, parcel_id: str, cause: str, detail: str, reading: Reading) -> tuple[Fact, ...]:
+def trouble(order: orders.Order, parcel_id: str, cause: str, detail: str) -> tuple[Fact, ...]:
     """Somebody has to look; once for each parcel and cause."""
-    if any(t.flow == FLOW and t.step == f"track:{parcel_id}" and t.cause == cause for t in order.exceptions):
+    if cause in fulfilling.parcel_of(order, parcel_id).doubts:
         return ()
-    raised = events.OrderExceptionRaised(
-        reading.new_id(), FLOW, f"track:{parcel_id}", cause, "fulfilment", subject=parcel_id, detail=detail[:300]
-    )
-    return (raised,)
+    return (events.OrderShipmentDoubted(parcel_id, cause, detail[:300]),)
 
 
 def after(order: orders.Order, facts: Sequence[Fact], now: datetime) -> orders.Order:

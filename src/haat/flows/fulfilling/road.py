@@ -28,6 +28,8 @@ def verbs(desk: Desk) -> dict[str, Local | Outside]:
         "track": Outside(call=road.ask, settle=road.heard, party=_party, title="Ask the courier", title_bn="কুরিয়ারকে জিজ্ঞাসা",
                          owner="fulfilment", waits_for_holds=False, age_limit_s=_ON_THE_ROAD_S, attempts_max=1_000_000,
                          backoff_s=60, backoff_max_s=6 * 3600, repairs=("retry", "skip")),
+        "look_at": Local(run=each(_look_at), title="Look at what a courier says", title_bn="কুরিয়ারের কথা যাচাই",
+                         owner="fulfilment", waits_for_holds=False, repairs=("skip",)),
         "give_up": Local(run=each(_give_up), title="Too many tries: bring it back", title_bn="বারবার ব্যর্থ: ফেরত আনা",
                          owner="fulfilment", waits_for_holds=False),
         "return_overdue": Local(run=each(_return_overdue), title="A return should be here by now", title_bn="ফেরত আসতে দেরি",
@@ -82,19 +84,16 @@ class _Road:
             return Done()
         if isinstance(answer, Unavailable | TimeoutError):
             return Again(self._pause(parcel, task, now), str(answer))
+        if isinstance(answer, HaatError):
+            return Failed(f"{type(answer).__name__}: {answer}"[:300])
         if isinstance(answer, Exception):
-            return (
-                Failed(f"{type(answer).__name__}: {answer}"[:300])
-                if isinstance(answer, HaatError)
-                else Dead("tracking_broken", repr(answer)[:300])
-            )
+            return Dead("tracking_broken", repr(answer)[:300])
         reading = self._desk.reading(now)
         facts = hearing.moved(task.order, parcel.id, fulfilment.shipment.present(told, parcel.consignment), reading)
         since = stored.heard_at or stored.booked_at if stored is not None else None
         if not facts and not answer and since is not None and now - since > self._desk.policy.silent_after:
-            facts = hearing.trouble(
-                task.order, parcel.id, "courier_silent", f"{parcel.courier} has said nothing of it since {since:%Y-%m-%d}.", reading
-            )
+            silent = f"{parcel.courier} has said nothing of it since {since:%Y-%m-%d}."
+            facts = hearing.trouble(task.order, parcel.id, "courier_silent", silent)
         after = fulfilling.parcel_of(hearing.after(task.order, facts, now), parcel.id)
         return Done(facts) if after.settled or not after.consignment else Again(self._pause(after, task, now), facts=facts)
 
@@ -131,6 +130,12 @@ def _give_up(order: orders.Order, task: Task, now: datetime) -> Outcome:
     if parcel is None or parcel.status != "attempt_failed":
         return Done()
     return Done(fulfilling.intercept(order, parcel.id, reason=TOO_MANY_TRIES))
+
+
+def _look_at(order: orders.Order, task: Task, now: datetime) -> Outcome:
+    """Nothing that a program may decide: a person looks, and says so by hand (a scan, a reception)."""
+    del order, now
+    return Dead(str(task.data.get("cause", "doubt")), str(task.data.get("detail", "")))
 
 
 def _return_overdue(order: orders.Order, task: Task, now: datetime) -> Outcome:

@@ -34,6 +34,7 @@ from haat.domain.orders.events.fulfilling import (
     OrderReturnReceived,
     OrderReturnStarted,
     OrderShipmentBooked,
+    OrderShipmentDoubted,
     OrderShipmentFailed,
     OrderShipmentRecalled,
     OrderShipmentUncertain,
@@ -137,6 +138,7 @@ OrderFact = (
     | OrderReturnStarted
     | OrderReturnReceived
     | OrderParcelLost
+    | OrderShipmentDoubted
     | OrderInterceptAsked
 )
 
@@ -204,6 +206,7 @@ __all__ = [
     "OrderReturnStarted",
     "OrderScreened",
     "OrderShipmentBooked",
+    "OrderShipmentDoubted",
     "OrderShipmentFailed",
     "OrderShipmentRecalled",
     "OrderShipmentUncertain",

@@ -176,6 +176,14 @@ class OrderParcelLost(Fact, frozen=True):
     reason: str = "lost"
 
 
+class OrderShipmentDoubted(Fact, frozen=True):
+    """What the courier says of it does not fit what we know, and guessing would be wrong: somebody looks. Once for each `cause`."""
+
+    parcel: str
+    cause: str
+    detail: str = ""
+
+
 class OrderInterceptAsked(Fact, frozen=True):
     """The buyer cancelled what is under way: the courier is asked to turn it round; `lines` are what was asked for."""
 
