@@ -13,8 +13,12 @@ from pathlib import Path
 
 
 def gentle(url: str, keys: Path, *, port: int = 0) -> list[str]:
-    """The command line of a world that plays beside a demo: six orders a minute, which reach their buyers within two minutes."""
-    return [sys.executable, "-m", "haat_world", "play", "--gentle", "--url", url, "--keys", str(keys), "--port", str(port)]
+    """The command line of a world that plays beside a demo: six orders a minute, which reach their buyers within two minutes.
+
+    It waits until Haat answers, keeps its books beside the keys, and ends with SIGTERM or (`--tied`) with its input.
+    """
+    kept = ["--books", str(keys.with_name("world.books"))]
+    return [sys.executable, "-m", "haat_world", "play", "--gentle", "--url", url, "--keys", str(keys), "--port", str(port), *kept]
 
 
 __all__ = ["gentle"]

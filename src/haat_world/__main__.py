@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from haat_world import app, clock, faults
+from haat_world import app, books, clock, faults
 from haat_world.line import Line, Lost
 from haat_world.players import market, play
 from haat_world.players.play import Plan, Play, Score
@@ -47,6 +47,7 @@ def options() -> argparse.ArgumentParser:
     found.add_argument("--haste", action="store_true", help="parcels reach their buyers within two minutes")
     found.add_argument("--gentle", action="store_true", help="a demo's world: six orders a minute, in haste, for ever")
     found.add_argument("--patience", type=float, default=600, help="seconds to wait for the last order to end")
+    found.add_argument("--books", type=Path, help="a file that keeps the parties' books from one run to the next")
     found.add_argument("--tied", action="store_true", help=argparse.SUPPRESS)
     return found
 
@@ -97,6 +98,8 @@ async def _serve(asked: argparse.Namespace) -> int:
 
 async def _play(asked: argparse.Namespace) -> int:
     world = _world(asked)
+    if asked.books:
+        books.read(world, asked.books)
     demo = market.read(asked.keys)
     run = asked.run or (f"{time.time():.0f}" if asked.gentle else "1")
     pace_s = GENTLE.pace_s if asked.haste else Plan().pace_s
@@ -110,7 +113,14 @@ async def _play(asked: argparse.Namespace) -> int:
         print(f"The world is at {url} (books: {url}/_world)", flush=True)  # noqa: T201
         for problem in playing.score.problems:
             print(f"not connected: {problem}", file=sys.stderr)  # noqa: T201
-        score = await _shown(playing, quiet=asked.gentle)
+        keeping = asyncio.create_task(books.keep(world, asked.books)) if asked.books else None
+        try:
+            score = await _shown(playing, quiet=asked.gentle)
+        finally:
+            if keeping is not None:
+                keeping.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await keeping
     for finding in score.findings:
         print(finding, file=sys.stderr)  # noqa: T201
     return 1 if score.findings or any(score.statuses[status] for status in play.GOING) else 0

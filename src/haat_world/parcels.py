@@ -17,6 +17,7 @@ from haat_world.world import World
 
 TRIES_MAX = 3
 FINAL = frozenset({"delivered", "partially_delivered", "returned", "cancelled", "lost"})
+WITH_BUYER = frozenset({"delivered", "partially_delivered"})
 WITH_SELLER = frozenset({"booked", "pickup_requested", "pickup_failed"})
 ABSENT = {"customer_unreachable": 5.0, "not_at_home": 3.0, "reschedule_asked": 2.0, "wrong_address": 1.0, "suspected_fake_attempt": 0.5}
 REFUSED = {"customer_refused": 6.0, "cash_not_ready": 3.0, "item_mismatch": 1.0}
@@ -80,8 +81,22 @@ def _timed(world: World, name: tuple[str, str], statuses: list[tuple[str, str, i
 def start(world: World, parcel: Consignment, tell: Tell, *, address: str) -> None:
     """The parcel is booked and begins its way."""
     world.truth.book(parcel)
+    parcel.more["address"] = address
     parcel.scan("booked", world.now())
     _Walk(world, parcel, tell, way(world, parcel, address=address)).next()
+
+
+def resume(world: World, party: str, tell: Tell) -> None:
+    """Parcels in the books that are on their way go on from where they were."""
+    for parcel in world.truth.consignments.values():
+        if parcel.party == party and parcel.status in WITH_BUYER and parcel.cash and not parcel.remitted:
+            world.agenda.after(timedelta(seconds=world.habits.remit_s), _Walk(world, parcel, tell, []).remit)
+        if parcel.party != party or parcel.status in FINAL:
+            continue
+        legs = way(world, parcel, address=parcel.more["address"])[len(parcel.history) - 1 :]
+        if parcel.status == "returning" and [leg.status for leg in legs] != ["returned"]:  # it was called back
+            legs = [Leg(timedelta(seconds=world.habits.leg_s), "returned", parcel.reason)]
+        _Walk(world, parcel, tell, legs).next()
 
 
 def recall(world: World, parcel: Consignment) -> bool:
@@ -114,7 +129,7 @@ class _Walk:
             leg, self._legs = Leg(leg.after, "returning", "recalled"), [Leg(pace, "returned", "recalled")]
         parcel.scan(leg.status, self._world.now(), reason=leg.reason, collected=leg.collected)
         self._tell(parcel, leg)
-        if leg.status in ("delivered", "partially_delivered") and parcel.cash:
+        if leg.status in WITH_BUYER and parcel.cash:
             self._world.agenda.after(timedelta(seconds=self._world.habits.remit_s), self.remit)
         self.next()
 

@@ -52,15 +52,15 @@ class World:
         self.truth = Truth()
         self.url = "http://127.0.0.1:9000"
         self.hooks: dict[str, str] = {}
-        self._counts: Counter[tuple[object, ...]] = Counter()
+        self.counts: Counter[tuple[str | int, ...]] = Counter()
 
     def now(self) -> datetime:
         return self.clock.now()
 
-    def count(self, *names: object) -> int:
+    def count(self, *names: str | int) -> int:
         """How often this was asked before: 0, 1, 2 …"""
-        self._counts[names] += 1
-        return self._counts[names] - 1
+        self.counts[names] += 1
+        return self.counts[names] - 1
 
     def word(self, length: int, *names: object) -> str:
         """An id in capitals and digits, the same for the same names."""

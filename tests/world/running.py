@@ -3,11 +3,12 @@
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from haat_world import app
+from haat_world import app, books
 from haat_world.clock import Turned
 from haat_world.faults import Faults
 from haat_world.line import Line, Reply
@@ -43,11 +44,15 @@ class Running(msgspec.Struct):
 
 
 @contextlib.asynccontextmanager
-async def a_world(*, seed: int = 7, faults: Faults | None = None, mail: bool = False, **habits: Any) -> AsyncIterator[Running]:
+async def a_world(
+    *, seed: int = 7, faults: Faults | None = None, mail: bool = False, kept: Path | None = None, **habits: Any
+) -> AsyncIterator[Running]:
     """Without `faults` nothing goes wrong."""
     calm = Habits(**({"refusal": 0.0, "absence": 0.0, "partial": 0.0, "loss": 0.0, "risky": 0.0} | habits))
     chosen = msgspec.structs.replace(faults or Faults(), by_party=SOUND | dict((faults or Faults()).by_party))
     world = World(seed=seed, clock=Turned(NEW_YEAR), line=Line(), faults=chosen, habits=calm)
+    if kept is not None:
+        books.read(world, kept)
     line = Line(limit_s=10)
     async with app.served(world, mail=mail) as url:
         world.hooks = {party: f"{url}/webhook/{party}" for party in app.PARTIES}

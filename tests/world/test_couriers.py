@@ -2,10 +2,12 @@
 
 import hashlib
 import hmac
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from haat_world import books
 from haat_world.couriers import generic, pathao, redx, steadfast
 from tests.world.running import Running, a_world
 
@@ -175,3 +177,25 @@ async def test_habits_decide_how_parcels_end(habit: str, status: str) -> None:
         await running.turn(days=9)
         (books,) = running.world.truth.consignments.values()
     assert books.status == status
+
+
+async def test_parcels_go_on_where_they_were_when_the_world_was_stopped(tmp_path: Path) -> None:
+    kept = tmp_path / "world.books"
+    async with a_world(seed=3) as running:
+        await running.post("/courier/parcels", TO | {"reference": "G1", "cash": 500}, authorization=f"Bearer {generic.KEY}")
+        while running.world.truth.consignments["courier", generic_id(running)].status != "in_transit":
+            await running.turn(hours=1)
+        books.write(running.world, kept)
+    async with a_world(seed=3, kept=kept) as running:
+        key = generic_id(running)
+        before = running.world.truth.consignments["courier", key].status
+        await running.turn(days=6)
+        after = running.world.truth.consignments["courier", key]
+    statuses = [status for _, status, _ in after.history]
+    assert (before, after.status, after.collected) == ("in_transit", "delivered", 50_000)
+    assert statuses == ["booked", "pickup_requested", "picked_up", "in_transit", "at_destination_hub", "out_for_delivery", "delivered"]
+
+
+def generic_id(running: Running) -> str:
+    (found,) = running.world.truth.consignments.values()
+    return found.id

@@ -78,6 +78,7 @@ def operations(world: World) -> list[Operation]:
 class _Desk:
     def __init__(self, world: World) -> None:
         self._world = world
+        parcels.resume(world, PARTY, self._tell)
 
     def reference(self, call: Call) -> str:
         parcel = self._world.truth.consignments.get((PARTY, call.path["id"]))

@@ -90,6 +90,7 @@ class _Desk:
         self._introduced = False
         self._stores: list[dict[str, Any]] = [{"store_id": STORE, "store_name": "Haat", "store_address": "Tejgaon, Dhaka", "is_active": 1,
                                                "city_id": 1, "zone_id": 101, "hub_id": 1, "is_default_store": True}]  # fmt: skip
+        parcels.resume(world, PARTY, self._tell)
 
     def reference(self, call: Call) -> str:
         parcel = self._world.truth.consignments.get((PARTY, call.path["id"]))

@@ -63,6 +63,7 @@ class _Desk:
     def __init__(self, world: World) -> None:
         self._world = world
         self._stores: list[dict[str, Any]] = [dict(STORE)]
+        parcels.resume(world, PARTY, self._tell)
 
     def reference(self, call: Call) -> str:
         parcel = self._world.truth.consignments.get((PARTY, call.path["id"]))

@@ -76,6 +76,7 @@ class _Desk:
     def __init__(self, world: World) -> None:
         self._world = world
         self._returns: list[dict[str, Any]] = []
+        parcels.resume(world, PARTY, self._tell)
 
     def book(self, call: Call) -> Answer:
         if not _known(call):
