@@ -297,3 +297,12 @@ async def test_a_buyer_who_comes_back_goes_on_to_the_shop_and_it_is_noted(served
     first, second = sorted(await waiting(served), key=lambda each: -len(each.hook.query))
     assert {first.hook.method, second.hook.method} == {inbox.RETURN}
     assert first.hook.query == {"attempt": ATTEMPT, "tran_id": "x", "status": "VALID"}
+
+
+async def test_a_return_that_points_at_nothing_or_brings_too_much_is_not_kept(served: Served) -> None:
+    await served.put("cards", SSL)
+    place = "/v1/hooks/gateway/cards/returns"
+    assert (await served.client.get(place)).status_code == 303
+    assert (await served.client.get(place, params={"attempt": ATTEMPT, "x": "y" * 17_000})).status_code == 400
+    assert (await served.client.post(place, data={"x": "y" * 17_000})).status_code == 413
+    assert await waiting(served) == []

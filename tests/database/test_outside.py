@@ -324,6 +324,19 @@ async def test_the_record_tells_what_was_said_and_hides_what_nobody_should_read(
         assert await tx.fetchval("SELECT count(*) FROM outside_exchanges") == 0
 
 
+async def test_what_is_left_of_the_record_is_written_when_a_process_stops(outside: Outside, database: Database, moody: Moody) -> None:
+    await outside.drive(a_connection(), call(moody, "fine"))
+    stop = asyncio.Event()
+    running = asyncio.create_task(outside.run(stop))
+    await asyncio.sleep(0)
+    stop.set()
+    await running
+    await outside.drive(a_connection(), call(moody, "fine"))
+    await outside.close()
+    async with database.reading() as tx:
+        assert await tx.fetchval("SELECT count(*) FROM outside_exchanges") == 2
+
+
 async def test_a_refusal_of_the_connector_goes_through(outside: Outside, moody: Moody) -> None:
     def refuses() -> Conversation[str]:
         yield from call(moody, "fine")

@@ -16,6 +16,7 @@ from haat.kernel.errors import Refused
 from haat.kernel.outside import Connection, Hook
 
 BODY_MAX = 256 * 1024
+RETURN_MAX = 16 * 1024  # what a browser brings is a few fields, and anybody's browser may come
 FORM = "application/x-www-form-urlencoded"
 MEDIA = ("application/json", FORM, "text/plain", "application/cloudevents+json")
 #: (connection, what the browser brought) -> where the buyer goes on; None: a plain page says thank you
@@ -30,13 +31,14 @@ def endpoints(outside: Outside, *, new_id: Callable[[], str], landing: Landing |
     back = "Proves nothing and changes nothing by itself: the gateway is asked. The buyer is sent on to the shop."
     return [
         Endpoint("POST", place, "receiveHook", "A notification of a gateway or courier", desk.receive, "Hooks", streams=MEDIA,
-                 body_max=BODY_MAX, answers={200: None, 202: None}, problems=(400, 403, 404, 413, 415, 422), description=said, any_query=True),
+                 body_max=BODY_MAX, answers={200: None, 202: None}, problems=(400, 403, 404, 413, 415, 422), description=said,
+                 any_query=True),
         Endpoint("GET", place, "receiveBareHook", "A notification without a body", desk.receive, "Hooks",
                  answers={200: None}, problems=(400, 403, 404), description=said, any_query=True),
         Endpoint("GET", place + "/returns", "returnBuyer", "Where a buyer's browser comes back from a gateway", desk.back, "Hooks",
                  answers={200: None, 303: None}, problems=(400, 404), description=back, any_query=True),
         Endpoint("POST", place + "/returns", "returnBuyerByForm", "Where a buyer's browser comes back with a form", desk.back, "Hooks",
-                 streams=(FORM,), body_max=BODY_MAX, answers={200: None, 303: None}, problems=(400, 404, 413, 415, 422), description=back,
+                 streams=(FORM,), body_max=RETURN_MAX, answers={200: None, 303: None}, problems=(400, 404, 413, 415, 422), description=back,
                  any_query=True),
     ]  # fmt: skip
 
@@ -67,7 +69,11 @@ class _Desk:
         hook = await _hook(call)
         brought = {**hook.query, **hook.form()}
         key = "\n".join(f"{name}={brought[name]}" for name in sorted(brought))
-        await self._keep(connection, Hook(engine.inbox.RETURN, {}, brought), key)
+        if len(key) > RETURN_MAX:
+            raise Refused("malformed_query", "This is no return from a gateway.", kind="malformed")
+        hint = plugin.callback(connection, brought)
+        if hint.attempt or hint.reference or hint.transaction:
+            await self._keep(connection, Hook(engine.inbox.RETURN, {}, brought), key)
         onward = None if self._landing is None else await self._landing(connection, brought)
         if onward is None:
             return Answer(200, THANKS.encode(), content_type=b"text/html; charset=utf-8")
