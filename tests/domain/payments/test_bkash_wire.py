@@ -172,6 +172,8 @@ def test_the_buyers_return_is_a_hint():
     hint = bkash.callback(CONNECTION, {"paymentID": "REF-1", "status": "success", "signature": "x", "attempt": ATTEMPT})
     assert (hint.attempt, hint.reference, hint.said) == (ATTEMPT, "REF-1", "charged")
     assert bkash.callback(CONNECTION, {"status": "cancel"}).said == "cancelled"
+    clumsy = {"attempt": f"{ATTEMPT}?paymentID=REF-1", "status": "success"}
+    assert bkash.callback(CONNECTION, clumsy).attempt == ATTEMPT, "an address with a question mark got a second one"
 
 
 @cache

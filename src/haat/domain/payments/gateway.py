@@ -282,8 +282,8 @@ def fee_of(gateway: Gateway, connection: Connection) -> Fee:
 
 
 def attempt_in(query: Mapping[str, str]) -> str:
-    """The attempt that our own return address named (`?attempt=`); «» where it is none."""
-    given = query.get("attempt", "")
+    """The attempt that our own return address named (`?attempt=`, even where a gateway put a second `?` behind it); «» where it is none."""
+    given = query.get("attempt", "").partition("?")[0]
     return given if _UUID(given) else ""
 
 
