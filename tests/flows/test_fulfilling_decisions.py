@@ -1,0 +1,145 @@
+"""Facts in, steps out, without a database: nothing waits without somebody who will come back to it, and scans read as one story."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from haat.domain import fulfilment, orders
+from haat.engine.flowing import Compensate, Step, Stop
+from haat.flows import fulfilling
+from haat.flows.fulfilling import hearing
+from haat.flows.fulfilling.deciding import LISTENS, decider
+from haat.kernel.facts import Fact
+from tests.domain.orders.goods_cases import AT, FIRST, POT, REST, SECOND, TEA, accepted, at, planned, told
+
+events = orders.events
+Scan = fulfilment.courier.Scan
+decide = decider(fulfilling.Policy())
+READING = hearing.Reading(now=AT, trusts=lambda vendor: False)
+
+
+def asked(order: orders.Order, fact: Fact) -> tuple[orders.Order, set[tuple[str, str]]]:
+    """The order after the fact, and the steps (name, subject) that it asks for."""
+    after = told(order, [fact])
+    return after, {(d.name, d.subject) for d in decide(after, fact) if isinstance(d, Step)}
+
+
+def test_a_confirmed_order_is_offered_to_every_vendor_with_goods_to_send() -> None:
+    order = planned()
+    assert {(d.name, d.subject) for d in decide(order, events.OrderConfirmed()) if isinstance(d, Step)} == {("offer", TEA), ("offer", POT)}
+
+
+def test_a_plan_made_anew_is_offered_anew_and_an_accepted_vendor_goes_on() -> None:
+    order = told(accepted(), [events.VendorOrderRejected(TEA, "closed")])
+    again = events.PlannedParcel(REST, TEA, "CTG", (events.ParcelLine(1, 3),))
+    late = events.PlannedParcel("0198a000-0000-7000-8000-00000000000b", POT, "CTG", (events.ParcelLine(3, 1),))
+    after, steps = asked(order, events.OrderInventoryAllocated("plan-2", (again, late)))
+    assert steps == {("offer", TEA), ("prepare", POT)}
+    assert after.lines[0].buckets == {"allocated": 3}
+
+
+def test_an_offer_has_two_timers_and_an_answer_takes_them_back() -> None:
+    order = planned()
+    _, steps = asked(order, events.VendorOrderOffered(TEA, AT + timedelta(hours=4)))
+    assert steps == {("remind", TEA), ("lapse", TEA)}
+    after = told(order, [events.VendorOrderOffered(TEA, AT), events.VendorOrderAccepted(TEA)])
+    decided = decide(after, events.VendorOrderAccepted(TEA))
+    assert Stop("lapse", TEA) in decided
+    assert Step("prepare", TEA) in decided
+    assert decide(after, events.VendorOrderOffered(TEA, AT)) == []
+
+
+#: fact -> (status of the parcel before it, steps that it asks for)
+WAITS: list[tuple[Fact, str, set[tuple[str, str]]]] = [
+    (events.OrderParcelPacked(FIRST), "picking", {("choose", FIRST)}),
+    (events.OrderParcelPacked(FIRST, 0, (events.ParcelLine(1, 1),), REST), "picking", {("choose", FIRST), ("prepare", TEA)}),
+    (events.OrderShipmentFailed(FIRST, "pathao", "area_not_served", final=True), "packed", {("choose", FIRST)}),
+    (events.OrderShipmentFailed(FIRST, "pathao", "not_booked"), "uncertain", {("choose", FIRST)}),
+    (events.OrderShipmentBooked(FIRST, "pathao", "C-1"), "packed", {("track", FIRST)}),
+    (events.OrderShipmentBooked(FIRST, "self", "C-1"), "packed", set()),
+    (events.OrderShipmentRecalled(FIRST), "booked", {("choose", FIRST)}),
+    (events.OrderInterceptAsked(FIRST, "changed_mind"), "booked", {("recall", FIRST)}),
+    (events.OrderInterceptAsked(FIRST, "changed_mind"), "shipped", {("recall", FIRST)}),
+    (events.OrderReturnStarted(FIRST, "customer_refused"), "shipped", {("return_overdue", FIRST)}),
+    (events.OrderDelivered(FIRST, (events.ParcelLine(1, 1),)), "out_for_delivery", {("return_overdue", FIRST)}),
+    (events.OrderShipmentDoubted(FIRST, "courier_contradicts"), "shipped", {("look_at", FIRST)}),
+]
+
+
+@pytest.mark.parametrize(("fact", "status", "steps"), WAITS, ids=lambda v: type(v).__name__ if isinstance(v, Fact) else str(v)[:20])
+def test_nothing_waits_without_somebody_who_comes_back_to_it(fact: Fact, status: str, steps: set[tuple[str, str]]) -> None:
+    assert asked(at(accepted(), status), fact)[1] == steps
+
+
+def test_what_was_cancelled_while_a_courier_was_asked_is_recalled() -> None:
+    order = told(at(accepted(), "packed"), [events.VendorOrderRejected(TEA, "closed")])
+    assert asked(order, events.OrderShipmentBooked(FIRST, "pathao", "C-1"))[1] == {("recall", FIRST)}
+
+
+def test_an_uncertain_booking_that_was_asked_back_is_recalled_as_soon_as_it_is_known() -> None:
+    order = told(at(accepted(), "uncertain"), [events.OrderInterceptAsked(FIRST, "changed_mind")])
+    assert asked(order, events.OrderShipmentBooked(FIRST, "pathao", "C-1"))[1] == {("recall", FIRST)}
+
+
+def test_an_order_that_ends_takes_its_bookings_back_and_its_timers_too() -> None:
+    order = at(accepted(), "booked")
+    cancelled = told(order, orders.cancel(order, None, reason="exception"))
+    fact = events.OrderCancelled((), "exception", 0)
+    decided = decide(cancelled, fact)
+    assert Compensate("exception") in decided
+    assert {"lapse", "remind", "ship_by", "choose"} <= {d.name for d in decided if isinstance(d, Stop)}
+
+
+def test_the_last_taka_completes_the_order_at_once() -> None:
+    order = at(at(accepted(), "delivered"), "delivered", SECOND)
+    paid = events.OrderPaymentProcessed("t1", "a", order.totals.grand, "cod", "cod")
+    done = [d for d in decide(told(order, [paid]), paid) if isinstance(d, Step)]
+    assert done == [Step("complete")]
+
+
+def test_the_flow_listens_to_every_fact_that_it_decides_on_and_runs_every_step_that_it_asks_for() -> None:
+    class Nobody:
+        policy = fulfilling.Policy()
+
+    flow = fulfilling.flow(Nobody())  # type: ignore[arg-type]
+    assert flow.facts == LISTENS
+    for fact, status, _ in WAITS:
+        assert type(fact) in LISTENS
+        after = told(at(accepted(), status), [fact])
+        assert {d.name for d in decide(after, fact) if isinstance(d, Step | Stop)} <= set(flow.run)
+
+
+STORIES: dict[str, tuple[str, ...]] = {
+    "delivered": ("picked_up", "in_transit", "out_for_delivery", "delivery_failed", "out_for_delivery", "delivered"),
+    "returning": ("picked_up", "out_for_delivery", "delivery_failed", "on_hold", "returning"),
+    "lost": ("picked_up", "in_transit", "lost"),
+    "attempt_failed": ("picked_up", "out_for_delivery", "delivery_failed"),
+}
+
+
+@given(st.sampled_from(sorted(STORIES)), st.randoms(use_true_random=False), st.integers(0, 3))
+def test_a_story_told_in_any_order_and_twice_ends_the_same(end: str, chance: object, doubled: int) -> None:
+    scans = [
+        Scan(AT + timedelta(hours=n), "C-1", "", status, collected=86_000 if status == "delivered" else None)  # type: ignore[arg-type]
+        for n, status in enumerate(STORIES[end])
+    ]
+    told_ = scans + scans[:doubled]
+    chance.shuffle(told_)  # type: ignore[attr-defined]
+    order, heard = at(accepted(), "booked"), []
+    for scan in told_:
+        heard.append(scan)
+        facts = hearing.moved(order, FIRST, heard, READING)
+        assert not any(isinstance(f, events.OrderShipmentDoubted) for f in facts)
+        order = told(order, facts)
+        assert hearing.moved(order, FIRST, heard, READING) == ()
+    assert order.shipments[0].status == end
+    for line in order.lines:
+        assert sum(line.buckets.values()) == line.quantity
+
+
+def test_what_was_cancelled_and_yet_set_out_is_shown_to_somebody() -> None:
+    booked = told(at(accepted(), "packed"), [events.VendorOrderRejected(TEA, "closed"), events.OrderShipmentBooked(FIRST, "pathao", "C-1")])
+    facts = hearing.moved(booked, FIRST, [Scan(AT, "C-1", "", "picked_up")], READING)
+    assert [getattr(f, "cause", "") for f in facts] == ["courier_contradicts"]
