@@ -33,6 +33,14 @@ async def test_a_vendor_comes_back_as_it_was_written(database):
         assert await vendors.load_all(tx) == {"aarong": stored}
 
 
+async def test_how_a_vendor_works_is_kept_with_it(database):
+    works = vendors.Handling(auto_accept=True, acceptance_hours=4, cutoff=16 * 60)
+    stored = (await store(database, a_sheet()))["aarong"]
+    assert stored.handling == vendors.Handling()
+    changed = (await store(database, a_sheet(handling=works)))["aarong"]
+    assert (changed.handling, changed.version) == (works, 2)
+
+
 async def test_saying_the_same_again_changes_nothing_and_a_change_keeps_the_status(database):
     await store(database, a_sheet(), initially="approved")
     assert (await store(database, a_sheet()))["aarong"].version == 1

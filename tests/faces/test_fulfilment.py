@@ -190,9 +190,9 @@ def test_another_vendors_goods_do_not_exist(served: Served, tell: Tell) -> None:
             ("POST", f"/v1/vendor-orders/{part['id']}/rejections"), ("POST", f"/v1/vendor-orders/{part['id']}/shipments"),
             ("GET", f"/v1/vendor-orders/{part['id']}/pick-list"),
         ):  # fmt: skip
-            bodies = {"scans": examples.SCAN, "reschedules": examples.RESCHEDULE, "rejections": {"reason": "closed"}}
-            body = bodies.get(path.rsplit("/", 1)[1], {})
-            answer = other.request(method, path, **({"json": body} if method == "POST" else {}))
+            bodies: dict[str, Any] = {"scans": examples.SCAN, "reschedules": examples.RESCHEDULE, "rejections": {"reason": "closed"}}
+            body = bodies.get(path.rsplit("/", 1)[1], {}) if method == "POST" else None
+            answer = other.request(method, path, json=body)
             assert answer.status_code == 404, (method, path, answer.text)
         assert other.get("/v1/shipments").json()["data"] == []
         assert other.get("/v1/shipments", params={"vendor": examples.VENDOR_CODE}).status_code == 403

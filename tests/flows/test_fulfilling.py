@@ -2,13 +2,14 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from haat.domain import fulfilment, inventory, orders
 from tests.flows.fulfilling_ground import Ground, opened
 
 events = orders.events
 courier = fulfilment.courier
-AUTO = {"auto_accept": True, "auto_pack": True}
+AUTO: dict[str, Any] = {"auto_accept": True, "auto_pack": True}
 
 
 async def booked(ground: Ground) -> orders.Order:

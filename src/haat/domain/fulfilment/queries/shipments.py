@@ -1,7 +1,6 @@
 """Questions about shipments: one, many, by a courier's name for them, their scans, what is to be picked, how they fared."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import msgspec
 
@@ -98,16 +97,6 @@ async def to_pick(tx: Tx, *, location: str | None, vendor: str | None, limit: in
         limit,
     )
     return [(row[0], row[1]) for row in rows]
-
-
-async def fared(tx: Tx, *, since: datetime) -> list[tuple[str, str, str, str, datetime, datetime, str]]:
-    """(parcel, courier, district, upazila, shipped, ended, status) of parcels that couriers ended since then."""
-    rows = await tx.fetch(
-        """SELECT parcel::text, courier, district, upazila, shipped_at, ended_at, status FROM shipments
-           WHERE ended_at >= $1 AND courier IS NOT NULL AND shipped_at IS NOT NULL ORDER BY ended_at""",
-        since,
-    )
-    return [tuple(row) for row in rows]
 
 
 def _shipment_of(row: Row) -> Shipment:
