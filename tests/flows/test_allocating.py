@@ -161,6 +161,31 @@ async def test_a_node_that_refuses_is_left_out_and_another_one_sends(dsn: str, t
         assert await ground.reserved(order_id) == {("TEA", "CTG"): 2}
 
 
+async def test_units_that_a_vendor_has_not_got_are_sent_by_another_node_and_the_rest_stays(dsn: str, tmp_path: Path) -> None:
+    async with opened(dsn, tmp_path) as ground:
+        await ground.places(CTG={"TEA": 10, "CUP": 10})
+        order_id = await ground.screened({"TEA": 3, "BREAKFAST": 2})
+        assert await ground.parcels(order_id) == [("DHK", {1: 3, 2: 2}, "planned")]
+        lines = (events.ParcelLine(1, 1), events.ParcelLine(2, 1))
+        await ground.reject(order_id, await ground.confirm(order_id), lines=lines)
+        assert await ground.parcels(order_id) == [("DHK", {1: 2, 2: 1}, "planned"), ("CTG", {1: 1, 2: 1}, "planned")]
+        held = {("TEA", "DHK"): 4, ("CUP", "DHK"): 1, ("TEA", "CTG"): 3, ("CUP", "CTG"): 1}
+        assert await ground.reserved(order_id) == held
+
+
+async def test_after_too_many_refusals_nobody_is_asked_any_more(dsn: str, tmp_path: Path) -> None:
+    async with opened(dsn, tmp_path, allocating.Policy(rejections_max=2)) as ground:
+        await ground.places(CTG={"TEA": 10}, SYL={"TEA": 10})
+        order_id = await ground.screened({"TEA": 1})
+        vendor_order = await ground.confirm(order_id)
+        await ground.reject(order_id, vendor_order)
+        ((_, _, _), (second, _, status)) = await ground.parcels(order_id)
+        assert second in ("CTG", "SYL") and status == "planned"
+        await ground.reject(order_id, vendor_order)
+        order = await ground.stage.order(order_id)
+        assert order.status == "cancelled" and await ground.reserved(order_id) == {}
+
+
 async def test_lines_that_everybody_refuses_are_cancelled(dsn: str, tmp_path: Path) -> None:
     async with opened(dsn, tmp_path) as ground:
         order_id = await ground.screened({"TEA": 2, "LAST": 1})

@@ -16,7 +16,7 @@ import msgspec
 
 from haat.domain import fulfilment, inventory, orders
 from haat.engine.database import Tx
-from haat.engine.flowing import Again, Dead, Done, Outcome, Task
+from haat.engine.flowing import Again, Dead, Done, Failed, Outcome, Task
 from haat.flows.allocating import wanting
 from haat.flows.allocating.places import Sourcer
 from haat.flows.allocating.wanting import Wanted
@@ -27,7 +27,6 @@ sourcing = fulfilment.sourcing
 events = orders.events
 
 SCREENED = frozenset({"pass", "review"})
-SOON = timedelta(seconds=1)  # a change of the order is being written in this very transaction
 ROOM_AGAIN = timedelta(minutes=10)  # nodes that are full have another day by midnight at the latest
 ALONE = 4  # so few demands are planned on the event loop; more of them in a thread, for the solver may take its time
 
@@ -130,7 +129,7 @@ def _outcome(house: Any, policy: Policy, found: _Found, news: list[sourcing.NewP
     if len(planned) == len(found.wants):
         return Done(tuple(facts))
     if any(want.behind for want in found.wants):
-        return Again(SOON, "reservations_behind", tuple(facts))
+        return Failed("reservations_behind", tuple(facts))
     return _failed(policy, found, order, facts)
 
 
