@@ -65,8 +65,7 @@ async def till(dsn: str, place: Path, codes: Sequence[str] = ("acme",), **change
         async with parts.database.transaction() as tx:
             sheets = {code: outside.Sheet(kind="gateway", plugin=code) for code in codes}
             await outside.connections.put(tx, sheets, found, at.outside.vault, now=opened.clock.now())
-        await parts.memory.stop()
-        await parts.memory.start()
+        await parts.memory.catch_up()
         yield Till(opened, bank, paying.Counter(at.paying, parts.house))
         await at.outside.close()
 

@@ -1,0 +1,146 @@
+"""Paying over HTTP: see what is due, pay again or another way, ask now, give back, and the page behind a pay link."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+from starlette.routing import Router
+
+from haat.domain import orders, people
+from haat.engine import web
+from haat.faces.api import pay_page, payment_routes, payments, refunds
+from haat.faces.api.gate import Gate
+from tests.flows.test_paying import Till, attempt, till
+
+ADMIN, CUSTOMER, STRANGER = "admin", "customer", "stranger"
+
+
+class Shopfront(msgspec.Struct):
+    """The till's API, and who speaks to it."""
+
+    till: Till
+    client: httpx.AsyncClient
+    keys: dict[str, str]
+
+    async def ask(self, method: str, path: str, *, by: str | None = ADMIN, **said: Any) -> httpx.Response:
+        headers = {"authorization": f"Bearer {self.keys[by]}"} if by else {}
+        return await self.client.request(method, path, headers=headers | said.pop("headers", {}), **said)
+
+    async def meanwhile(self, asked: Awaitable[httpx.Response]) -> httpx.Response:
+        """The answer, while workers work."""
+        answer = asyncio.ensure_future(asked)
+        while not answer.done():
+            await self.till.stage.settle()
+        return await answer
+
+
+@asynccontextmanager
+async def front(dsn: str, place: Path, *codes: str) -> AsyncIterator[Shopfront]:
+    async with till(dsn, place, codes or ("acme",)) as t:
+        parts = t.stage.parts
+        keys = {}
+        async with parts.database.transaction() as tx:
+            for name, role, subject in ((ADMIN, "admin", ""), (CUSTOMER, "customer", "c-1"), (STRANGER, "customer", "c-2")):
+                order = people.KeyOrder(id=parts.draw.uuid(), role=role, subject=subject, name=name)
+                keys[name] = (await people.issue_key(tx, order, entropy=(name.encode() * 8)[:32], by="system", now=t.stage.clock.now())).secret
+        gate = Gate(parts.database, parts.memory, t.stage.clock, parts.secrets)
+        said = [*payments.endpoints(parts.shop, t.counter), *refunds.endpoints(parts.shop), *payment_routes.endpoints(parts.shop, t.counter),
+                *pay_page.endpoints(parts.shop, t.counter)]  # fmt: skip
+        app = Router(routes=list(web.routes(said, gate)), default=web.not_found, redirect_slashes=False)
+        parts.shop.live.start()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://haat") as client:
+            yield Shopfront(t, client, keys)
+        await parts.shop.live.stop()
+
+
+async def placed(f: Shopfront, method: str = "acme", **more: Any) -> orders.Order:
+    return await f.till.placed(method, customer={"name": "Rahima", "phone": "01712345678", "id": "c-1"}, **more)
+
+
+async def test_what_is_due_is_seen_by_its_buyer_and_by_nobody_else(dsn: str, tmp_path: Path) -> None:
+    async with front(dsn, tmp_path) as f:
+        order = await f.till.placed()
+        seen = (await f.ask("GET", f"/v1/orders/{order.id}/payments")).json()
+        assert (seen["due"], seen["redirect_url"][:13]) == (order.totals.grand, "https://acme.")
+        one = (await f.ask("GET", f"/v1/payments/{attempt(order).id}")).json()
+        assert (one["gateway"], one["status"], one["receipt"]["gateway"]) == ("acme", "pending", "acme")
+        for path in (f"/v1/orders/{order.id}/payments", f"/v1/payments/{attempt(order).id}", f"/v1/orders/{order.id}/refunds"):
+            assert (await f.ask("GET", path, by=STRANGER)).status_code == 404
+            assert (await f.ask("GET", path, by=None)).status_code == 401
+
+
+async def test_an_open_page_is_used_again_and_another_way_opens_another(dsn: str, tmp_path: Path) -> None:
+    async with front(dsn, tmp_path, "acme", "bolt") as f:
+        order = await f.till.placed()
+        again = await f.ask("POST", f"/v1/orders/{order.id}/payments", json={})
+        assert (again.status_code, again.json()["redirect_url"]) == (200, attempt(order).redirect_url)
+
+        other = {"tenders": [{"method": "bolt", "amount": 6_000}, {"method": "cod", "amount": order.totals.grand - 6_000}]}
+        answer = await f.meanwhile(f.ask("POST", f"/v1/orders/{order.id}/payments", json=other))
+        assert (answer.status_code, answer.json()["due"], answer.json()["redirect_url"][:13]) == (201, 6_000, "https://bolt.")
+
+        wrong = {"tenders": [{"method": "bolt", "amount": 1}]}
+        refused = await f.ask("POST", f"/v1/orders/{order.id}/payments", json=wrong)
+        assert (refused.status_code, refused.json()["code"], refused.json()["data"]["due"]) == (422, "tenders_do_not_sum", order.totals.grand)
+
+
+async def test_asking_now_finds_money_that_nobody_told_of(dsn: str, tmp_path: Path) -> None:
+    async with front(dsn, tmp_path) as f:
+        order = await f.till.placed()
+        f.till.bank.pay(attempt(order).id)
+        answer = await f.ask("POST", f"/v1/orders/{order.id}/payments/{attempt(order).id}/checks")
+        assert (answer.status_code, answer.json()["payment_status"]) == (200, "paid")
+        seen = (await f.ask("GET", f"/v1/payments/{attempt(order).id}")).json()
+        assert [(s["source"], s["status"], s["counted"]) for s in seen["signals"]][-1] == ("poll", "charged", True)
+
+
+async def test_the_same_refund_asked_twice_goes_back_once(dsn: str, tmp_path: Path) -> None:
+    async with front(dsn, tmp_path) as f:
+        order = await f.till.paid(await f.till.placed(lines={"TEA": 2}))
+        path, key = f"/v1/orders/{order.id}/refunds", {"idempotency-key": "wish-1"}
+        for _ in range(2):
+            answer = await f.ask("POST", path, json={"reason": "late", "lines": [{"line_no": 1, "quantity": 1}]}, headers=key)
+            assert answer.status_code == 201
+            await f.till.stage.settle()
+        seen = (await f.ask("GET", path)).json()
+        assert [(r["amount"], r["status"]) for r in seen["data"]] == [(10_000, "succeeded")]
+        assert seen["refundable"] == order.totals.grand - 10_000
+        too_much = await f.ask("POST", path, json={"reason": "late", "amount": order.totals.grand})
+        assert (too_much.status_code, too_much.json()["code"]) == (409, "more_than_kept")
+        assert (await f.ask("POST", path, json={"reason": "late", "amount": 1}, by=STRANGER)).status_code == 403
+
+
+async def test_a_buyer_pays_on_the_page_behind_the_link(dsn: str, tmp_path: Path) -> None:
+    async with front(dsn, tmp_path, "acme") as f:
+        f.till.bank.mood("acme.create", *["declined"] * 6)
+        order = await f.till.placed("card")
+        assert attempt(order).status == "failed"
+        f.till.bank.moods.clear()
+        link = (await f.ask("POST", f"/v1/orders/{order.id}/pay-links")).json()["url"]
+        path = link[link.index("/pay/") :]
+        shown = await f.ask("GET", path, by=None)
+        assert shown.status_code == 200 and order.number in shown.text and 'value="card"' in shown.text and "টাকা" in shown.text
+        onward = await f.meanwhile(f.ask("POST", path, by=None, data={"method": "card"}))
+        assert (onward.status_code, onward.headers.get("location", "")[:13]) == (303, "https://acme.")
+        assert (await f.ask("GET", path[:-3] + "AAA", by=None)).status_code == 404
+
+        await f.till.paid(await f.till.stage.order(order.id))
+        assert "nothing is to be paid" in (await f.ask("GET", path, by=None)).text
+
+
+async def test_routing_rules_are_written_and_gateways_shown_with_how_they_do(dsn: str, tmp_path: Path) -> None:
+    async with front(dsn, tmp_path, "acme", "bolt") as f:
+        rule = {"code": "first", "methods": ["card"], "gateways": ["bolt", "acme"], "choose": "order"}
+        assert (await f.ask("PUT", "/v1/payment-routes/first", json=rule)).status_code == 201
+        stale = await f.ask("PUT", "/v1/payment-routes/first", json=rule, headers={"if-match": '"7"'})
+        assert stale.status_code == 412
+        await f.till.stage.parts.memory.catch_up()
+        order = await f.till.placed("card")
+        assert attempt(order).gateway == "bolt"
+        await f.till.paid(order)
+        seen = {g["gateway"]: (g["tried"], g["succeeded"]) for g in (await f.ask("GET", "/v1/payment-gateways")).json()["data"]}
+        assert seen == {"acme": (0, 0), "bolt": (1, 1)}
