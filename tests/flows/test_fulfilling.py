@@ -265,3 +265,17 @@ async def test_a_vendor_that_ships_itself_needs_no_courier(dsn: str, tmp_path: P
         order = await ground.do(order, lambda o: orders.fulfilling.hand_over(o, parcel, reference=parcel, cash=cash))
         order = await ground.do(order, lambda o: orders.fulfilling.deliver(o, parcel))
         assert (order.shipments[0].collected, ground.swift.calls) == (cash, [])
+
+
+async def test_a_quote_knows_the_day(dsn: str, tmp_path: Path) -> None:
+    async with opened(dsn, tmp_path) as ground:
+        await ground.vendor(handling_hours=24)
+        place = orders.Place("BD", "dhaka", district="dhaka", upazila="dhaka.mirpur")
+        now = ground.stage.clock.now()  # a Sunday
+        found = ground.desk.promised(["shop-a"], place, now=now)
+        assert found is not None
+        assert found.promised_at.date() == (now + timedelta(days=3)).date(), "a day of work, two on the way at the latest"
+        late = ground.desk.promised(["shop-a"], place, now=now, ready_at={"shop-a": now + timedelta(days=7)})
+        assert late is not None
+        assert late.promised_at - found.promised_at == timedelta(days=7)
+        assert ground.desk.promised(["nobody"], place, now=now) is None

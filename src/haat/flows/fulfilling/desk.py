@@ -11,6 +11,7 @@ from haat.engine.outside import Outside
 from haat.flows.fulfilling.carriers import Carriers
 from haat.flows.fulfilling.deciding import Policy
 from haat.flows.fulfilling.hearing import Reading
+from haat.flows.fulfilling.promising import promised
 from haat.flows.fulfilling.wish import Chosen, Wish
 from haat.kernel.errors import Refused
 from haat.kernel.outside import Connection
@@ -18,6 +19,7 @@ from haat.kernel.outside import Connection
 couriers = fulfilment.courier
 
 UNWEIGHED_G = 500
+NEVER_LATE: Mapping[str, datetime] = {}
 
 
 Vendors = Callable[[], Mapping[str, vendors.Vendor]]
@@ -38,6 +40,17 @@ class Desk:
     async def choose(self, tx: Tx, wishes: Sequence[Wish], now: datetime) -> Sequence[Chosen | str]:
         """One courier for each wish, or in words why there is none now."""
         return await self.carriers.choose(tx, wishes, now)
+
+    def promised(
+        self, sellers: Sequence[str], place: orders.Place, *, now: datetime, area: str = "", cash: int = 0, weight_g: int = 500,
+        ready_at: Mapping[str, datetime] = NEVER_LATE,
+    ) -> fulfilment.promise.Promise | None:  # fmt: skip
+        """The day by which a basket of these vendors (codes) would be there; for a quote. None: nothing can be promised."""
+        known = self._known()
+        if not all(code in known for code in sellers):
+            return None
+        found = [known[code] for code in sellers]
+        return promised(self.carriers, found, place, area=area, cash=cash, weight_g=weight_g, ready_at=ready_at, now=now)
 
     def handling(self, vendor: str) -> vendors.Handling:
         """How a vendor works; one that is not known works by the defaults."""
