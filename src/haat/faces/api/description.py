@@ -24,6 +24,7 @@ TAGS = {
     "Quotes": "What a basket costs, and why. Nothing is stored.",
     "Vendor orders": "Each vendor's part of an order: offered, taken or refused, picked and packed.",
     "Shipments": "Parcels: where each one is, what was said of it, its label.",
+    "Sourcing": "Which place sends what: rules, nodes, what would be done with a basket, what was done with an order.",
     "Couriers": "Where couriers go, what they take, the rules of choice, and how their parcels fared.",
     "Products": "The catalogue: products, categories, files of products.",
     "Stock": "What is where, what came and went, what may be sold beyond it.",

@@ -82,6 +82,8 @@ PATHS = {
     "/v1/couriers/{code}/areas": {"code": "pathao"},
     "/v1/couriers/{code}/tariffs": {"code": "pathao"},
     "/v1/courier-rules/{code}": {"code": "heavy"},
+    "/v1/sourcing-rules/{code}": {"code": "dhaka-first"},
+    "/v1/nodes/{location}": {"location": "dhaka-tejgaon"},
     "/v1/products/{sku}": {"sku": "MAT-LAMP-CLAY"},
     "/v1/locations/{code}": {"code": "rajshahi"},
     "/v1/vendors/{code}": {"code": OTHER_VENDOR_CODE},
@@ -103,6 +105,15 @@ PATHS = {
     "/v1/price-lists/{code}/prices/{sku}": {"code": "wholesale", "sku": SKU},
 }
 
+SOURCING_RULE = {"code": "dhaka-first", "strategy": "nearest", "position": 10, "conditions": {"zones": ["dhaka"]}, "forbid": []}
+NODE = {
+    "location": "dhaka-tejgaon",
+    "capacity": 400,
+    "cut_off": "17:00",
+    "handling": 1500,
+    "rates": {"same_district": {"first": 6000}, "*": {"first": 12000}},
+}
+SIMULATION = {"lines": [{"sku": SKU, "quantity": 1}], "ship_to": {"district": "Dhaka", "upazila": "Mirpur"}, "channel": "web"}
 REJECTION = {"reason": "out_of_stock", "detail": "The last one was broken.", "lines": [{"line_no": 1, "quantity": 1}]}
 PACKING = {"weight_g": 850, "lines": [{"line_no": 1, "quantity": 1}]}
 SCAN = {"status": "delivery_failed", "reason": "customer_unreachable", "message": "No answer, called twice."}

@@ -9,7 +9,7 @@ from msgspec import Meta
 from haat.domain import fulfilment, inventory, orders
 from haat.engine.database import Tx
 from haat.engine.web import Answer, Call, Endpoint
-from haat.faces.api import access, conditions
+from haat.faces.api import access, conditions, examples
 from haat.faces.api.orders import order_id_in
 from haat.faces.api.rules import bounded
 from haat.faces.api.shop import Shop
@@ -112,11 +112,6 @@ class Plans(msgspec.Struct, frozen=True):
     data: list[PlanView]
 
 
-RULE = {"code": "dhaka-first", "strategy": "nearest", "position": 10, "conditions": {"zones": ["dhaka"]}, "forbid": []}
-NODE = {"location": "dhaka-tejgaon", "capacity": 400, "cut_off": "17:00", "handling": 1500}
-SIMULATION = {"lines": [{"sku": "JAM-SAREE-RED", "quantity": 1}], "ship_to": {"district": "Dhaka", "upazila": "Mirpur"}, "channel": "web"}
-
-
 def endpoints(shop: Shop, strategies: sourcing.Strategies) -> list[Endpoint]:
     desk = _Desk(shop, strategies)
     staff = access.STAFF
@@ -127,15 +122,16 @@ def endpoints(shop: Shop, strategies: sourcing.Strategies) -> list[Endpoint]:
                  staff, answers={200: Rules}, scope="sourcing:read"),
         Endpoint("PUT", "/v1/sourcing-rules/{code}", "putSourcingRule", "Write a rule of sourcing", desk.put_rule, "Sourcing", staff,
                  sourcing.SourcingRule, answers={200: sourcing.SourcingRule, 201: sourcing.SourcingRule}, scope="sourcing:write",
-                 problems=(412, 413, 415, 422), example=RULE,
+                 problems=(412, 413, 415, 422), example=examples.SOURCING_RULE,
                  description="Switched off by `active`, never deleted. `version` is counted by the server; yours is ignored."),
         Endpoint("GET", "/v1/nodes", "listNodes", "The places that send parcels", desk.nodes, "Sourcing", staff, answers={200: Nodes},
                  scope="sourcing:read"),
         Endpoint("PUT", "/v1/nodes/{location}", "putNode", "Capacity, cut-off time, costs, on or off", desk.put_node, "Sourcing", staff,
                  sourcing.NodeSettings, answers={200: sourcing.NodeSettings, 201: sourcing.NodeSettings}, scope="sourcing:write",
-                 problems=(404, 412, 413, 415, 422), example=NODE),
+                 problems=(404, 412, 413, 415, 422), example=examples.NODE),
         Endpoint("POST", "/v1/sourcing-simulations", "simulateSourcing", "What would be planned for a basket", desk.simulate, "Sourcing",
-                 staff, SimulationRequest, answers={200: Simulation}, problems=(413, 415, 422), scope="sourcing:read", example=SIMULATION),
+                 staff, SimulationRequest, answers={200: Simulation}, problems=(413, 415, 422), scope="sourcing:read",
+                 example=examples.SIMULATION),
         Endpoint("GET", "/v1/orders/{id}/plans", "listOrderPlans", "An order's plans, with what was considered", desk.plans, "Sourcing",
                  staff, answers={200: Plans}, problems=(404,), scope="sourcing:read"),
     ]  # fmt: skip
