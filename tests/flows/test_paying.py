@@ -14,6 +14,7 @@ from haat.domain import orders, payments
 from haat.engine import outside
 from haat.engine.outside import inbox
 from haat.flows import paying
+from haat.kernel.facts import Fact
 from haat.kernel.outside import Hook
 from tests.flows import stage
 from tests.flows.moody_bank import Bank
@@ -283,3 +284,60 @@ async def test_a_gateway_that_is_away_for_a_while_only_costs_time(dsn: str, tmp_
             await t.stage.later(minutes=1)
         order = await t.stage.order(order.id)
         assert (order.payment_status, order.status) == ("refunded", "cancelled")
+
+
+def journey(parcel: str, *, cash: int = 0, collected: int | None = None) -> tuple[Fact, ...]:
+    """A parcel from the shelf to the buyer's hands, as couriers tell it."""
+    return (
+        orders.events.OrderFulfillmentStarted(parcel), orders.events.OrderParcelPacked(parcel),
+        orders.events.OrderShipmentBooked(parcel, "pathao", "C-1", cash=cash), orders.events.OrderShipped(parcel),
+        orders.events.OrderDelivered(parcel, collected=collected),
+    )  # fmt: skip
+
+
+async def shipped(t: Till, order: orders.Order, **more: Any) -> orders.Order:
+    """Every parcel of the order delivered, with its share of the cash."""
+    assert order.shipments, order.exceptions
+    for parcel in order.shipments:
+        await t.stage.ask(order.id, lambda o, p=parcel.id: journey(p, **more))  # type: ignore[misc]
+        await t.stage.settle()
+    return await t.stage.order(order.id)
+
+
+async def test_cash_that_the_courier_collected_pays_the_order(dsn: str, tmp_path: Path) -> None:
+    async with till(dsn, tmp_path) as t:
+        order = await t.placed("cod")
+        grand = order.totals.grand
+        order = await shipped(t, order, cash=grand, collected=grand)
+        assert (order.payment_status, attempt(order).gateway) == ("paid", "cod")
+        assert not [e for e in order.exceptions if e.flow == "payment"]
+
+
+async def test_a_courier_that_brings_too_little_is_somebodys_business(dsn: str, tmp_path: Path) -> None:
+    async with till(dsn, tmp_path) as t:
+        order = await t.placed("cod")
+        grand = order.totals.grand
+        order = await shipped(t, order, cash=grand, collected=grand - 5_000)
+        assert (order.payment_status, attempt(order).captured) == ("partially_paid", grand - 5_000)
+        assert [(e.step, e.cause) for e in order.exceptions if e.flow == "payment"] == [("collect", "short_collection")]
+
+
+@pytest.mark.parametrize("mood", ["", "lost_after", "lost_before", "unavailable"])
+async def test_money_that_is_set_aside_is_taken_once_when_the_goods_leave(dsn: str, tmp_path: Path, mood: str) -> None:
+    async with till(dsn, tmp_path, ("cardly",)) as t:
+        order = await t.paid(await t.placed("card"))
+        t.bank.mood("cardly.capture", mood)
+        order = await shipped(t, order)
+        for _ in range(3):
+            await t.stage.later(minutes=1)
+        order = await t.stage.order(order.id)
+        account = t.bank.accounts[attempt(order).id]
+        assert (order.payment_status, attempt(order).captured, account.captured) == ("paid", order.totals.grand, account.amount)
+
+
+async def test_an_authorisation_is_taken_before_it_lapses(dsn: str, tmp_path: Path) -> None:
+    async with till(dsn, tmp_path, ("cardly",), renew_before=timedelta(days=6, hours=23)) as t:
+        order = await t.paid(await t.placed("card"))
+        await t.stage.later(minutes=61)
+        order = await t.stage.order(order.id)
+        assert (order.payment_status, attempt(order).captured) == ("paid", order.totals.grand)
