@@ -15,7 +15,7 @@ from datetime import datetime
 import msgspec
 
 from haat.domain import orders, payments
-from haat.engine.database import Lost, Tx
+from haat.engine.database import Lost, Rejected, Tx
 from haat.engine.flowing import House
 from haat.engine.outside import inbox
 from haat.flows.paying.asking import look
@@ -64,26 +64,52 @@ class Counter:
                 await asyncio.wait_for(stop.wait(), pause)
 
     async def step(self) -> int:
-        """One batch of stored hooks; returns how many there were. One that fails is noted and comes again by itself."""
+        """One batch of stored hooks; returns how many there were. One that fails is noted and comes again by itself.
+
+        A few statements for the batch: claim, find the attempts, read the orders, write what was learned.
+        """
         now = self._house.clock.now()
         async with self._house.database.transaction() as tx:
             arrived = await inbox.claim(tx, kind="gateway", now=now, limit=BATCH)
         if not arrived:
             return 0
-        results = await asyncio.gather(*[self._read(one, now) for one in arrived], return_exceptions=True)
-        words: list[Word] = []
-        done: list[str] = []
         problems: dict[str, str] = {}
-        for one, result in zip(arrived, results, strict=True):
-            if isinstance(result, BaseException):
-                if not isinstance(result, HaatError):
-                    log.error("a hook cannot be read", exc_info=result, extra={"hook": one.id, "connection": one.code})
-                problems[one.id] = str(result) or type(result).__name__
+        heard = await asyncio.gather(*[self._signals(one, now) for one in arrived], return_exceptions=True)
+        pointing: list[tuple[inbox.Arrived, payments.Signal]] = []
+        for one, signals in zip(arrived, heard, strict=True):
+            if isinstance(signals, BaseException):
+                problems[one.id] = _told_of(one, signals)
             else:
-                words.extend(result)
-                done.append(one.id)
-        await self.tell(words, cause="hook", done=done, problems=problems)
+                pointing += [(one, signal) for signal in signals]
+        async with self._house.database.reading() as tx:
+            rows = await _rows_of(tx, [(one.code, signal) for one, signal in pointing])
+            known = await orders.read(self._house.journal, tx, sorted({row.order_id for row in rows if row is not None}))
+        asked = [
+            self._word(one, signal, row, known[row.order_id])
+            for (one, signal), row in zip(pointing, rows, strict=True)
+            if row is not None and row.order_id in known
+        ]
+        about = [one for (one, _), row in zip(pointing, rows, strict=True) if row is not None and row.order_id in known]
+        words: dict[str, list[Word]] = {one.id: [] for one in arrived}
+        for one, word in zip(about, await asyncio.gather(*asked, return_exceptions=True), strict=True):
+            if isinstance(word, BaseException):
+                problems[one.id] = _told_of(one, word)
+            elif word is not None:
+                words[one.id].append(word)
+        await self._tell_all(arrived, words, problems)
         return len(arrived)
+
+    async def _tell_all(self, arrived: Sequence[inbox.Arrived], words: Mapping[str, list[Word]], problems: Mapping[str, str]) -> None:
+        """All in one transaction; where that is refused by the database, each hook alone, so that one holds up nobody."""
+        well = [one for one in arrived if one.id not in problems]
+        try:
+            await self.tell([w for one in well for w in words[one.id]], cause="hook", done=[one.id for one in well], problems=problems)
+        except Rejected as error:
+            if len(arrived) == 1:
+                await self.tell([], cause="hook", problems={arrived[0].id: _told_of(arrived[0], error)})
+            else:
+                for one in arrived:
+                    await self._tell_all([one], words, {one.id: problems[one.id]} if one.id in problems else {})
 
     async def tell(
         self,
@@ -122,11 +148,13 @@ class Counter:
         """
         async with self._house.database.reading() as tx:
             row = (await payments.attempts(tx, [attempt_id])).get(attempt_id)
-        if row is None:
+            found_order = await orders.read(self._house.journal, tx, [row.order_id]) if row is not None else {}
+        if row is None or row.order_id not in found_order:
             return None
-        word = await self._asked(row, source, confirm=source == "redirect")
+        order = found_order[row.order_id]
+        word = await self._asked(row, order, source)
         if word is None:
-            return await self._order(row.order_id)
+            return order
         outcome = (await self.tell([word], cause=source, actor=actor))[0]
         if isinstance(outcome, Refused):
             raise outcome
@@ -139,7 +167,7 @@ class Counter:
         """
         gateway: payments.Gateway = self.desk.outside.book.plugin(connection)
         async with self._house.database.reading() as tx:
-            row = await _row_of(tx, connection.code, gateway.callback(connection, brought))
+            (row,) = await _rows_of(tx, [(connection.code, gateway.callback(connection, brought))])
         if row is None:
             return None
         with suppress(HaatError, TimeoutError, *Lost):
@@ -147,40 +175,27 @@ class Counter:
                 await self.look_now(row.id, source="redirect")
         return row.order_id
 
-    async def _read(self, one: inbox.Arrived, now: datetime) -> list[Word]:
-        """The words behind a stored hook: read it, find whom it is about, ask the gateway."""
+    async def _signals(self, one: inbox.Arrived, now: datetime) -> Sequence[payments.Signal]:
+        """What a stored hook points at."""
         connection, gateway = self.desk.gateway(one.code)
-        returned = one.hook.method == inbox.RETURN
-        signals: Sequence[payments.Signal] = (
-            (gateway.callback(connection, one.hook.query),)
-            if returned
-            else await self.desk.outside.drive(connection, gateway.heard(connection, one.hook, now), subject=one.id)
-        )
-        async with self._house.database.reading() as tx:
-            rows = [await _row_of(tx, one.code, signal) for signal in signals]
-        words: list[Word] = []
-        for signal, row in zip(signals, rows, strict=True):
-            if row is None:
-                log.info("a hook is about nothing of ours", extra={"connection": one.code, "hook": one.id})
-                continue
-            word = (
-                await self._refund_asked(row, signal)
-                if signal.refund
-                else await self._asked(row, "redirect" if returned else "hook", confirm=returned)
-            )
-            words += [word] if word is not None else []
-        return words
+        if one.hook.method == inbox.RETURN:
+            return (gateway.callback(connection, one.hook.query),)
+        return await self.desk.outside.drive(connection, gateway.heard(connection, one.hook, now), subject=one.id)
 
-    async def _asked(self, row: payments.AttemptRow, source: payments.Source, *, confirm: bool) -> Word | None:
-        order = await self._order(row.order_id)
+    async def _word(self, one: inbox.Arrived, signal: payments.Signal, row: payments.AttemptRow, order: orders.Order) -> Word | None:
+        if signal.refund:
+            return await self._refund_asked(row, order, signal)
+        return await self._asked(row, order, "redirect" if one.hook.method == inbox.RETURN else "hook")
+
+    async def _asked(self, row: payments.AttemptRow, order: orders.Order, source: payments.Source) -> Word | None:
+        """A buyer who came back has agreed to something: that is finished (`confirm`); everything else is a question."""
         known = found(order, row.id)
         if known is None or (source == "redirect" and known[1].status not in orders.paying.OPEN):
             return None
-        seen = await look(self.desk, order, known[1], self._house.clock.now(), confirm=confirm)
+        seen = await look(self.desk, order, known[1], self._house.clock.now(), confirm=source == "redirect")
         return Word(order_id=order.id, attempt=row.id, source=source, seen=seen)
 
-    async def _refund_asked(self, row: payments.AttemptRow, signal: payments.Signal) -> Word | None:
-        order = await self._order(row.order_id)
+    async def _refund_asked(self, row: payments.AttemptRow, order: orders.Order, signal: payments.Signal) -> Word | None:
         known = found(order, row.id)
         refund = refund_in(order, signal.refund) or next(
             (r for r in order.refunds if r.attempt == row.id and signal.refund == r.reference), None
@@ -195,20 +210,27 @@ class Counter:
         seen = await self.desk.outside.drive(connection, gateway.query_refund(connection, back, now), subject=refund.id)
         return Word(order_id=order.id, attempt=row.id, source="hook", refund=refund.id, refund_seen=seen)
 
-    async def _order(self, order_id: str) -> orders.Order:
-        async with self._house.database.reading() as tx:
-            return (await orders.read(self._house.journal, tx, [order_id]))[order_id]
+
+def _told_of(one: inbox.Arrived, error: BaseException) -> str:
+    """What went wrong with a hook, for its row; a mistake of ours is also told to the log."""
+    if not isinstance(error, HaatError):
+        log.error("a hook cannot be dealt with", exc_info=error, extra={"hook": one.id, "connection": one.code})
+    return str(error) or type(error).__name__
 
 
-async def _row_of(tx: Tx, gateway: str, signal: payments.Signal) -> payments.AttemptRow | None:
-    """The attempt that a signal points at: by our id, else by the gateway's own."""
-    if signal.attempt:
-        row = (await payments.attempts(tx, [signal.attempt])).get(signal.attempt)
-        if row is not None and row.gateway == gateway:
-            return row
-    names = [(gateway, name) for name in (signal.reference, signal.transaction) if name]
-    rows = await payments.attempts_named(tx, names) if names else {}
-    return next((rows[name] for name in names if name in rows), None)
+async def _rows_of(tx: Tx, signals: Sequence[tuple[str, payments.Signal]]) -> list[payments.AttemptRow | None]:
+    """The attempt that each (connection, signal) points at, by our id, else by the gateway's own; None where nothing is ours."""
+    named = {payments.attempt_in({"attempt": signal.attempt}) for _, signal in signals} - {""}
+    by_id = await payments.attempts(tx, sorted(named)) if named else {}
+    names = {(code, name) for code, signal in signals for name in (signal.reference, signal.transaction) if name}
+    by_name = await payments.attempts_named(tx, sorted(names)) if names else {}
+    rows: list[payments.AttemptRow | None] = []
+    for code, signal in signals:
+        row = by_id.get(signal.attempt)
+        if row is None or row.gateway != code:
+            row = by_name.get((code, signal.reference)) or by_name.get((code, signal.transaction))
+        rows.append(row)
+    return rows
 
 
 class _Learning(msgspec.Struct, frozen=True):
