@@ -80,6 +80,6 @@ async def test_a_chore_that_fails_is_done_again_and_stops_when_told(database: Da
 
 async def test_a_worker_without_anything_to_do_stops_at_once_when_told(database: Database) -> None:
     stop = asyncio.Event()
-    running = asyncio.create_task(worker.run(database, Clock(), [], stop))
+    running = asyncio.create_task(worker.run([], worker.chores(database, Clock()), [], stop))
     stop.set()
     await asyncio.wait_for(running, 10)

@@ -153,16 +153,20 @@ def _own(name: str, target: str, member: str | None, whole: str, shelves: set[st
     module = _member(whole, "haat.domain")
     if shelf and name.startswith(f"{shelf}.") and whole not in (shelf, name) and not whole.rsplit(".", maxsplit=1)[-1].startswith("_"):
         yield 2, f"a plug-in imports the plug-in {whole}"
-    elif shelf and name not in (APP, shelf) and not name.startswith(f"{shelf}."):
+    elif shelf and not _is_app(name) and name != shelf and not name.startswith(f"{shelf}."):
         yield 7, f"imports {whole} out of a folder of plug-ins"
-    elif module and _member(name, "haat.domain") != module and not (name == APP and shelf):
+    elif module and _member(name, "haat.domain") != module and not (_is_app(name) and shelf):
         face = f"haat.domain.{module}"
         if whole != face or (target == face and member is not None):
             yield 3, f"reaches into {face}: {target}{f' → {member}' if member else ''}"
-    if whole == APP and there <= here and name not in (APP, "haat.__main__"):
+    if _is_app(whole) and there <= here and not _is_app(name) and name != "haat.__main__":
         yield 7, "imports app"
     if _is_pure(name) and whole.startswith("haat.engine"):
         yield 4, f"is pure by its name and imports {whole}"
+
+
+def _is_app(name: str) -> bool:
+    return name == APP or name.startswith(f"{APP}.")
 
 
 def _foreign(name: str, whole: str) -> Iterator[tuple[int, str]]:

@@ -8,16 +8,16 @@ main()                    ─► the program `haat`, which is handed all of thes
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from starlette.routing import BaseRoute, Route, Router
 
-from haat.app import desks
+from haat.app import desks, resources, working
 from haat.domain import orders, pricing
 from haat.domain.orders import rules as validation_rules
 from haat.domain.pricing import promotions
@@ -27,32 +27,14 @@ from haat.engine.clock import Clock
 from haat.engine.committer import Committer
 from haat.engine.database import Database, Lane
 from haat.engine.draw import Draw
-from haat.engine.followers import Follower
 from haat.engine.front import SECTION, App, Front
 from haat.engine.journal import Journal
 from haat.engine.live import Live
 from haat.engine.settings import Settings
 from haat.faces import cli, worker
-from haat.faces.api import carts as carts_api
-from haat.faces.api import channels as channels_api
-from haat.faces.api import description as description_api
-from haat.faces.api import feed as feed_api
-from haat.faces.api import imports as imports_api
-from haat.faces.api import keys as keys_api
-from haat.faces.api import orders as orders_api
-from haat.faces.api import placing as placing_api
-from haat.faces.api import prices as prices_api
-from haat.faces.api import products as products_api
-from haat.faces.api import reorders as reorders_api
-from haat.faces.api import rules as rules_api
-from haat.faces.api import stock as stock_api
-from haat.faces.api import system as system_api
-from haat.faces.api import vendor_orders as vendor_orders_api
-from haat.faces.api import vendors as vendors_api
-from haat.faces.api import workflows as workflows_api
 from haat.faces.api.gate import Gate, guest_secrets
 from haat.faces.api.shop import Shop
-from haat.flows import fulfilling, validating
+from haat.flows import fulfilling
 from haat.flows.changing import Changes
 from haat.flows.checkout import Carting, Desk, Looking, Market, Till
 from haat.flows.keeping import Keeper
@@ -112,15 +94,15 @@ async def open_parts(
     ledger = Journal(orders.events.decode, position_base=base)
     draw = await Draw.open(clock, database)
     lanes = [Lane(dsn, f"haat {work}") for work in ("placing", "changing", "carting", "completing", "looking")]
-    secret = secret_of(chosen)
-    at = desks.opened(chosen, database, memory, clock, draw, market, secret=secret, outfit=outfit)
+    secrets = guest_secrets(secret := secret_of(chosen))
+    house = flowing.House(database, ledger, clock, draw)
+    at = desks.opened(chosen, memory, house, market, secret=secret, link_secret=secrets[0], outfit=outfit)
     told = flowing.Flows(at.flows() if flows is None else flows)
     keeper = Keeper(ledger, told, draw, follows=(fulfilling.follow,))
+    house.change = keeper.change
     desk, changes = Desk(lanes[0], ledger, market, clock, told), Changes(lanes[1], ledger, keeper.change)
     carting, till = Carting(lanes[2], market, clock, draw), Till(lanes[3], desk, ledger, clock)
     looking = Looking(lanes[4], market, clock)
-    secrets = guest_secrets(secret)
-    house = flowing.House(database, ledger, clock, draw, keeper.change)
     shop = Shop(
         chosen, database, clock, draw, ledger, market,
         Committer("placing", desk.place, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[0].drop),
@@ -132,13 +114,12 @@ async def open_parts(
         keeper.change, told,
     )  # fmt: skip
     parts = Parts(chosen, database, memory, clock, draw, ledger, market, shop, secrets, lanes, told, keeper, house, at)
-    committers = (shop.looking, shop.carting, shop.completing, shop.placing, shop.changing)
-    for committer in committers:
+    for committer in _committers(shop):
         committer.start()
     try:
         yield parts
     finally:
-        for committer in committers:
+        for committer in _committers(shop):
             await committer.stop()
         for lane in lanes:
             await lane.close()
@@ -146,14 +127,8 @@ async def open_parts(
         await database.close()
 
 
-def endpoints(shop: Shop) -> list[web.Endpoint]:
-    """Every operation of the API, the busiest first."""
-    resources = (
-        placing_api, orders_api, carts_api, system_api, reorders_api, vendor_orders_api, products_api, imports_api, stock_api, vendors_api,
-        channels_api, prices_api, rules_api, keys_api, feed_api, workflows_api,
-    )  # fmt: skip
-    said = [endpoint for resource in resources for endpoint in resource.endpoints(shop)]
-    return [*said, *description_api.endpoints(said, shop.settings.public_url)]
+def _committers(shop: Shop) -> tuple[Committer[Any, Any], ...]:
+    return (shop.looking, shop.carting, shop.completing, shop.placing, shop.changing)
 
 
 def doors(routes: Sequence[Route]) -> tuple[dict[str, App], dict[str, App]]:
@@ -164,15 +139,6 @@ def doors(routes: Sequence[Route]) -> tuple[dict[str, App], dict[str, App]]:
             sections.setdefault(route.path[: route.path.index("/", SECTION)], []).append(route)
     exact = {route.path: route.app for route in routes if "{" not in route.path}
     return exact, {name: Router(found, default=web.not_found, redirect_slashes=False) for name, found in sections.items()}
-
-
-def followers(parts: Parts) -> Sequence[Follower]:
-    """Everyone who follows the journal in a worker."""
-    return [
-        Follower(search.FOLLOWER, parts.database, parts.journal, search.deal),
-        Follower(signals.FOLLOWER, parts.database, parts.journal, signals.deal),
-        Follower(validating.FOLLOWER, parts.database, parts.journal, validating.follow),
-    ]
 
 
 def asgi() -> Front:
@@ -196,8 +162,9 @@ def application(chosen: Settings, dsn: str) -> Front:
             parts.shop.live.start()
             closing = asyncio.Event()
             watching = asyncio.get_running_loop().create_task(parts.market.watch(closing), name="watch signals")
+            recording = asyncio.get_running_loop().create_task(parts.desks.outside.run(closing), name="record what was said outside")
             noting = asyncio.get_running_loop().create_task(gate.note_use(closing), name="note the use of keys")
-            router.routes.extend(web.routes(endpoints(parts.shop), gate))
+            router.routes.extend(web.routes(resources.endpoints(parts.shop, parts.desks), gate))
             front.exact, front.sections = doors([route for route in router.routes if isinstance(route, Route)])
             front.ready, front.on_drain = parts.database.ping, parts.shop.live.stop
             memory_tuning.settle()
@@ -207,6 +174,7 @@ def application(chosen: Settings, dsn: str) -> Front:
                 closing.set()
                 await watching
                 await noting
+                await recording
                 await parts.shop.live.stop()
                 await parts.memory.stop()
 
@@ -232,9 +200,13 @@ async def work(chosen: Settings, dsn: str, stop: asyncio.Event, *, outfit: desks
     async with open_parts(chosen, dsn, outfit=outfit) as parts:
         await parts.memory.start()
         lane = Lane(dsn, "haat flows")
+        at = parts.desks
         try:
             await worker.run(
-                parts.database, parts.clock, followers(parts), parts.worker(f"{socket.gethostname()}:{os.getpid()}", lane), stop
+                working.followers(parts.database, parts.journal, at),
+                working.chores(parts.database, parts.clock, parts.house, at),
+                working.loops(parts.worker(working.name(), lane), at),
+                stop,
             )
         finally:
             await lane.close()
@@ -243,7 +215,7 @@ async def work(chosen: Settings, dsn: str, stop: asyncio.Event, *, outfit: desks
 
 def house() -> cli.House:
     """What the command line is handed."""
-    return cli.House(open_runtime, application, work, promotion_kinds, (search.FOLLOWER, signals.FOLLOWER, validating.FOLLOWER))
+    return cli.House(open_runtime, application, work, promotion_kinds, working.FOLLOWERS)
 
 
 def main() -> None:

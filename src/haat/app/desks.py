@@ -1,6 +1,5 @@
 """What the flows of one process work with: connectors and the driver that speaks through them, and a desk for each story."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,17 +9,13 @@ from haat.domain import fraud, fulfilment, notifications, payments
 from haat.domain.fraud import models as fraud_models
 from haat.domain.fraud import rules as fraud_rules
 from haat.domain.fulfilment import couriers
-from haat.domain.fulfilment.courier import Courier
 from haat.domain.fulfilment.sourcing import strategies
 from haat.domain.notifications import transports
 from haat.domain.payments import gateways
 from haat.engine import flowing, outside, plugins
 from haat.engine.changes import Memory
-from haat.engine.clock import Clock
-from haat.engine.database import Database
-from haat.engine.draw import Draw
 from haat.engine.settings import Settings
-from haat.flows import allocating, fulfilling, paying, repairing, validating
+from haat.flows import allocating, fulfilling, notifying, paying, repairing, validating
 from haat.flows.checkout import Market
 
 Connectors = Mapping[str, Mapping[str, Any]]
@@ -38,13 +33,19 @@ USUAL = Outfit()
 
 
 class Desks(msgspec.Struct):
-    """The desks of one process."""
+    """The desks of one process, and what stands behind them."""
 
     outside: outside.Outside
     screening: validating.Desk
+    counter: paying.Counter
     paying: paying.Desk
     sourcer: allocating.Sourcer
     fulfilling: fulfilling.Desk
+    teller: notifying.Teller
+    sender: notifying.Sender
+    strategies: Mapping[str, fulfilment.sourcing.Strategy]
+    fraud_rules: Mapping[str, fraud.Rule]
+    fraud_models: Mapping[str, fraud.Model]
 
     def flows(self) -> list[flowing.Flow]:
         """Every flow, at its desk."""
@@ -61,35 +62,32 @@ def connectors() -> Connectors:
     """Every gateway, courier and transport found, by kind."""
     return {
         "gateway": plugins.load(gateways, "GATEWAY", payments.Gateway),
-        "courier": plugins.load(couriers, "COURIER", Courier),
+        "courier": plugins.load(couriers, "COURIER", fulfilment.courier.Courier),
         "transport": plugins.load(transports, "TRANSPORT", notifications.Transport),
     }
 
 
 def opened(
-    chosen: Settings,
-    database: Database,
-    memory: Memory,
-    clock: Clock,
-    draw: Draw,
-    market: Market,
-    *,
-    secret: str,
-    outfit: Outfit,
+    chosen: Settings, memory: Memory, house: flowing.House, market: Market, *, secret: str, link_secret: bytes, outfit: Outfit
 ) -> Desks:
-    """The desks of this process, their memory kept fresh from now on."""
+    """The desks of this process, their memory kept fresh from now on. `link_secret` signs what buyers are sent."""
+    new_id = house.draw.uuid
     vault = outside.Vault([secret])
-    speaking = outside.Outside(database, clock, outside.Book(memory, outfit.connectors or connectors(), vault), vault)
-    marks = hashlib.blake2b(b"fraud marks", key=secret.encode()[:64]).digest()
+    speaking = outside.Outside(house.database, house.clock, outside.Book(memory, outfit.connectors or connectors(), vault), vault)
+    rules, models = plugins.load(fraud_rules, "RULE", fraud.Rule), plugins.load(fraud_models, "MODEL", fraud.Model)
+    known = plugins.load(strategies, "STRATEGY", fulfilment.sourcing.Strategy)
+    paid = paying.Desk(speaking, memory, new_id, public_url=chosen.address, policy=outfit.payment_policy)
+    links = notifying.Links(chosen.address, link_secret, link_secret)
     return Desks(
-        speaking,
-        validating.Desk(
-            memory,
-            rules=plugins.load(fraud_rules, "RULE", fraud.Rule),
-            models=plugins.load(fraud_models, "MODEL", fraud.Model),
-            key=marks,
-        ),
-        paying.Desk(speaking, memory, draw.uuid, public_url=chosen.address, policy=outfit.payment_policy),
-        allocating.Sourcer(memory, plugins.load(strategies, "STRATEGY", fulfilment.sourcing.Strategy)),
-        fulfilling.Desk(speaking, memory, clock, draw.uuid, lambda: market.parties.vendors, policy=outfit.fulfilment_policy),
+        outside=speaking,
+        screening=validating.Desk(memory, rules=rules, models=models, key=fraud.key_of(secret)),
+        counter=paying.Counter(paid, house),
+        paying=paid,
+        sourcer=allocating.Sourcer(memory, known),
+        fulfilling=fulfilling.Desk(speaking, memory, house.clock, new_id, lambda: market.parties.vendors, policy=outfit.fulfilment_policy),
+        teller=notifying.Teller(house.journal, house.clock, new_id, speaking.book, memory, links),
+        sender=notifying.Sender(house.database, house.clock, new_id, speaking, memory),
+        strategies=known,
+        fraud_rules=rules,
+        fraud_models=models,
     )

@@ -1,6 +1,6 @@
 """The worker: what happens without being asked. Flows, followers of the journal, holds that end, what is forgotten.
 
-    run(database, clock, followers, flows, stop)     until `stop`; a chore that fails is logged and tried again
+    run(followers, chores, loops, stop)     until `stop`; a chore that fails is logged and tried again
 
 Several workers at once are safe: one follower leads under its name (an advisory lock), holds are ended where nobody else
 ends them (SKIP LOCKED), and forgetting twice forgets once.
@@ -8,14 +8,15 @@ ends them (SKIP LOCKED), and forgetting twice forgets once.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
 from haat.domain import carts, fulfilment, inventory
-from haat.engine import changes, flowing, idempotency
+from haat.engine import changes, idempotency
 from haat.engine.clock import Clock
 from haat.engine.database import Database, Lost
 from haat.engine.followers import Follower
@@ -40,6 +41,10 @@ class Chore(msgspec.Struct, frozen=True):
     name: str
     every_s: float
     do: Callable[[], Awaitable[bool]]
+
+
+#: (name, what runs until the event is set)
+Loop = tuple[str, Callable[[asyncio.Event], Coroutine[Any, Any, None]]]
 
 
 def chores(database: Database, clock: Clock) -> Sequence[Chore]:
@@ -83,12 +88,12 @@ def chores(database: Database, clock: Clock) -> Sequence[Chore]:
     ]
 
 
-async def run(database: Database, clock: Clock, followers: Sequence[Follower], flows: flowing.Worker, stop: asyncio.Event) -> None:
+async def run(followers: Sequence[Follower], chores: Sequence[Chore], loops: Sequence[Loop], stop: asyncio.Event) -> None:
     """Work until `stop`; what was begun is finished."""
     loop = asyncio.get_running_loop()
     tasks = [loop.create_task(follower.run(), name=f"follower {follower.name}") for follower in followers]
-    tasks += [loop.create_task(repeat(chore, stop), name=chore.name) for chore in chores(database, clock)]
-    tasks.append(loop.create_task(flows.run(stop), name="flows"))
+    tasks += [loop.create_task(repeat(chore, stop), name=chore.name) for chore in chores]
+    tasks += [loop.create_task(until(stop), name=name) for name, until in loops]
     stopping = loop.create_task(stop.wait())
     await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
     broken = [task for task in tasks if task.done()]

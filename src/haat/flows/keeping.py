@@ -63,7 +63,9 @@ class Keeper:
         if appends:
             now = max(c.at for c in changes)
             changed = [(begun[i], found[i]) for i in ids if i in found and found[i] is not begun[i]]
-            facts = {c.order_id: [f for a in appends if a.order_id == c.order_id for f in a.facts] for c in changes}
+            facts: dict[str, list[Fact]] = {}
+            for append in appends:
+                facts.setdefault(append.order_id, []).extend(append.facts)
             await self._stop(tx, decided, found, now)
             await self._store(tx, appends, changed, decided.rows, (), now)
             await flowing.consequences(tx, changed, self, now)

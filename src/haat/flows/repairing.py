@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 
 from haat.domain import orders
-from haat.domain.orders import events
 from haat.engine.database import Database, Tx
 from haat.engine.flowing import Decision, Done, Flow, Local, Outcome, Step, Stop, Task, repairing
 from haat.kernel.errors import Refused
@@ -52,7 +51,7 @@ def flow() -> Flow:
         code="exceptions",
         title="Exception handling",
         title_bn="ব্যতিক্রম সামলানো",
-        facts=frozenset({events.OrderExceptionRaised, events.OrderExceptionResolved}),
+        facts=frozenset({orders.events.OrderExceptionRaised, orders.events.OrderExceptionResolved}),
         decide=decide,
         run={
             "heal": Local(run=_heal, title="Try again by itself", title_bn="নিজে থেকে আবার চেষ্টা", waits_for_holds=False),
@@ -64,13 +63,13 @@ def flow() -> Flow:
 def decide(order: orders.Order, fact: Fact) -> Sequence[Decision]:
     """What a fact leads to."""
     match fact:
-        case events.OrderExceptionRaised():
+        case orders.events.OrderExceptionRaised():
             if not any(e.id == fact.exception for e in order.exceptions):
                 return ()
             if fact.cause in HEALED and "retry" in fact.repairs:
                 return (Step("heal", fact.exception, HEALS_AFTER[0]), Step("escalate", fact.exception, ESCALATES_AFTER))
             return (Step("escalate", fact.exception, ESCALATES_AFTER),)
-        case events.OrderExceptionResolved():
+        case orders.events.OrderExceptionResolved():
             return (Stop("heal", fact.exception), Stop("escalate", fact.exception))
         case _:
             return ()
@@ -86,7 +85,7 @@ async def _heal(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Seq
     for task in tasks:
         row = dead.get(keys[task.order.id])
         healed = sum(
-            isinstance(r.fact, events.OrderExceptionResolved) and r.fact.exception == task.subject and r.actor == "system"
+            isinstance(r.fact, orders.events.OrderExceptionResolved) and r.fact.exception == task.subject and r.actor == "system"
             for r in streams.get(task.order.id, ())
         )
         if row is None or healed >= len(HEALS_AFTER) or not any(e.id == task.subject for e in task.order.exceptions):
@@ -97,7 +96,7 @@ async def _heal(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Seq
             outcomes.append(Done(steps=(Step("heal", task.subject, HEALS_AFTER[0] + wait - (now - task.created_at)),)))
             continue
         again.append(row)
-        outcomes.append(Done((events.OrderExceptionResolved(task.subject, "retry", "tried again by itself"),)))
+        outcomes.append(Done((orders.events.OrderExceptionResolved(task.subject, "retry", "tried again by itself"),)))
     if again:
         await repairing.repair(tx, again, "retry", now)
     return outcomes
@@ -113,7 +112,7 @@ async def _escalate(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) ->
             outcomes.append(Done())
         else:
             text = f"{open_.flow}:{open_.step} has waited for {open_.owner} since {open_.since:%Y-%m-%d %H:%M} UTC ({open_.cause})."
-            outcomes.append(Done((events.OrderNoted(text, "staff"),)))
+            outcomes.append(Done((orders.events.OrderNoted(text, "staff"),)))
     return outcomes
 
 
@@ -133,7 +132,7 @@ async def repair(tx: Tx, change: Change, exceptions: Sequence[tuple[str, str]], 
     for ask, outcome in zip(asks, outcomes, strict=True):
         names = by_order[ask.order_id]
         if isinstance(outcome, orders.Changed):
-            resolved = [f.exception for f in outcome.facts if isinstance(f, events.OrderExceptionResolved)]
+            resolved = [f.exception for f in outcome.facts if isinstance(f, orders.events.OrderExceptionResolved)]
             unchanged += len(names) - len(resolved)
             keys.extend((ask.order_id, *found) for name in resolved if (found := repairing.parse(name)) is not None)
         else:
@@ -156,7 +155,7 @@ def _decision(names: Sequence[str], how: Repair) -> Callable[[orders.Order], tup
                 "unsafe_repair", f"{how.how} is not safe for {unsafe[0].flow}:{unsafe[0].step}; safe are: {safe}.", kind="conflict",
                 repairs=list(unsafe[0].repairs),
             )  # fmt: skip
-        resolved = tuple(events.OrderExceptionResolved(e.id, how.how, how.reason) for e in open_)
+        resolved = tuple(orders.events.OrderExceptionResolved(e.id, how.how, how.reason) for e in open_)
         if how.how == "cancel_order" and not order.ended:
             return (*orders.cancel(order, None, reason="exception", detail=how.reason), *resolved)
         return resolved

@@ -12,7 +12,6 @@ import msgspec
 from msgspec import Meta
 
 from haat.domain import orders
-from haat.domain.orders import events
 from haat.engine.flowing import drawing, repairing
 from haat.engine.web import Answer, Call, Endpoint
 from haat.faces.api import access, conditions
@@ -196,10 +195,10 @@ class _Desk:
         return Answer(200, await self._workflow(order_id_in(call)))
 
     async def pause(self, call: Call) -> Answer:
-        return await self._turn(call, lambda o, reason: () if o.paused else (events.OrderPaused(reason),))
+        return await self._turn(call, lambda o, reason: () if o.paused else (orders.events.OrderPaused(reason),))
 
     async def resume(self, call: Call) -> Answer:
-        return await self._turn(call, lambda o, reason: (events.OrderResumed(reason),) if o.paused else ())
+        return await self._turn(call, lambda o, reason: (orders.events.OrderResumed(reason),) if o.paused else ())
 
     async def exceptions(self, call: Call) -> Answer:
         asked: ExceptionsQuery = call.query
