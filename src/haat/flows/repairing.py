@@ -167,7 +167,8 @@ async def repair_all(
     database: Database, change: Change, search: repairing.Search, how: Repair, *, now: datetime, limit: int = 100_000
 ) -> Repaired:
     """Repair everything that is stuck for this reason, some hundred at a time, each batch committed. Asked again it goes on."""
-    done, unchanged, refused = 0, 0, []
+    done, unchanged = 0, 0
+    refused: list[str] = []
     after: repairing.Key | None = None
     seen = 0
     while seen < limit:

@@ -11,7 +11,7 @@ import msgspec
 
 from haat.domain.orders.events import OrderCreated
 from haat.domain.orders.order import Order, fold
-from haat.engine.arrays import ints, texts
+from haat.engine.arrays import ints
 from haat.engine.database import Tx
 from haat.engine.journal import Journal
 from haat.kernel.facts import Recorded
@@ -58,7 +58,7 @@ async def streams(journal: Journal, tx: Tx, order_ids: Sequence[str], *, until: 
 
 async def versions(tx: Tx, order_ids: Sequence[str]) -> dict[str, int]:
     """How many facts each of these orders has, by what its row says."""
-    rows = await tx.fetch("SELECT id::text, version FROM orders WHERE id = ANY ($1::text::uuid[])", texts(order_ids))
+    rows = await tx.fetch("SELECT id::text, version FROM orders WHERE id = ANY ($1::uuid[])", order_ids)
     return {row[0]: row[1] for row in rows}
 
 

@@ -184,8 +184,8 @@ async def wake(tx: Tx, order_ids: Sequence[str], status: str, now: datetime) -> 
     """Steps that waited for a hold (`held`) or a pause (`paused`) to end are due, at their time or now."""
     await tx.execute(
         """UPDATE workflow_states SET status = 'due', due_at = greatest(due_at, $3), updated_at = $3
-           WHERE order_id = ANY ($1::text::uuid[]) AND status = $2""",
-        texts(order_ids),
+           WHERE order_id = ANY ($1::uuid[]) AND status = $2""",
+        order_ids,
         status,
         now,
     )
