@@ -20,6 +20,8 @@ OWNER = "payments"
 #: After this time behind its own expiry, an attempt that is still «pending» over there will not be paid any more.
 FORGOTTEN_AFTER = timedelta(hours=24)
 LAST_TRIES = 5  # of asking before an order expires without an answer; money that comes later is orphaned, never lost
+#: By now a buyer whose browser never came back has agreed, or will not: what was agreed to is finished without it.
+CONFIRMED_AFTER = timedelta(minutes=3)
 Answers = Mapping[str, payments.Observation | None]
 
 
@@ -30,7 +32,8 @@ def ask(desk: Desk) -> Outside:
         known = found(task.order, task.subject)
         if known is None or known[1].status not in orders.paying.OPEN:
             return None
-        return await look(desk, task.order, known[1], house.clock.now(), confirm=bool(task.data.get("returned")))
+        now = house.clock.now()
+        return await look(desk, task.order, known[1], now, confirm=now - task.created_at >= CONFIRMED_AFTER)
 
     async def settle(house: House, tx: Tx, answers: Sequence[tuple[Task, object]], now: datetime) -> list[Outcome]:
         del house
