@@ -16,3 +16,4 @@ class Connection(msgspec.Struct, frozen=True):
     plugin: str
     config: Mapping[str, object]
     secrets: Mapping[str, object]
+    priority: int = 100  # the lower, the more wanted

@@ -4,7 +4,7 @@ A party is handed a `World` and keeps its state in `world.truth`. Nothing here k
 """
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -65,6 +65,16 @@ class World:
     def word(self, length: int, *names: object) -> str:
         """An id in capitals and digits, the same for the same names."""
         return "".join(LETTERS[int(self.dice.roll("word", *names, place) * len(LETTERS))] for place in range(length))
+
+    def token(self, party: str, life: timedelta) -> str:
+        """A token that this world knows again until its life is over, even after a restart."""
+        ends = int((self.now() + life).timestamp())
+        return f"{ends}-{self.word(40, 'token', party, ends)}"
+
+    def knows(self, party: str, token: str) -> bool:
+        """Whether it is a token of this party that still holds."""
+        ends = token.partition("-")[0]
+        return ends.isdecimal() and token == f"{ends}-{self.word(40, 'token', party, ends)}" and int(ends) > self.now().timestamp()
 
     def digits(self, length: int, *names: object) -> str:
         """An id in digits that does not begin with 0."""

@@ -76,7 +76,7 @@ def a_payment(**changed: Any) -> Payment:
 
 def an_order(status: str = "completed", **attempt: Any) -> dict[str, Any]:
     paid = {"id": "a", "gateway": "bkash", "reference": "TR1", "status": "charged", "captured": 500} | attempt
-    parcel = {"id": "p", "consignment": "C1", "status": "delivered", "cash": 300, "collected": 300}
+    parcel = {"id": "p", "consignment": "C1", "status": "delivered", "cash": 30_000, "collected": 30_000}
     return {"number": "H-1", "status": status, "payments": [{"attempts": [paid]}], "shipments": [parcel]}
 
 
@@ -85,8 +85,8 @@ def a_parcel(**changed: Any) -> Consignment:
         "party": "pathao",
         "id": "C1",
         "reference": "P1",
-        "cash": 300,
-        "collected": 300,
+        "cash": 30_000,
+        "collected": 30_000,
         "status": "delivered",
         "created_at": NEW_YEAR,
     }
@@ -114,8 +114,8 @@ def test_books_that_agree_give_no_finding() -> None:
         (a_payment(id="TR9"), a_parcel(), an_order(), "of which no order knows"),
         (a_payment(), a_parcel(), an_order("cancelled"), "is still kept"),
         (a_payment(), a_parcel(status="returned", collected=0), an_order(), "is returned, Haat believes delivered"),
-        (a_payment(), a_parcel(cash=200), an_order(), "was to collect 200"),
-        (a_payment(), a_parcel(collected=250), an_order(), "collected 250, Haat believes 300"),
+        (a_payment(), a_parcel(cash=20_000), an_order(), "was to collect 20000"),
+        (a_payment(), a_parcel(collected=25_000), an_order(), "collected 25000, Haat believes 30000"),
         (a_payment(), a_parcel(id="C9"), an_order(), "of which no order knows"),
     ],
 )

@@ -62,7 +62,7 @@ def connection(url: str) -> Connection:
         },
         "reasons": {name: name for name in [*parcels.ABSENT, *parcels.REFUSED, "seller_not_ready", "lost"]},
     }
-    return Connection(PARTY, "courier", "generic", config, {"key": KEY, "webhook_secret": SECRET})
+    return Connection(PARTY, "courier", "generic", config, {"key": KEY, "webhook_secret": SECRET}, priority=200)
 
 
 def operations(world: World) -> list[Operation]:

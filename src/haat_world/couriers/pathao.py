@@ -86,7 +86,6 @@ def operations(world: World) -> list[Operation]:
 class _Desk:
     def __init__(self, world: World) -> None:
         self._world = world
-        self._tokens: dict[str, datetime] = {}
         self._introduced = False
         self._stores: list[dict[str, Any]] = [{"store_id": STORE, "store_name": "Haat", "store_address": "Tejgaon, Dhaka", "is_active": 1,
                                                "city_id": 1, "zone_id": 101, "hub_id": 1, "is_default_store": True}]  # fmt: skip
@@ -105,8 +104,7 @@ class _Desk:
             fits = fits and asked.get("grant_type") == "password" and all(asked.get(n) == ACCOUNT[n] for n in ("username", "password"))
         if not fits:
             return Answer({"message": "The user credentials were incorrect", "type": "error", "code": 401}, 401)
-        token = self._world.word(40, "pathao token", self._world.count("pathao token"))
-        self._tokens[token] = self._world.now() + timedelta(seconds=TOKEN_S)
+        token = self._world.token(PARTY, timedelta(seconds=TOKEN_S))
         return Answer({"token_type": "Bearer", "expires_in": TOKEN_S, "access_token": token, "refresh_token": f"refresh-{token}"})
 
     # Places
@@ -234,8 +232,7 @@ class _Desk:
         ))  # fmt: skip
 
     def _known(self, call: Call) -> bool:
-        token = call.headers.get("authorization", "").removeprefix("Bearer ")
-        return token in self._tokens and self._tokens[token] > self._world.now()
+        return self._world.knows(PARTY, call.headers.get("authorization", "").removeprefix("Bearer "))
 
 
 def _wrong(asked: Mapping[str, Any]) -> dict[str, list[str]]:

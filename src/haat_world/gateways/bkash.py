@@ -77,7 +77,6 @@ class _Desk:
         self._world = world
         self._grants: list[datetime] = []
         self._blocked_until: datetime | None = None
-        self._tokens: dict[str, datetime] = {}
         self._topic = sns.Topic(world, PARTY)
 
     def invoice(self, call: Call) -> str:
@@ -110,9 +109,7 @@ class _Desk:
         }
         if given != ACCOUNT:
             return Answer(_failed("2001"))
-        number = self._world.count("bkash token")
-        token = self._world.word(40, "bkash token", number)
-        self._tokens[token] = self._world.now() + timedelta(seconds=TOKEN_S)
+        token = self._world.token(PARTY, timedelta(seconds=TOKEN_S))
         return Answer(
             {
                 "statusCode": "0000",
@@ -126,7 +123,7 @@ class _Desk:
 
     def _known(self, call: Call) -> bool:
         token = call.headers.get("authorization", "").removeprefix("Bearer ")
-        return self._tokens.get(token, self._world.now()) > self._world.now() and call.headers.get("x-app-key") == ACCOUNT["app_key"]
+        return self._world.knows(PARTY, token) and call.headers.get("x-app-key") == ACCOUNT["app_key"]
 
     # A payment
 

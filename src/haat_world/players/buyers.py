@@ -25,6 +25,7 @@ SIZES: Mapping[int, float] = {1: 50, 2: 28, 3: 14, 4: 8}
 CANCELS, CLICKS_TWICE, TRIES_AGAIN = 0.03, 0.04, 0.7
 COD_MAX = 40_000_00
 LOOKS_MAX = 40
+ENDED = frozenset({"cancelled", "rejected", "expired"})
 BLOCK = "999"  # every phone of this world's buyers has it behind the operator's prefix
 #: share, district, upazila, area
 PLACES: Mapping[tuple[str, str, str], float] = {
@@ -97,7 +98,7 @@ class Buyers:
             except Lost:
                 return None
             answer = reply.json() if reply.ok else {}
-            if not reply.ok or not answer.get("due"):
+            if not reply.ok or answer["order_status"] in ENDED or (answer["payments"] and not answer["due"]):
                 return None
             if url := answer.get("redirect_url") or self._script(answer["payments"]):
                 return str(url)

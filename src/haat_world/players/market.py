@@ -90,6 +90,7 @@ class Market:
                 "kind": each.kind,
                 "plugin": each.plugin,
                 "title": f"{each.code} (simulated)",
+                "priority": each.priority,
                 "config": each.config,
                 "secrets": each.secrets,
             }

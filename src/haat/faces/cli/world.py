@@ -1,9 +1,9 @@
 """`haat world`: the world in a box beside a Haat that runs: simulated buyers, vendors, gateways and couriers.
 
-It is another program (`haat_world`), which knows Haat by HTTP only; what follows the name is passed on to it.
+It is another program (`haat_world`), which knows Haat by HTTP only. This process becomes it, and what follows the name is passed on.
 """
 
-import subprocess
+import os
 import sys
 
 import typer
@@ -15,4 +15,4 @@ def add_to(cli: typer.Typer) -> None:
 
 def world(context: typer.Context) -> None:
     """Let simulated buyers, vendors, gateways and couriers play with a running Haat (`haat world --help`)."""
-    raise typer.Exit(subprocess.run([sys.executable, "-m", "haat_world", *context.args], check=False).returncode)  # noqa: S603
+    os.execv(sys.executable, [sys.executable, "-m", "haat_world", *context.args])  # noqa: S606 a program of our own
