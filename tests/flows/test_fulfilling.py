@@ -62,6 +62,9 @@ async def test_an_answer_in_time_takes_the_timers_back(dsn: str, tmp_path: Path)
         assert order.vendor_orders[0].answer == "accepted"
         order = await ground.later(order, hours=6)
         assert [(t.cause, t.owner) for t in order.exceptions] == [("late_to_pack", "vendors")]
+        order = await ground.do(order, lambda o: orders.fulfilling.pack(o, o.shipments[0].id, rest_id=""))
+        assert order.exceptions == (), "nobody has to look at what was done after all"
+        assert "dead" not in (await ground.stage.steps(order.id)).values()
 
 
 async def test_fewer_units_than_planned_become_two_parcels_and_the_cash_adds_up(dsn: str, tmp_path: Path) -> None:

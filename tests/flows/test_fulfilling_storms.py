@@ -106,7 +106,7 @@ def _count(order: orders.Order) -> tuple[Any, ...]:
     return (*paid, *((events.OrderPaymentWaived(tender.id, waived, "order_shrank"),) if waived > 0 else ()))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(5))
 async def test_after_a_storm_everything_is_somewhere_and_nothing_twice(dsn: str, tmp_path: Path, seed: int) -> None:
     async with opened(dsn, tmp_path) as ground:
         storm = Storm(ground, seed)
@@ -153,6 +153,7 @@ async def check(ground: Ground, placed: list[orders.Order]) -> None:
 async def explained(ground: Ground, order: orders.Order) -> None:
     """It has ended, or somebody comes back to it: a step that is due, or an exception with its owner."""
     if order.ended:
+        assert order.status != "completed" or not order.exceptions, "nobody has to look at what is over"
         return
     steps = await ground.stage.steps(order.id)
     waiting = [name for name, status in steps.items() if status == "due" and not name.startswith("fulfilment:late")]

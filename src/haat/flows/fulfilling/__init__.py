@@ -8,10 +8,9 @@ The UNDO of a booking is its recall. Every step guards on the order as it is, so
 """
 
 from haat.engine.flowing import Flow
-from haat.flows.fulfilling import booking, offering, road
-from haat.flows.fulfilling.deciding import LISTENS, Policy, decider
+from haat.flows.fulfilling import booking, offering, overcoming, road
+from haat.flows.fulfilling.deciding import CODE, LISTENS, Policy, decider
 from haat.flows.fulfilling.desk import Desk
-from haat.flows.fulfilling.hearing import FLOW as CODE
 from haat.flows.fulfilling.listening import listen
 from haat.flows.fulfilling.shipments import follow
 
@@ -24,7 +23,7 @@ def flow(desk: Desk) -> Flow:
         title_bn="পণ্য পৌঁছানো",
         facts=LISTENS,
         decide=decider(desk.policy),
-        run={**offering.verbs(desk), **booking.verbs(desk), **road.verbs(desk)},
+        run={**offering.verbs(desk), **booking.verbs(desk), **road.verbs(desk), **overcoming.verbs(CODE)},
         undo={"book": "recall"},
     )
 

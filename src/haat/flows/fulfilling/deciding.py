@@ -16,11 +16,13 @@ import msgspec
 
 from haat.domain import orders
 from haat.engine.flowing import Compensate, Decision, Step, Stop
+from haat.flows.fulfilling.overcoming import overcome
 from haat.kernel.facts import Fact
 
 events = orders.events
 fulfilling = orders.fulfilling
 
+CODE = "fulfilment"
 NOW = timedelta()
 
 
@@ -95,7 +97,13 @@ class Decide:
         self._policy = policy
 
     def __call__(self, order: orders.Order, fact: Fact) -> Sequence[Decision]:
-        return [*self._of_vendors(order, fact), *self._of_booking(order, fact), *self._of_road(order, fact), *self._of_ends(order, fact)]
+        return [
+            *self._of_vendors(order, fact),
+            *self._of_booking(order, fact),
+            *self._of_road(order, fact),
+            *self._of_ends(order, fact),
+            *overcome(order, fact, CODE),
+        ]
 
     def _of_vendors(self, order: orders.Order, fact: Fact) -> list[Decision]:
         match fact:

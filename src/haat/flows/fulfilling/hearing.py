@@ -20,8 +20,6 @@ events = orders.events
 fulfilling = orders.fulfilling
 tracking = fulfilment.tracking
 
-FLOW = "fulfilment"
-
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """How to read: as of when, and of which vendors what comes back counts as sound without being looked at."""
