@@ -4,7 +4,7 @@ A customer's order holds one vendor order per vendor. Its stream begins with Ord
 OrderStockReserved, written together when it is placed; holds, cancellations and notes follow, and every later life of it.
 `order.py` folds facts into the state that the API shows, `decisions.py` answers what is asked with facts or a refusal,
 `projection.py` keeps the rows that lists search, `validation.py` and `rules/` are the checks (one file each), `geography.py`
-knows where Bangladesh is, `timeline.py` tells the story in two languages. Quantities live in buckets that always sum to what
+knows where Bangladesh is, `timeline/` tells the story in two languages. Quantities live in buckets that always sum to what
 was ordered; amounts were frozen to units at the sale, so any sequence of partial steps gives back exactly what was charged.
 """
 

@@ -222,8 +222,8 @@ class _Desk:
         stream = await self._stream(call)
         staff = call.principal.role == "admin"
         bangla = call.query.language == "bn"
-        said = [e for e in orders.timeline(stream) if staff or e.audience == "customer"]
-        return Answer(200, Timeline([TimelineEntry(e.at, e.type, e.by if staff else "", e.text_bn if bangla else e.text) for e in said]))
+        said = orders.timeline(stream, reader="staff" if staff else "customer")
+        return Answer(200, Timeline([TimelineEntry(e.at, e.type, e.by, e.text_bn if bangla else e.text) for e in said]))
 
     async def stream(self, call: Call) -> Answer:
         order = await self._order(call)
