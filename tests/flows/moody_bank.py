@@ -85,6 +85,8 @@ class _Own:
             raise Unknown("outside_lost", "it arrived, the answer did not")
         if mood == "declined":
             return gateway.failed("gateway_error", "busy")
+        if mood == "strange":
+            return gateway.unknown("?", reason="mismatch")
         if mood == "mute":
             return gateway.unknown("?")
         return done

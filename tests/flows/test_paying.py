@@ -258,15 +258,21 @@ async def test_nobody_takes_the_method_so_somebody_is_told(dsn: str, tmp_path: P
         assert (await t.stage.order(order.id)).status == "expired"
 
 
-async def test_an_amount_that_is_not_ours_waits_for_a_person(dsn: str, tmp_path: Path) -> None:
-    async with till(dsn, tmp_path) as t:
+@pytest.mark.parametrize("first", ["strange", "mute"])
+async def test_an_amount_that_is_not_ours_is_shown_to_a_person_once_and_mends_itself(dsn: str, tmp_path: Path, first: str) -> None:
+    async with till(dsn, tmp_path, pay_within=timedelta(hours=5)) as t:
         order = await t.placed()
-        t.bank.pay(attempt(order).id)
-        t.bank.accounts[attempt(order).id].status = "unknown"
-        t.bank.mood("acme.query", *["mute"] * 3)
-        await t.stage.later(minutes=2)
+        for operation in ("query", "confirm"):
+            t.bank.mood(f"acme.{operation}", first, *["strange"] * 3)
+        for _ in range(4):
+            await t.stage.later(minutes=16)
         order = await t.stage.order(order.id)
-        assert attempt(order).status in ("pending", "uncertain") and attempt(order).captured == 0
+        assert attempt(order).captured == 0 and attempt(order).status in ("pending", "uncertain")
+        assert [(e.step, e.cause) for e in order.exceptions if e.flow == "payment"] == [("mismatch", "payment_mismatch")]
+        t.bank.moods.clear()
+        t.bank.pay(attempt(order).id)
+        await t.stage.later(minutes=16)
+        assert (await t.stage.order(order.id)).payment_status == "paid"
 
 
 @pytest.mark.parametrize("step", ["create", "query", "refund"])

@@ -8,7 +8,7 @@ buyers' browsers arrive. What a gateway's word means for an order is one pure de
 """
 
 from haat.engine.flowing import Flow
-from haat.flows.paying.asking import ask, expire
+from haat.flows.paying.asking import ask, expire, mismatch
 from haat.flows.paying.attempting import charge, request, route
 from haat.flows.paying.deciding import LISTENS, Policy, decider
 from haat.flows.paying.desk import Desk, Noted, observed
@@ -34,6 +34,7 @@ def flow(desk: Desk) -> Flow:
             "route": route(desk),
             "charge": charge(desk),
             "ask": ask(desk),
+            "mismatch": mismatch(),
             "expire": expire(desk),
             "capture": capture(desk),
             "renew": renew(desk),

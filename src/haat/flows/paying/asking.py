@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from haat.domain import orders, payments
 from haat.engine.database import Tx
-from haat.engine.flowing import Again, Dead, Done, Failed, House, Outcome, Outside, Task
+from haat.engine.flowing import Again, Dead, Done, Failed, House, Local, Outcome, Outside, Step, Task
 from haat.flows.paying.deciding import SOON
 from haat.flows.paying.desk import Desk, Noted, after, found, observed
 from haat.kernel.errors import HaatError, Unavailable
@@ -84,6 +84,24 @@ def expire(desk: Desk) -> Outside:
     )  # fmt: skip
 
 
+def mismatch() -> Local:
+    """A gateway holds money that is not what was asked for. Only a person can say whose it is; it is asked about meanwhile."""
+
+    async def run(house: House, tx: Tx, tasks: Sequence[Task], now: datetime) -> list[Outcome]:
+        del house, tx, now
+        outcomes: list[Outcome] = []
+        for task in tasks:
+            known = found(task.order, task.subject)
+            open_still = known is not None and known[1].status in orders.paying.OPEN
+            detail = f"{known[1].gateway} does not hold the {known[1].amount} that were asked for." if known is not None else ""
+            outcomes.append(Dead("payment_mismatch", detail) if open_still else Done())
+        return outcomes
+
+    return Local(
+        run=run, title="look at strange money", title_bn="অমিল অর্থ দেখা", owner=OWNER, waits_for_holds=False, repairs=("retry", "skip")
+    )
+
+
 async def look(desk: Desk, order: orders.Order, attempt: orders.Attempt, now: datetime, *, confirm: bool) -> payments.Observation:
     """What the gateway says now. `confirm` also finishes what the buyer has agreed to (bKash executes then). Raises as `drive` does."""
     connection, gateway = desk.gateway(attempt.gateway)
@@ -102,10 +120,9 @@ def _heard(desk: Desk, task: Task, answer: object, now: datetime, noted: Noted) 
             facts = _learned(order, known[1], answer, now)
             noted.facts(order, facts, now)
             noted.signals.append(payments.SignalRow(attempt=task.subject, source="poll", observation=answer, counted=bool(facts), at=now))
-            if answer.reason == "mismatch":
-                return Dead(
-                    "payment_mismatch", f"{known[1].gateway} holds {answer.amount} {answer.currency}, not what was asked for.", facts
-                )
+            told = any(e.step == "mismatch" for e in order.exceptions)
+            if answer.reason == "mismatch" and not facts and not told:
+                return Done(steps=(Step("mismatch", task.subject), Step("ask", task.subject, after=desk.policy.ask_at_most_each)))
             then = found(after(order, facts, now), task.subject)
             open_still = then is not None and then[1].status in orders.paying.OPEN
             return Again(pause, answer.status, facts) if open_still else Done(facts)

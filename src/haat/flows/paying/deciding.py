@@ -124,8 +124,10 @@ def _of_attempts(order: orders.Order, fact: Fact, policy: Policy) -> list[Decisi
             return [Step("charge", attempt)]
         case orders.events.OrderPaymentStarted(attempt=attempt):
             return [Stop("ask", attempt), Step("ask", attempt, after=policy.ask_after)]
-        case orders.events.OrderPaymentUncertain(attempt=attempt):
-            return [Stop("ask", attempt), Step("ask", attempt, after=SOON)]
+        case orders.events.OrderPaymentUncertain(attempt=attempt, during=during):
+            strange = during == "mismatch"
+            again = Step("ask", attempt, after=policy.ask_at_most_each if strange else SOON)
+            return [Stop("ask", attempt), again, *([Step("mismatch", attempt)] if strange else [])]
         case orders.events.OrderPaymentAuthorized(attempt=attempt, lapses_at=lapses_at):
             asked: list[Decision] = [Stop("ask", attempt)]
             if lapses_at is not None:
