@@ -109,9 +109,9 @@ class _Door:
         match kind:
             case "lost_request" | "lost_answer":
                 await asyncio.sleep(world.faults.hang_s)
-                return _cut(scope)
+                return await _cut(scope, receive)
             case "reset":
-                return _cut(scope)
+                return await _cut(scope, receive)
             case "error_before" | "error_after" | "out":
                 answer = Answer("<html><body>Service Unavailable</body></html>", 503 if kind == "out" else 500, kind=HTML)
         assert answer is not None
@@ -128,9 +128,11 @@ class _Door:
         await Response(body, answer.status, dict(answer.headers), answer.kind)(scope, receive, send)
 
 
-def _cut(scope: Any) -> None:
-    """End the connection without a word."""
+async def _cut(scope: Any, receive: Any) -> None:
+    """End the connection without a word, and wait until the server has noticed: else it complains that nothing was answered."""
     transport = scope.get(TRANSPORT)
     if transport is None:
         raise ConnectionResetError("cut by the world")
     transport.abort()
+    while (await receive())["type"] != "http.disconnect":
+        continue

@@ -154,8 +154,8 @@ def serve(
 
 
 def _environment(found: Settings) -> dict[str, str]:
-    """What children are told beside what we were told ourselves."""
-    return os.environ | {"HAAT_DATA_DIR": str(found.data_dir.absolute())}
+    """What children are told beside what we were told ourselves: where it lies, and how the world reaches us (gateways call back)."""
+    return os.environ | {"HAAT_DATA_DIR": str(found.data_dir.absolute()), "HAAT_PUBLIC_URL": url_of(found)}
 
 
 def _serve_many(found: Settings, processes: int, *, tied: bool) -> None:
