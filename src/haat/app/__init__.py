@@ -21,6 +21,7 @@ from haat.app import desks, resources, working
 from haat.domain import orders, pricing
 from haat.domain.orders import rules as validation_rules
 from haat.domain.pricing import promotions
+from haat.engine import clock as clocks
 from haat.engine import flowing, journal, logs, memory_tuning, plugins, settings, web
 from haat.engine.changes import Memory
 from haat.engine.clock import Clock
@@ -84,7 +85,7 @@ async def open_parts(
     outfit: desks.Outfit = desks.USUAL,
 ) -> AsyncIterator[Parts]:
     """Open what a process needs; on leaving, finish what was accepted and close it all. `flows`, `outfit`: others than the usual."""
-    clock = clock or Clock()
+    clock = clock or clocks.parse(chosen.clock)
     database = await Database.open(dsn, size=chosen.pool_size, statement_timeout_s=chosen.statement_timeout_s)
     memory = Memory(database)
     kinds = promotion_kinds()

@@ -14,11 +14,17 @@ _PACED = re.compile(r"(?P<start>[^@/]+)@(?P<pace>\d{1,9}(?:\.\d{1,6})?)(?:/(?P<b
 
 
 class Clock:
-    """The system's clock."""
+    """The system's clock. `pace`: how many of its seconds pass in one of the wall's."""
+
+    pace: float = 1.0
 
     def now(self) -> datetime:
         """This instant, aware, UTC."""
         return datetime.now(UTC)
+
+    def during(self, seconds: float) -> timedelta:
+        """How far this clock goes in `seconds` of the wall: for leases, whose holder works no faster however fast the clock runs."""
+        return timedelta(seconds=seconds * self.pace)
 
 
 class Hands(Clock):

@@ -244,13 +244,13 @@ class Worker:
             call.add_done_callback(self._calls.discard)
         if busy:
             async with self._house.database.transaction() as tx:
-                await table.put_back(tx, busy, now + timedelta(seconds=BUSY_S))
+                await table.put_back(tx, busy, now + self._house.clock.during(BUSY_S))
         return len(rows) - len(busy)
 
     def _longest(self) -> timedelta:
         """A lease outlives the longest call by far, so that a call under way is never made a second time beside it."""
         limits = [v.limit_s for f in self._flows.newest.values() for v in f.run.values() if isinstance(v, Outside)]
-        return timedelta(seconds=3 * max(limits, default=30.0) + 30)
+        return self._house.clock.during(3 * max(limits, default=30.0) + 30)
 
     async def _call(self, row: Row, verb: Outside, task: Task, gate: asyncio.Semaphore, waiting: list[int]) -> None:
         answer: Any

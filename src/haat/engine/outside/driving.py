@@ -17,7 +17,7 @@ from typing import TypeVar
 from haat.engine.clock import Clock
 from haat.engine.database import Database, Lost
 from haat.engine.outside import inbox
-from haat.engine.outside.breakers import Breakers
+from haat.engine.outside.breakers import OPEN_S, Breakers
 from haat.engine.outside.connections import Book
 from haat.engine.outside.record import Record, Recorded
 from haat.engine.outside.tokens import Tokens
@@ -67,7 +67,7 @@ class Outside:
         self.book = book
         self.vault = vault
         self.record = Record(database, recorded=recorded)
-        self.breakers = breakers or Breakers()
+        self.breakers = breakers or Breakers(open_s=OPEN_S / clock.pace)
         self._tokens = Tokens(database, vault, clock)
         self._wire = Wire()
         self._places: dict[str, tuple[int, asyncio.Semaphore]] = {}

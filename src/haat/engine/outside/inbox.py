@@ -19,7 +19,8 @@ from haat.engine.outside.record import masked_headers
 from haat.kernel.outside import Hook
 
 ATTEMPTS_MAX = 12  # with the pauses below: more than a day
-LEASE = timedelta(seconds=90)
+LEASE_S = 90.0
+LEASE = timedelta(seconds=LEASE_S)
 PAUSE_MAX_S = 4 * 3600
 #: Headers that are needed to read a hook again are few and say nothing about anybody.
 _KEPT = ("content-type", "x-amz-sns-message-type", "x-amz-sns-message-id", "x-amz-sns-topic-arn", "user-agent")
@@ -57,9 +58,9 @@ async def keep(tx: Tx, *, id: str, kind: str, code: str, key: str, hook: Hook, n
     return bool(told == 1)
 
 
-async def claim(tx: Tx, *, kind: str, now: datetime, limit: int = 100) -> list[Arrived]:
+async def claim(tx: Tx, *, kind: str, now: datetime, limit: int = 100, lease: timedelta = LEASE) -> list[Arrived]:
     """The oldest due ones of a kind, `attempts` counted up, leased. Locked by nobody else (SKIP LOCKED); any number of workers."""
-    return [_arrived(row) for row in await tx.fetch(_CLAIM, kind, now, now + LEASE, limit)]
+    return [_arrived(row) for row in await tx.fetch(_CLAIM, kind, now, now + lease, limit)]
 
 
 async def done(tx: Tx, ids: Sequence[str], *, now: datetime) -> None:

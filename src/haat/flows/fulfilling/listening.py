@@ -55,7 +55,7 @@ async def listen(desk: Desk, house: House, *, limit: int = AT_ONCE) -> int:
     """Deal with the oldest hooks of couriers that are due; returns how many there were."""
     now = house.clock.now()
     async with house.database.transaction() as tx:
-        arrived = await inbox.claim(tx, kind=KIND, now=now, limit=limit)
+        arrived = await inbox.claim(tx, kind=KIND, now=now, limit=limit, lease=house.clock.during(inbox.LEASE_S))
     if not arrived:
         return 0
     news = [_read(desk, each) for each in arrived]

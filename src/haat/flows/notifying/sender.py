@@ -20,7 +20,7 @@ from haat.kernel.mail import Mail, MailServer
 from haat.kernel.outside import Connection, Unknown
 
 log = logging.getLogger("haat.notifying")
-LEASE_MARGIN = timedelta(seconds=60)
+LEASE_MARGIN_S = 60.0
 RECOVER_AT_ONCE = 500
 KEPT = timedelta(days=400)  # a year and a month: the longest that a buyer or a bank comes back to ask
 FORGET_AT_ONCE = 5_000
@@ -96,7 +96,7 @@ class Sender:
                 return []
             claimed = await notifications.claim(
                 tx, channel=channel, recipient=connection.code if channel == "webhook" else None, connection=connection.code,
-                limit=limit, claim_id=self._draw(), now=now, until=now + timedelta(seconds=connection.limit_s) + LEASE_MARGIN,
+                limit=limit, claim_id=self._draw(), now=now, until=now + self._clock.during(connection.limit_s + LEASE_MARGIN_S),
             )  # fmt: skip
             if per_minute is not None and claimed:
                 await notifications.set_pace(tx, connection.code, notifications.allowed(next_at, now, per_minute, len(claimed))[1])

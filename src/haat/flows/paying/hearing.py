@@ -70,7 +70,7 @@ class Counter:
         """
         now = self._house.clock.now()
         async with self._house.database.transaction() as tx:
-            arrived = await inbox.claim(tx, kind="gateway", now=now, limit=BATCH)
+            arrived = await inbox.claim(tx, kind="gateway", now=now, limit=BATCH, lease=self._house.clock.during(inbox.LEASE_S))
         if not arrived:
             return 0
         problems: dict[str, str] = {}
