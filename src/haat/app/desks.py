@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from haat.domain import fraud, fulfilment, notifications, payments
+from haat.domain import fraud, fulfilment, notifications, orders, payments
 from haat.domain.fraud import models as fraud_models
 from haat.domain.fraud import rules as fraud_rules
 from haat.domain.fulfilment import couriers
@@ -67,6 +67,12 @@ def connectors() -> Connectors:
     }
 
 
+def client_of(order: orders.Order) -> tuple[str, str]:
+    """From which device and IP address an order came, for the fraud rules."""
+    client = order.client
+    return ("", "") if isinstance(client, msgspec.UnsetType) else (client.device, client.ip)
+
+
 def opened(
     chosen: Settings, memory: Memory, house: flowing.House, market: Market, *, secret: str, link_secret: bytes, outfit: Outfit
 ) -> Desks:
@@ -80,7 +86,7 @@ def opened(
     links = notifying.Links(chosen.address, link_secret, link_secret)
     return Desks(
         outside=speaking,
-        screening=validating.Desk(memory, rules=rules, models=models, key=fraud.key_of(secret)),
+        screening=validating.Desk(memory, rules=rules, models=models, key=fraud.key_of(secret), client=client_of),
         counter=paying.Counter(paid, house),
         paying=paid,
         sourcer=allocating.Sourcer(memory, known),

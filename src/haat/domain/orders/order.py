@@ -19,6 +19,7 @@ from haat.domain.orders.events import (
     FACTS,
     Adjustment,
     Claim,
+    Client,
     Customer,
     OrderCancelled,
     OrderCompleted,
@@ -150,6 +151,7 @@ class Order(msgspec.Struct, frozen=True):
     paused: bool = False
     exceptions: tuple[Trouble, ...] = ()
     flows: Mapping[str, int] = {}
+    client: Client | msgspec.UnsetType = msgspec.UNSET  # nothing of it in JSON where nobody told
 
     @property
     def ended(self) -> bool:
@@ -306,7 +308,7 @@ def _created(fact: OrderCreated, order_id: str, version: int, at: datetime) -> O
         payments=payments, shipments=(), payment_method=fact.payment_method, shipping_method=fact.shipping_method,
         coupons=fact.coupons, services=fact.services, external_id=fact.external_id, note=fact.note, notes=(), version=version,
         placed_at=fact.placed_at or at, updated_at=at, promised_at=fact.promised_at, basket=fact.basket,
-        claims=fact.claims, place=fact.place, flows=fact.flows,
+        claims=fact.claims, place=fact.place, flows=fact.flows, client=fact.client or msgspec.UNSET,
     )  # fmt: skip
 
 

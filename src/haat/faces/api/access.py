@@ -44,9 +44,9 @@ def seen_by(principal: Any, order: orders.Order) -> orders.Order:
     if principal.role == "admin":
         return order
     told = tuple(n for n in order.notes if n.audience == "customer") if order.notes else ()
-    inside: dict[str, Any] = {"notes": told, "claims": (), "exceptions": (), "screening": "", "plan": ""}
+    inside: dict[str, Any] = {"notes": told, "claims": (), "exceptions": (), "screening": "", "plan": "", "client": msgspec.UNSET}
     if principal.role == "channel":  # the shop that sold it works with its holds; only what staff wrote stays inside
-        plain = told == order.notes and not order.claims and not order.exceptions and not order.screening
+        plain = told == order.notes and not order.claims and not order.exceptions and not order.screening and not order.client
         return order if plain else msgspec.structs.replace(order, **inside)
     holds = tuple(orders.Hold(h.id, "REVIEW", "under_review", since=h.since) for h in order.holds)
     return msgspec.structs.replace(order, **inside, holds=holds, basket=0)

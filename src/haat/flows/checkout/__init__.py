@@ -15,6 +15,7 @@ from haat.flows.checkout.placing import Desk, Placed, placed_before
 from haat.flows.checkout.preparing import Basket, Errand, Prepared, acquaint, prepare, price
 from haat.flows.checkout.request import (
     LINES_MAX,
+    ClientRequest,
     CustomerRequest,
     External,
     LineRequest,
@@ -31,6 +32,7 @@ __all__ = [
     "CartWish",
     "Carted",
     "Carting",
+    "ClientRequest",
     "Completion",
     "CustomerRequest",
     "Desk",

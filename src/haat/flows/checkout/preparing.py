@@ -5,6 +5,7 @@
 What only the database knows (the last units, counted limits, the same basket minutes ago) is settled in `placing`.
 """
 
+import ipaddress
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +15,7 @@ from haat.domain import orders, people, pricing
 from haat.engine import idempotency, quotas
 from haat.engine.draw import Draw
 from haat.flows.checkout.market import NO_COUPONS, Item, Market, Parties
-from haat.flows.checkout.request import PlaceOrder, QuoteRequest
+from haat.flows.checkout.request import ClientRequest, PlaceOrder, QuoteRequest
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact, Origin
 from haat.kernel.time import unix_ms
@@ -300,6 +301,17 @@ def _block(blocks: people.Blocks, basket: Basket, request: PlaceOrder, now: date
     return None if found is None else orders.Block(found.id, found.kind, found.reason)
 
 
+def _client(client: ClientRequest) -> orders.events.Client | None:
+    """Where the order came from, one spelling for one address; an IPv4 address that was mapped into IPv6 is itself."""
+    try:
+        address = ipaddress.ip_address(client.ip) if client.ip else None
+    except ValueError:
+        raise Refused("invalid_ip", "The client's address is neither IPv4 nor IPv6.", field="client.ip") from None
+    mapped = getattr(address, "ipv4_mapped", None)
+    ip = "" if address is None else str(mapped or address)
+    return orders.events.Client(ip, client.device) if ip or client.device else None
+
+
 def _created(prepared: Prepared) -> orders.events.OrderCreated:
     request, basket, ids = prepared.request, prepared.basket, prepared.ids
     quote, items = basket.quote, basket.items
@@ -346,4 +358,5 @@ def _created(prepared: Prepared) -> orders.events.OrderCreated:
         external_status="" if external is None else external.status,
         placed_at=None if external is None else external.placed_at,
         note=request.note,
+        client=None if request.client is None else _client(request.client),
     )

@@ -37,6 +37,16 @@ class CustomerRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: Annotated[str, Meta(max_length=64)] = ""
 
 
+class ClientRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """From where the buyer ordered, as the shop saw it: only fraud rules look at it, and nobody but staff is shown it.
+
+    `device` is an id that the shop's own script keeps on the buyer's device.
+    """
+
+    ip: Annotated[str, Meta(max_length=45, pattern="^[0-9A-Fa-f:.]*$")] = ""
+    device: Annotated[str, Meta(max_length=128, pattern=r"^[\x21-\x7e]*$")] = ""
+
+
 class PaymentRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Money that the channel took already."""
 
@@ -88,3 +98,4 @@ class PlaceOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expected_total: Amount | None = None
     external: External | None = None
     note: Text = ""
+    client: ClientRequest | None = None

@@ -64,6 +64,7 @@ from haat.domain.orders.events.paying import (
 from haat.domain.orders.events.placing import (
     Adjustment,
     Claim,
+    Client,
     Customer,
     Cut,
     Line,
@@ -157,6 +158,7 @@ __all__ = [
     "FACTS",
     "Adjustment",
     "Claim",
+    "Client",
     "Customer",
     "Cut",
     "Line",

@@ -19,6 +19,13 @@ class Customer(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     id: str = ""
 
 
+class Client(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """From where an order came: an IP address in its short form, a device as the shop's own script calls it. For fraud rules only."""
+
+    ip: str = ""
+    device: str = ""
+
+
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     """A line as sold. `total` = quantity × unit_price − discount (+ tax where it is not included).
 
@@ -122,6 +129,7 @@ class OrderCreated(Fact, frozen=True):
     placed_at: datetime | None = None  # where another system took the order earlier
     reorder_of: str = ""
     flows: Mapping[str, int] = {}  # the version of each flow that this order keeps, by flow; 1 where none is named
+    client: Client | None = None
 
 
 class Remark(msgspec.Struct, frozen=True, omit_defaults=True):
