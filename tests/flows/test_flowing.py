@@ -260,6 +260,7 @@ async def test_a_slow_party_holds_up_nobody_else(dsn: str, tmp_path: Path) -> No
     verb = Outside(call=call, settle=settle, party=lambda task: task.order.note or "quick", concurrency=1)
     flow = Flow(code="toy", title="Toy", facts=RESERVED, decide=lambda order, fact: (Step("call"),), run={"call": verb})
     async with stage.opened(dsn, tmp_path, flow) as s:
+        s.worker._calls_max = 16
         for _ in range(12):
             await s.place(note="slow")
         quick = await s.place()

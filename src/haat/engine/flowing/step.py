@@ -67,6 +67,7 @@ class Task(msgspec.Struct, frozen=True):
     attempts: int
     created_at: datetime
     now: datetime
+    prepared: Any = None  # what the verb's `prepare` looked up for it
 
     @property
     def order(self) -> Any:
@@ -108,6 +109,7 @@ Outcome = Done | Again | Failed | Dead
 
 RunMany = Callable[[Any, Tx, Sequence[Task], datetime], Awaitable[Sequence[Outcome]]]
 CallOne = Callable[[Any, Task], Awaitable[Any]]
+Prepare = Callable[[Any, Tx, Sequence[Task]], Awaitable[Sequence[Any]]]
 Settle = Callable[[Any, Tx, Sequence[tuple[Task, Any]], datetime], Awaitable[Sequence[Outcome]]]
 
 DAY_S = 86_400.0
@@ -139,6 +141,7 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True):
     call: CallOne
     settle: Settle
     party: Callable[[Task], str]
+    prepare: Prepare | None = None
     concurrency: int = 16
     limit_s: float = 30.0
     title: str = ""

@@ -62,6 +62,7 @@ class Turn:
         self.states = states
         self._written: dict[str, Written] = {}
         self._new: list[Row] = []
+        self._new_of: dict[str, list[Row]] = {}
         self._moved: list[Row] = []
         self._stored: set[int] = set()  # ids of rows that are in the table already
         self._decided = Decided()
@@ -227,15 +228,18 @@ class Turn:
         return True
 
     def _put(self, r: Row) -> None:
-        if id(r) not in self._stale:
-            (self._moved if id(r) in self._stored else self._new).append(r)
+        if id(r) in self._stored:
+            if id(r) not in self._stale:
+                self._moved.append(r)
+        else:
+            self._new.append(r)
+            self._new_of.setdefault(r.order_id, []).append(r)
 
     def _stop(self, decided: Decided) -> None:
         self._decided.stops.extend(decided.stops)
         for order_id, flow, stop in decided.stops:
-            for r in self._new:
-                mine = r.order_id == order_id and r.flow == flow and r.step == stop.name and stop.subject in (None, r.subject)
-                if mine and r.status == "due":
+            for r in self._new_of.get(order_id, ()):
+                if r.status == "due" and r.flow == flow and r.step == stop.name and stop.subject in (None, r.subject):
                     r.status = "stopped"
 
     async def write(self) -> int:

@@ -11,16 +11,16 @@ behind: what was not committed is due again.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from haat.engine import metrics
 from haat.engine.clock import Clock
-from haat.engine.database import Collided, Database, Lane, Lost, listen
+from haat.engine.database import Collided, Database, Lane, Lost, Tx, listen
 from haat.engine.flowing import table
 from haat.engine.flowing.deciding import Flows, Row
 from haat.engine.flowing.step import Outside, Task
@@ -30,12 +30,15 @@ from haat.kernel.errors import Unavailable
 
 log = logging.getLogger("haat.flowing")
 BATCH = 500
-CALLS_MAX = 512  # calls under way in one worker
-QUEUED_PER_PARTY = 4  # times its concurrency: more than that waits in the table, so that a slow party holds up nobody else
+CALLS_MAX = 1024  # calls under way in one worker, those that wait for their party's turn included
+PARTY_SHARE = 4  # a party takes at most this part of them; what is more waits in the table, so that a slow one holds up nobody else
 POLL_S = 0.5
 LOST_PAUSE_S = 0.3
-BUSY_S = 0.5
+BUSY_S = 0.2
 TRIES = 5
+
+
+Asked = tuple[Row, Outside, Task]
 
 
 class House(msgspec.Struct):
@@ -182,7 +185,7 @@ class Worker:
         self._wake_calls.set()
         return len(keys) + len(answers) + len(deferred)
 
-    def _again(self, row: Row, now: Any) -> Row:
+    def _again(self, row: Row, now: datetime) -> Row:
         row.due_at, row.attempts = now, max(row.attempts - 1, 0)
         return row
 
@@ -224,28 +227,57 @@ class Worker:
             return 0
         async with self._house.database.reading() as tx:
             states = await self._book.load(tx, sorted({r.order_id for r in rows}))
-        busy: list[Row] = []
+            asked, put_aside = self._tasks(rows, states, now)
+            asked = await self._prepared(tx, asked)
+        if put_aside:
+            self._deferred.extend(put_aside)
+            self._wake.set()
+        busy = [row for row, verb, task in asked if not self._begin(row, verb, task)]
+        if busy:
+            async with self._house.database.transaction() as tx:
+                await table.put_back(tx, busy, now + timedelta(seconds=BUSY_S))
+        return len(rows) - len(busy)
+
+    def _tasks(self, rows: Sequence[Row], states: Mapping[str, Any], now: datetime) -> tuple[list[Asked], list[Row]]:
+        """(calls to be made now, rows that a hold or a pause keeps)."""
+        asked: list[Asked] = []
+        kept: list[Row] = []
         for row in rows:
             state = states[row.order_id]
             verb = self._flows.verb(state, row.flow, row.step)
             if not isinstance(verb, Outside) or state.paused or (state.holds and verb.waits_for_holds):
-                self._deferred.append(row)
-                self._wake.set()
+                kept.append(row)
+            else:
+                asked.append((row, verb, Task(state, row.key, row.step, row.subject, row.data, row.attempts, row.created_at, now)))
+        return asked, kept
+
+    async def _prepared(self, tx: Tx, asked: list[Asked]) -> list[Asked]:
+        """What the verbs look up beforehand, for all tasks of a verb at once."""
+        found: list[Asked] = []
+        groups: dict[int, list[Asked]] = {}
+        for one in asked:
+            groups.setdefault(id(one[1]), []).append(one)
+        for group in groups.values():
+            prepare = group[0][1].prepare
+            if prepare is None:
+                found.extend(group)
                 continue
-            task = Task(state, row.key, row.step, row.subject, row.data, row.attempts, row.created_at, now)
-            party = verb.party(task)
-            gate, waiting = self._parties.setdefault(party, (asyncio.Semaphore(verb.concurrency), [0]))
-            if waiting[0] >= verb.concurrency * QUEUED_PER_PARTY:
-                busy.append(row)
-                continue
-            waiting[0] += 1
-            call = asyncio.get_running_loop().create_task(self._call(row, verb, task, gate, waiting))
-            self._calls.add(call)
-            call.add_done_callback(self._calls.discard)
-        if busy:
-            async with self._house.database.transaction() as tx:
-                await table.put_back(tx, busy, now + self._house.clock.during(BUSY_S))
-        return len(rows) - len(busy)
+            values = await prepare(self._house, tx, [task for _, _, task in group])
+            found.extend(
+                (row, verb, msgspec.structs.replace(task, prepared=value)) for (row, verb, task), value in zip(group, values, strict=True)
+            )
+        return found
+
+    def _begin(self, row: Row, verb: Outside, task: Task) -> bool:
+        """Make a call beside all others; False where its party has its share of them already."""
+        gate, waiting = self._parties.setdefault(verb.party(task), (asyncio.Semaphore(verb.concurrency), [0]))
+        if waiting[0] >= max(self._calls_max // PARTY_SHARE, 1):
+            return False
+        waiting[0] += 1
+        call = asyncio.get_running_loop().create_task(self._call(row, verb, task, gate, waiting))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        return True
 
     def _longest(self) -> timedelta:
         """A lease outlives the longest call by far, so that a call under way is never made a second time beside it."""

@@ -25,8 +25,8 @@ def verbs(desk: Desk) -> dict[str, Local | Outside]:
     """The steps of this file by name."""
     road = _Road(desk)
     return {
-        "track": Outside(call=road.ask, settle=road.heard, party=_party, title="Ask the courier", title_bn="কুরিয়ারকে জিজ্ঞাসা",
-                         owner="fulfilment", waits_for_holds=False, age_limit_s=_ON_THE_ROAD_S, attempts_max=1_000_000,
+        "track": Outside(call=road.ask, settle=road.heard, prepare=references, party=_party,
+                         title="Ask the courier", title_bn="কুরিয়ারকে জিজ্ঞাসা", owner="fulfilment", waits_for_holds=False, age_limit_s=_ON_THE_ROAD_S, attempts_max=1_000_000,
                          backoff_s=60, backoff_max_s=6 * 3600, repairs=("retry", "skip")),
         "look_at": Local(run=each(_look_at), title="Look at what a courier says", title_bn="কুরিয়ারের কথা যাচাই",
                          owner="fulfilment", waits_for_holds=False, repairs=("skip",)),
@@ -41,6 +41,13 @@ def verbs(desk: Desk) -> dict[str, Local | Outside]:
     }  # fmt: skip
 
 
+async def references(house: House, tx: Tx, tasks: Sequence[Task]) -> Sequence[str]:
+    """Our reference of each task's booking, "" where there is none on record."""
+    del house
+    stored = await fulfilment.shipments(tx, sorted({task.subject for task in tasks}))
+    return [stored[task.subject].reference if task.subject in stored else "" for task in tasks]
+
+
 class _Road:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -53,10 +60,7 @@ class _Road:
         connection, courier = self._desk.courier(parcel.courier)
         if courier.track is None:
             return ()
-        async with house.database.reading() as tx:
-            stored = await fulfilment.shipments(tx, [parcel.id])
-        reference = stored[parcel.id].reference if parcel.id in stored else ""
-        talk = courier.track(connection, couriers.Known(parcel.consignment, reference), house.clock.now())
+        talk = courier.track(connection, couriers.Known(parcel.consignment, task.prepared), house.clock.now())
         return await self._desk.outside.drive(connection, talk, subject=parcel.id)
 
     async def heard(self, house: House, tx: Tx, answers: Sequence[tuple[Task, Any]], now: datetime) -> Sequence[Outcome]:

@@ -22,8 +22,14 @@ async def follow(tx: Tx, changed: Sequence[Followed], now: datetime) -> None:
     moving = [(before, after, facts) for before, after, facts in changed if after.shipments]
     if not moving:
         return
-    rows = [row_of(after, parcel) for before, after, _ in moving for parcel in _changed(before, after)]
-    await fulfilment.project(tx, rows, now=now)
+    new: list[fulfilment.Row] = []
+    old: list[fulfilment.Row] = []
+    for before, after, _ in moving:
+        known = {p.id for p in before.shipments}
+        for parcel in _changed(before, after):
+            (old if parcel.id in known else new).append(row_of(after, parcel))
+    await fulfilment.project(tx, new, now=now)
+    await fulfilment.move_on(tx, old, now=now)
     await fulfilment.note(tx, [event for _, after, facts in moving for event in node_events(after, facts)], now=now)
 
 
@@ -58,8 +64,6 @@ def node_events(order: orders.Order, facts: Sequence[Fact]) -> list[fulfilment.N
     found: list[fulfilment.NodeEvent] = []
     for fact in facts:
         match fact:
-            case events.OrderInventoryAllocated(parcels=planned):
-                found += [_event(order, parcels[p.parcel], "allocated") for p in planned if p.parcel in parcels]
             case events.VendorOrderRejected(vendor_order=part, reason=reason, location=location, lines=lines):
                 where = {
                     p.location
@@ -69,12 +73,8 @@ def node_events(order: orders.Order, facts: Sequence[Fact]) -> list[fulfilment.N
                 vendor = next((v.vendor for v in order.vendor_orders if v.id == part), "")
                 units = orders.units(lines)
                 found += [fulfilment.NodeEvent(at, vendor, order.id, "rejected", "", reason, units) for at in sorted(where)]
-            case events.OrderFulfillmentStarted(parcel=parcel) if parcel in parcels:
-                found.append(_event(order, parcels[parcel], "accepted"))
-            case events.OrderParcelPacked(parcel=parcel, rest=rest) if parcel in parcels:
-                found.append(_event(order, parcels[parcel], "packed"))
-                if rest in parcels:
-                    found.append(_event(order, parcels[rest], "short"))
+            case events.OrderParcelPacked(rest=rest) if rest in parcels:
+                found.append(_event(order, parcels[rest], "short"))
             case events.OrderShipped(parcel=parcel) if parcel in parcels:
                 found.append(_event(order, parcels[parcel], "handed_over"))
             case events.OrderExceptionRaised(step="ship_by", subject=parcel) if parcel in parcels:
