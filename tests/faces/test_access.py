@@ -11,7 +11,12 @@ import pytest
 from tests.faces.served import Served
 
 KEYS = ("admin", "channel", "customer", "vendor")
-SOMETHING = {"id": str(uuid.UUID(int=7)), "hold": "none", "code": "none", "sku": "NONE", "kind": "gateway"}
+#: A value for every parameter of a path; none of them names anything.
+SOMETHING = {
+    "id": str(uuid.UUID(int=7)), "payment": str(uuid.UUID(int=8)), "refund": str(uuid.UUID(int=9)),
+    "exception": f"{uuid.UUID(int=7)}:1.0", "hold": "none", "code": "none", "sku": "NONE", "kind": "gateway", "token": "none",
+    "channel": "none", "location": "none", "district": "none", "event": "placed", "role": "customer", "language": "en",
+}  # fmt: skip
 
 
 def operations(served: Served) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -32,6 +37,8 @@ def test_nobody_gets_in_without_a_key(served: Served) -> None:
             if said.get("x-roles"):
                 assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), (method, path)
                 assert answer.json()["code"] == "unauthenticated"
+            elif path.startswith("/pay/"):  # open to whoever holds the link, and «none» is nobody's
+                assert (answer.status_code, answer.json()["code"]) in ((404, "unknown_link"), (415, "wrong_media_type")), (method, path)
             elif path.startswith("/v1/hooks/"):  # open to all, as a signature proves who speaks, and nobody of ours is called «none»
                 assert (answer.status_code, answer.json()["code"]) in ((404, "unknown_connection"), (415, "wrong_media_type")), (
                     method,

@@ -47,7 +47,7 @@ from haat.domain.orders.queries import (
     versions,
 )
 from haat.domain.orders.tenders import Attempt, Refund, Tender, payment_status
-from haat.domain.orders.timeline import Entry, timeline
+from haat.domain.orders.timeline import HUSHED, Entry, timeline
 from haat.domain.orders.validation import (
     Block,
     Case,
@@ -67,6 +67,7 @@ __all__ = [
     "AT_HOME",
     "BASKETS",
     "BUCKETS",
+    "HUSHED",
     "LINE_COLUMNS",
     "OPEN",
     "ORDER_COLUMNS",

@@ -1,10 +1,13 @@
 """Who may see and do what with an order. One place, with a negative test per endpoint.
 
-admin     everything
-channel   the orders of its own channel
-customer  their own orders, without what staff wrote
+admin     everything, and alone the facts as they were recorded (events, stream, feed)
+channel   the orders of its own channel, without what the marketplace keeps for itself
+customer  their own orders, likewise, and without how the marketplace and its vendors deal with each other
 guest     the one order their link names, likewise
 vendor    its own vendor orders only (vendor_orders.py): never another's lines, never the whole order
+
+Everybody but an admin reads the story of an order in the sentences that are for them (orders.timeline): that is the one place that
+says who may know of which fact. What is left out here of the state is what those sentences keep silent about.
 """
 
 from typing import Any
@@ -20,6 +23,11 @@ SELLERS = frozenset({"admin", "vendor"})
 BUYERS = frozenset({"admin", "channel", "customer"})
 READERS = SELLERS | BUYERS
 OPERATORS = SELLERS | frozenset({"channel"})
+#: What the marketplace keeps for itself: how an order was screened, planned and worked on, from which device it came, what it used up.
+KEPT: dict[str, Any] = {
+    "claims": (), "exceptions": (), "screening": "", "plan": "", "paused": False, "flows": {}, "client": msgspec.UNSET,
+}  # fmt: skip
+FRAUD = "FRAUD_REVIEW"
 
 
 def may_see(principal: Any, order: orders.Order) -> bool:
@@ -41,15 +49,60 @@ def seen_by(principal: Any, order: orders.Order) -> orders.Order:
     """The order as `principal` may see it; refused as missing where they may not: existence is nobody's business either."""
     if not may_see(principal, order):
         raise unknown()
-    if principal.role == "admin":
+    return shown_to(principal.role, order)
+
+
+def shown_to(role: str, order: orders.Order) -> orders.Order:
+    """The order as somebody of this role reads it who may see it."""
+    if role == "admin":
         return order
-    told = tuple(n for n in order.notes if n.audience == "customer") if order.notes else ()
-    inside: dict[str, Any] = {"notes": told, "claims": (), "exceptions": (), "screening": "", "plan": "", "client": msgspec.UNSET}
-    if principal.role == "channel":  # the shop that sold it works with its holds; only what staff wrote stays inside
-        plain = told == order.notes and not order.claims and not order.exceptions and not order.screening and not order.client
-        return order if plain else msgspec.structs.replace(order, **inside)
-    holds = tuple(orders.Hold(h.id, "REVIEW", "under_review", since=h.since) for h in order.holds)
-    return msgspec.structs.replace(order, **inside, holds=holds, basket=0)
+    return _to_channel(order) if role == "channel" else _to_buyer(order)
+
+
+def parcel_to_vendor(parcel: orders.Parcel) -> orders.Parcel:
+    """A parcel without what the marketplace and its couriers have between them: price, refusals, doubts."""
+    if not (parcel.fee or parcel.refused_by or parcel.doubts):
+        return parcel
+    return msgspec.structs.replace(parcel, fee=0, refused_by=(), doubts=())
+
+
+def _to_channel(order: orders.Order) -> orders.Order:
+    """The shop that sold it works with its holds; only what staff wrote and what was suspected stays inside."""
+    changed: dict[str, Any] = {}
+    if any(getattr(order, name) for name in KEPT):
+        changed |= KEPT
+    if order.notes:
+        changed["notes"] = _told(order)
+    if order.holds:
+        changed["holds"] = tuple([_hushed(h) if h.kind == FRAUD else h for h in order.holds])
+    if order.shipments:
+        changed["shipments"] = tuple([parcel_to_vendor(p) for p in order.shipments])
+    return msgspec.structs.replace(order, **changed) if changed else order
+
+
+def _to_buyer(order: orders.Order) -> orders.Order:
+    replace = msgspec.structs.replace
+    return replace(
+        order, **KEPT, basket=0, notes=_told(order), holds=tuple([_hushed(h) for h in order.holds]),
+        lines=tuple([replace(line, vendor_funded=0) if line.vendor_funded else line for line in order.lines]),
+        vendor_orders=tuple([replace(part, answer="", offered_until=None, rejections=0) for part in order.vendor_orders]),
+        shipments=tuple([replace(parcel_to_vendor(p), location="") for p in order.shipments]),
+        payments=tuple([replace(t, attempts=tuple([_paid(a) for a in t.attempts])) for t in order.payments]),
+    )  # fmt: skip
+
+
+def _told(order: orders.Order) -> tuple[orders.Note, ...]:
+    """The notes for the buyer; who of the staff wrote them is not."""
+    return tuple([msgspec.structs.replace(n, by="") for n in order.notes if n.audience == "customer"])
+
+
+def _hushed(hold: orders.Hold) -> orders.Hold:
+    return orders.Hold(hold.id, "REVIEW", "under_review", since=hold.since)
+
+
+def _paid(attempt: orders.Attempt) -> orders.Attempt:
+    """A try to pay in the words that its buyer is told: a bank's suspicion and our own faults are none of them."""
+    return msgspec.structs.replace(attempt, reason=orders.HUSHED.get(attempt.reason, attempt.reason), soft=False)
 
 
 def unknown() -> Refused:

@@ -231,10 +231,7 @@ class _Desk:
         if call.principal.role == "shopper":
             token = people.guest.order_token(order.id, expires_at=shop.clock.now() + shop.guest_until(), secret=shop.guest_secret)
             headers.append((b"order-token", token.encode()))
-        if call.principal.role == "admin":
-            return Answer(status, _encode(order), headers)
-        own = msgspec.structs.replace(order, notes=tuple(n for n in order.notes if n.audience == "customer"), claims=(), basket=0)
-        return Answer(status, _encode(own), headers)
+        return Answer(status, _encode(access.shown_to(call.principal.role, order)), headers)
 
     async def _write(self, call: Call, decide: Callable[[carts.Cart], carts.Cart], status: int = 200, **how: Any) -> Answer:
         reach = _reach(call.principal)

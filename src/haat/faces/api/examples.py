@@ -118,3 +118,7 @@ REJECTION = {"reason": "out_of_stock", "detail": "The last one was broken.", "li
 PACKING = {"weight_g": 850, "lines": [{"line_no": 1, "quantity": 1}]}
 SCAN = {"status": "delivery_failed", "reason": "customer_unreachable", "message": "No answer, called twice."}
 RESCHEDULE = {"to": "2026-12-01T15:00:00+06:00", "reason": "reschedule_asked"}
+PAUSE = {"reason": "The buyer moves house; nothing is to be sent this week."}
+RESUMPTION = {"reason": "The new address is known."}
+REPAIR = {"repair": "retry", "reason": "The courier's key was renewed."}
+REPAIRS = {"repair": "retry", "reason": "The courier's key was renewed.", "flow": "fulfilment", "step": "book", "cause": "misconfigured"}

@@ -50,7 +50,8 @@ def endpoints(shop: Shop, counter: Counter) -> list[Endpoint]:
         Endpoint("GET", "/pay/{token}", "showPayPage", "The page on which a buyer pays for one order", desk.show, "Payments",
                  answers={200: "text/html"}, problems=(404,)),
         Endpoint("POST", "/pay/{token}", "payOnPage", "Begin a payment from the page and go on to the gateway", desk.pay, "Payments",
-                 streams=(FORM,), body_max=BODY_MAX, answers={200: "text/html", 303: None}, problems=(404, 413, 415)),
+                 streams=(FORM,), body_max=BODY_MAX, answers={200: "text/html", 303: None}, problems=(404, 413, 415),
+                 example="method=bkash"),
     ]  # fmt: skip
 
 

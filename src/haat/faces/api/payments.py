@@ -131,6 +131,7 @@ class PayDesk:
         order = await self.order(row.order_id)
         if not access.may_see(call.principal, order):
             raise Refused("unknown_payment", "There is no such payment.", kind="missing")
+        order = access.shown_to(call.principal.role, order)
         tender, attempt = orders.paying.attempt_in(order, attempt_id)
         staff = call.principal.role == "admin"
         return Answer(200, _view(order, tender, attempt, row, heard if staff else [], staff=staff))

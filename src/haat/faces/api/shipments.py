@@ -126,11 +126,11 @@ class _Desk:
         async with self._shop.database.reading() as tx:
             found = await fulfilment.find_shipments(tx, wanted, before=asked.cursor, limit=asked.limit + 1)
         page = Page.of([s.id for s in found], asked.limit)
-        return Answer(200, ShipmentPage(found[: asked.limit], page), page_headers(page, asked))
+        return Answer(200, ShipmentPage([_shown(call, s) for s in found[: asked.limit]], page), page_headers(page, asked))
 
     async def one(self, call: Call) -> Answer:
         shipment = await self._shipment(call)
-        return await self._view(shipment, 200)
+        return await self._view(call, shipment, 200)
 
     async def scan(self, call: Call) -> Answer:
         asked: ScanRequest = call.data
@@ -153,7 +153,7 @@ class _Desk:
             new = await fulfilment.hear(tx, [said], now=now)
             await fulfilment.say(tx, [(shipment.id, asked.status)] if new else [], now=now)
         if not new:
-            return await self._view(shipment, 201)
+            return await self._view(call, shipment, 201)
         return await self._change(call, shipment, decide)
 
     async def receive(self, call: Call) -> Answer:
@@ -212,9 +212,9 @@ class _Desk:
         origin = Origin(call.principal.actor, "api", call.trace)
         change = orders.Change(shipment.order_id, decide, self._shop.clock.now(), origin, conditions.expected(call))
         after = (await self._shop.changing.submit(change)).after
-        return await self._view(shipment, 201, after)
+        return await self._view(call, shipment, 201, after)
 
-    async def _view(self, shipment: fulfilment.Shipment, status: int, order: orders.Order | None = None) -> Answer:
+    async def _view(self, call: Call, shipment: fulfilment.Shipment, status: int, order: orders.Order | None = None) -> Answer:
         async with self._shop.database.reading() as tx:
             now = (await fulfilment.shipments(tx, [shipment.id]))[shipment.id]
             told = (await fulfilment.scans(tx, [shipment.id])).get(shipment.id, [])
@@ -223,8 +223,13 @@ class _Desk:
             ScanView(t.scan.at, t.scan.status, t.source, t.scan.reason, t.scan.said, t.scan.message, t.scan.place, t.scan.collected)
             for t in told
         ]
-        seen = ShipmentView(now, list(parcel.lines), list(parcel.delivered), list(parcel.returned), scans)
+        seen = ShipmentView(_shown(call, now), list(parcel.lines), list(parcel.delivered), list(parcel.returned), scans)
         return Answer(status, seen, [(b"location", b"/v1/shipments/" + shipment.id.encode())])
+
+
+def _shown(call: Call, shipment: fulfilment.Shipment) -> fulfilment.Shipment:
+    """What a courier takes for it is the marketplace's own business."""
+    return msgspec.structs.replace(shipment, fee=0) if call.principal.role == "vendor" and shipment.fee else shipment
 
 
 def _decision(parcel: str, asked: ScanRequest) -> Callable[[orders.Order], tuple[Fact, ...]]:

@@ -143,5 +143,5 @@ def view(order: orders.Order, vendor: str) -> VendorOrderView:
         answer=part.answer,
         offered_until=part.offered_until,
         rejections=part.rejections,
-        shipments=[parcel for parcel in order.shipments if parcel.vendor_order == part.id],
+        shipments=[access.parcel_to_vendor(parcel) for parcel in order.shipments if parcel.vendor_order == part.id],
     )

@@ -14,7 +14,7 @@ from msgspec import Meta
 from haat.domain import orders
 from haat.engine.flowing import drawing, repairing
 from haat.engine.web import Answer, Call, Endpoint
-from haat.faces.api import access, conditions
+from haat.faces.api import access, conditions, examples
 from haat.faces.api.orders import order_id_in
 from haat.faces.api.paging import CURSOR, PLACE, Limit, Page, page_headers, place
 from haat.faces.api.shop import Shop
@@ -157,17 +157,18 @@ def endpoints(shop: Shop) -> list[Endpoint]:
         Endpoint("GET", "/v1/workflows/{id}", "getWorkflow", "The steps of one order's flows", desk.one, "Flows", staff,
                  answers={200: Workflow}, problems=(404,)),
         Endpoint("POST", "/v1/workflows/{id}/pauses", "pauseWorkflow", "Stop every step of an order", desk.pause, "Flows", staff,
-                 body=Reasoned, answers={201: Workflow}, problems=(404, 409)),
+                 body=Reasoned, answers={201: Workflow}, problems=(404, 409, 412, 413, 415, 422, 503), example=examples.PAUSE),
         Endpoint("POST", "/v1/workflows/{id}/resumptions", "resumeWorkflow", "Let a paused order go on", desk.resume, "Flows", staff,
-                 body=Reasoned, answers={201: Workflow}, problems=(404, 409)),
+                 body=Reasoned, answers={201: Workflow}, problems=(404, 409, 412, 413, 415, 422, 503), example=examples.RESUMPTION),
         Endpoint("GET", "/v1/exceptions", "listExceptions", "Steps that wait for somebody", desk.exceptions, "Flows", staff,
                  query=ExceptionsQuery, answers={200: ExceptionPage}, problems=(400,)),
         Endpoint("GET", "/v1/exception-causes", "listExceptionCauses", "How many wait for which reason", desk.causes, "Flows", staff,
                  answers={200: Causes}),
-        Endpoint("POST", "/v1/exceptions/{id}/repairs", "repairException", "Repair one", desk.repair, "Flows", staff,
-                 body=RepairRequest, answers={200: RepairView}, problems=(404, 409)),
+        Endpoint("POST", "/v1/exceptions/{exception}/repairs", "repairException", "Repair one", desk.repair, "Flows", staff,
+                 body=RepairRequest, answers={200: RepairView}, problems=(404, 409, 413, 415, 422, 503), example=examples.REPAIR,
+                 description="An exception is named `<order>:<step>`, as the list says. Repaired already: `unchanged`, not an error."),
         Endpoint("POST", "/v1/exception-repairs", "repairExceptions", "Repair all that match a search", desk.repair_all, "Flows", staff,
-                 body=BulkRepairRequest, answers={200: RepairView}, problems=(400, 422)),
+                 body=BulkRepairRequest, answers={200: RepairView}, problems=(400, 413, 415, 422, 503), example=examples.REPAIRS),
     ]  # fmt: skip
 
 
@@ -219,7 +220,7 @@ class _Desk:
 
     async def repair(self, call: Call) -> Answer:
         asked: RepairRequest = call.data
-        order_id, _, step = call.path["id"].partition(":")
+        order_id, _, step = call.path["exception"].partition(":")
         if not _ORDER_ID.fullmatch(order_id) or repairing.parse(step) is None:
             raise Refused("unknown_exception", "There is no such exception.", kind="missing")
         how = mending.Repair(asked.repair, asked.reason, self._origin(call))
@@ -241,7 +242,8 @@ class _Desk:
     async def _turn(self, call: Call, decide: Decide) -> Answer:
         asked: Reasoned = call.data
         order_id = order_id_in(call)
-        change = orders.Change(order_id, lambda o: decide(o, asked.reason), self._shop.clock.now(), self._origin(call))
+        now, expected = self._shop.clock.now(), conditions.expected(call)
+        change = orders.Change(order_id, lambda o: decide(o, asked.reason), now, self._origin(call), expected)
         await self._shop.changing.submit(change)
         return Answer(201, await self._workflow(order_id))
 

@@ -15,6 +15,7 @@ import msgspec
 
 from haat.domain.orders.order import Order, evolve
 from haat.domain.orders.timeline import deciding, fulfilling, paying, placing
+from haat.domain.orders.timeline.paying import HUSHED
 from haat.domain.orders.timeline.saying import Audience, Said, Scene, Sentences
 from haat.kernel.facts import Recorded
 
@@ -71,4 +72,4 @@ def _scenes(stream: list[Recorded], zone: str) -> Iterable[tuple[Recorded, Scene
         before = after
 
 
-__all__ = ["SENTENCES", "Entry", "Reader", "timeline"]
+__all__ = ["HUSHED", "SENTENCES", "Entry", "Reader", "timeline"]
