@@ -7,7 +7,7 @@ from haat.domain import fulfilment, orders
 from haat.engine.database import Database
 from haat.flows import fulfilling
 from haat.flows.fulfilling.shipments import row_of
-from tests.domain.orders.goods_cases import AT, FIRST, SECOND, accepted, at, planned, told
+from tests.domain.orders.goods_cases import AT, FIRST, SECOND, accepted, at, placed, planned, told
 
 events = orders.events
 Scan = fulfilment.courier.Scan
@@ -24,7 +24,7 @@ async def followed(database: Database, *states: orders.Order) -> list[fulfilment
 
 async def test_rows_are_what_the_facts_say_and_instants_are_set_once(database: Database) -> None:
     first = accepted()
-    states = [planned(), first, *(at(first, s) for s in ("picking", "packed", "booked", "shipped", "out_for_delivery", "delivered"))]
+    states = [placed(), first, *(at(first, s) for s in ("picking", "packed", "booked", "shipped", "out_for_delivery", "delivered"))]
     shipment, other = await followed(database, *states)
     assert (shipment.status, shipment.consignment, shipment.cash, shipment.weight_g) == ("delivered", "C-1", 86_000, 900)
     assert shipment.booked_at == AT + timedelta(hours=3)
@@ -34,7 +34,7 @@ async def test_rows_are_what_the_facts_say_and_instants_are_set_once(database: D
 
 
 async def test_following_the_same_change_again_changes_nothing(database: Database) -> None:
-    states = [planned(), at(accepted(), "shipped")]
+    states = [placed(), at(accepted(), "shipped")]
     once = await followed(database, *states)
     async with database.transaction() as tx:
         await fulfilling.follow(tx, [(states[0], states[1], ())], AT + timedelta(days=1))
@@ -75,7 +75,7 @@ async def test_a_scan_is_kept_once_for_each_booking(database: Database) -> None:
 
 
 async def test_what_waits_to_be_packed_is_found_by_place_and_vendor(database: Database) -> None:
-    states = [planned(), at(accepted(), "packed")]
+    states = [placed(), at(accepted(), "packed")]
     async with database.transaction() as tx:
         await fulfilling.follow(tx, [(states[0], states[1], ())], AT)
         await fulfilment.project(tx, [row_of(states[1], p) for p in states[1].shipments], now=AT)
@@ -96,7 +96,7 @@ async def test_what_nodes_did_is_kept_as_it_happened(database: Database) -> None
 
 
 async def test_how_couriers_fared_is_counted_from_the_shipments(database: Database) -> None:
-    await followed(database, planned(), *(at(accepted(), s) for s in ("booked", "shipped", "delivered")))
+    await followed(database, placed(), *(at(accepted(), s) for s in ("booked", "shipped", "delivered")))
     async with database.transaction() as tx:
         assert await fulfilment.refresh_records(tx, since=AT.date()) == 1
         (record,) = await fulfilment.records(tx, since=AT.date().replace(day=1))

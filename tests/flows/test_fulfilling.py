@@ -37,7 +37,7 @@ async def test_an_order_walks_from_confirmed_to_completed_by_itself(dsn: str, tm
         async with ground.stage.parts.database.reading() as tx:
             assert await inventory.drift(tx) == []
             kinds = [r[0] for r in await tx.fetch("SELECT kind FROM node_events ORDER BY id")]
-        assert kinds == ["allocated", "accepted", "packed", "handed_over"]
+        assert kinds == ["handed_over"]
 
 
 async def test_a_vendor_is_asked_reminded_and_its_silence_is_a_rejection(dsn: str, tmp_path: Path) -> None:

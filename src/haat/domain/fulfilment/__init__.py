@@ -8,15 +8,13 @@ and labels ask for it, `promise.py` the day that buyers are promised, `label.py`
 
 from haat.domain.fulfilment import choosing, courier, fleet, label, promise, shipment, sourcing, tracking
 from haat.domain.fulfilment.commands.coverage import COURIERS, drop_coverage, put_courier_rules, put_coverage, put_tariffs, refresh_records
-from haat.domain.fulfilment.commands.shipments import begin, hear, note, project, say
+from haat.domain.fulfilment.commands.shipments import begin, hear, move_on, note, project, say
 from haat.domain.fulfilment.queries.coverage import StoredTariff, courier_rules, coverage, load_fleet, records, taken, tariffs
 from haat.domain.fulfilment.queries.shipments import Wanted, by_name, find_shipments, scans, shipments, to_pick
-from haat.domain.fulfilment.shipment import ENDED, TRACKED, Begun, NodeEvent, Row, Said, Shipment, Told
+from haat.domain.fulfilment.shipment import Begun, NodeEvent, Row, Said, Shipment, Told
 
 __all__ = [
     "COURIERS",
-    "ENDED",
-    "TRACKED",
     "Begun",
     "NodeEvent",
     "Row",
@@ -37,6 +35,7 @@ __all__ = [
     "hear",
     "label",
     "load_fleet",
+    "move_on",
     "note",
     "project",
     "promise",

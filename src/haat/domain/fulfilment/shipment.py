@@ -1,7 +1,7 @@
 """A shipment as lists, couriers and people with a label in hand ask for it: one parcel of an order, on one row. Pure.
 
 The truth is the order's own facts; a row is their fold plus what only the courier's side knows: our reference for this booking,
-what it said last and when. `stamps` says which instants a status sets for the first time.
+what it said last and when.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,6 @@ from datetime import datetime
 import msgspec
 
 from haat.domain.fulfilment.courier import Scan
-
-_AWAY = frozenset({"shipped", "out_for_delivery", "attempt_failed", "returning", "returned", "delivered", "partially_delivered"})
-#: Statuses behind which nothing is expected any more.
-ENDED = frozenset({"delivered", "partially_delivered", "returned", "lost", "cancelled"})
-#: Parcels that a courier has on its books or in its hands: those that are asked about.
-TRACKED = frozenset({"booked", "shipped", "out_for_delivery", "attempt_failed", "returning", "partially_delivered"})
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +99,7 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class NodeEvent(msgspec.Struct, frozen=True):
-    """What a node did with what it was given: allocated, accepted, rejected, packed, short, handed_over or late."""
+    """What a node did with what it was given, as far as others judge it by that: rejected, short, late or handed_over."""
 
     location: str
     vendor: str
@@ -125,12 +119,3 @@ def reference(number: str, place: int, booking: int) -> str:
 def present(told: Sequence[Told], consignment: str) -> list[Scan]:
     """The scans of the booking that stands; what was said of an earlier one says nothing of this."""
     return [t.scan for t in told if t.consignment == consignment]
-
-
-def booked(status: str) -> bool:
-    return status == "booked" or status in _AWAY
-
-
-def away(status: str) -> bool:
-    """Whether it left the house."""
-    return status in _AWAY

@@ -5,15 +5,11 @@ from datetime import datetime
 
 import msgspec
 
-from haat.domain.fulfilment import shipment
 from haat.domain.fulfilment.shipment import Begun, NodeEvent, Row, Said
+from haat.engine.arrays import ints, texts
 from haat.engine.database import Tx
 
 _encode = msgspec.json.Encoder().encode
-_COLUMNS = (
-    "parcel", "order_id", "number", "vendor_order", "vendor", "location", "district", "upazila", "status", "courier", "consignment",
-    "tracking_url", "cash", "fee", "weight_g", "tries", "reason", "promised_at",
-)  # fmt: skip
 
 
 async def project(tx: Tx, rows: Sequence[Row], *, now: datetime) -> None:
@@ -22,42 +18,88 @@ async def project(tx: Tx, rows: Sequence[Row], *, now: datetime) -> None:
     What the courier's side knows (reference, its last word) stays. A parcel that has a courier on record keeps it while the facts
     name none: between writing a booking down and hearing of it, only the record knows.
     """
+    found = _latest(rows)
+    if found:
+        await tx.execute(_INSERT, *_arguments(found, now), *_places(found))
+
+
+async def move_on(tx: Tx, rows: Sequence[Row], *, now: datetime) -> None:
+    """`project` for parcels that have their row: what never changes is not written again."""
+    found = _latest(rows)
+    if found:
+        await tx.execute(_UPDATE, *_arguments(found, now))
+
+
+def _latest(rows: Sequence[Row]) -> list[Row]:
+    """Each parcel once, as it was said last, in the order in which rows are locked."""
     latest = {row.parcel: row for row in rows}
-    if not latest:
-        return
-    found = [latest[parcel] for parcel in sorted(latest)]
-    await tx.execute(
-        _PROJECT,
+    return [latest[parcel] for parcel in sorted(latest)]
+
+
+def _arguments(rows: Sequence[Row], now: datetime) -> tuple[object, ...]:
+    return (
         now,
-        *([getattr(row, column) for row in found] for column in _COLUMNS),
-        [shipment.booked(row.status) for row in found],
-        [shipment.away(row.status) for row in found],
-        [row.status in ("delivered", "partially_delivered") for row in found],
-        [row.status in shipment.ENDED for row in found],
+        texts([r.parcel for r in rows]),
+        texts([r.status for r in rows]),
+        texts([r.courier for r in rows]),
+        texts([r.consignment for r in rows]),
+        texts([r.tracking_url for r in rows]),
+        ints([r.cash for r in rows]),
+        ints([r.fee for r in rows]),
+        ints([r.weight_g for r in rows]),
+        ints([r.tries for r in rows]),
+        texts([r.reason for r in rows]),
+        texts([r.promised_at.isoformat() if r.promised_at is not None else "" for r in rows]),
     )
 
 
-_PROJECT = """
-INSERT INTO shipments AS s (parcel, order_id, number, vendor_order, vendor, location, district, upazila, status, courier, consignment,
-  tracking_url, cash, fee, weight_g, tries, reason, promised_at, booked_at, shipped_at, delivered_at, ended_at, updated_at)
-SELECT parcel, order_id, number, vendor_order, vendor, location, district, upazila, status, nullif(courier, ''),
-  nullif(consignment, ''), tracking_url, cash, fee, weight_g, tries, reason, promised_at, CASE WHEN is_booked THEN $1::timestamptz END,
-  CASE WHEN is_away THEN $1::timestamptz END, CASE WHEN is_there THEN $1::timestamptz END,
-  CASE WHEN is_ended THEN $1::timestamptz END, $1::timestamptz
-FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
-  $12::text[], $13::text[], $14::bigint[], $15::bigint[], $16::int[], $17::int[], $18::text[], $19::timestamptz[], $20::boolean[],
-  $21::boolean[], $22::boolean[], $23::boolean[])
-  AS t (parcel, order_id, number, vendor_order, vendor, location, district, upazila, status, courier, consignment, tracking_url, cash,
-    fee, weight_g, tries, reason, promised_at, is_booked, is_away, is_there, is_ended)
-ON CONFLICT (parcel) DO UPDATE SET status = excluded.status, courier = coalesce(excluded.courier, s.courier),
-  consignment = excluded.consignment, tracking_url = excluded.tracking_url, cash = excluded.cash, fee = excluded.fee,
-  weight_g = excluded.weight_g, tries = excluded.tries, reason = excluded.reason, promised_at = excluded.promised_at,
-  booked_at = CASE WHEN excluded.booked_at IS NULL THEN NULL ELSE coalesce(s.booked_at, excluded.booked_at) END,
-  shipped_at = coalesce(s.shipped_at, excluded.shipped_at), delivered_at = coalesce(s.delivered_at, excluded.delivered_at),
-  ended_at = coalesce(s.ended_at, excluded.ended_at), updated_at = excluded.updated_at
-WHERE (s.status, s.consignment, s.tracking_url, s.cash, s.fee, s.weight_g, s.tries, s.reason, s.promised_at)
-  IS DISTINCT FROM (excluded.status, excluded.consignment, excluded.tracking_url, excluded.cash, excluded.fee, excluded.weight_g,
-    excluded.tries, excluded.reason, excluded.promised_at)
+def _places(rows: Sequence[Row]) -> tuple[object, ...]:
+    return (
+        texts([r.order_id for r in rows]),
+        texts([r.number for r in rows]),
+        texts([r.vendor_order for r in rows]),
+        texts([r.vendor for r in rows]),
+        texts([r.location for r in rows]),
+        texts([r.district for r in rows]),
+        texts([r.upazila for r in rows]),
+    )
+
+
+#: What changes, with the instants that a status sets; `t` are the new values.
+_NOW = """parcel, status, nullif(courier, '') AS courier, nullif(consignment, '') AS consignment, tracking_url, cash, fee, weight_g,
+  tries, reason, nullif(promised_at, '')::timestamptz AS promised_at,
+  CASE WHEN status NOT IN ('planned', 'picking', 'packed', 'uncertain', 'lost', 'cancelled') THEN $1::timestamptz END AS booked_at,
+  CASE WHEN status IN ('shipped', 'out_for_delivery', 'attempt_failed', 'returning', 'returned', 'delivered', 'partially_delivered')
+    THEN $1::timestamptz END AS shipped_at,
+  CASE WHEN status IN ('delivered', 'partially_delivered') THEN $1::timestamptz END AS delivered_at,
+  CASE WHEN status IN ('delivered', 'partially_delivered', 'returned', 'lost', 'cancelled') THEN $1::timestamptz END AS ended_at"""
+_SET = """status = t.status, courier = coalesce(t.courier, s.courier), consignment = t.consignment, tracking_url = t.tracking_url,
+  cash = t.cash, fee = t.fee, weight_g = t.weight_g, tries = t.tries, reason = t.reason, promised_at = t.promised_at,
+  booked_at = CASE WHEN t.status = 'lost' THEN s.booked_at WHEN t.booked_at IS NULL THEN NULL ELSE coalesce(s.booked_at, t.booked_at) END,
+  shipped_at = coalesce(s.shipped_at, t.shipped_at), delivered_at = coalesce(s.delivered_at, t.delivered_at),
+  ended_at = coalesce(s.ended_at, t.ended_at), updated_at = $1"""
+_DIFFERS = """(s.status, s.consignment, s.tracking_url, s.cash, s.fee, s.weight_g, s.tries, s.reason, s.promised_at)
+  IS DISTINCT FROM (t.status, t.consignment, t.tracking_url, t.cash, t.fee, t.weight_g, t.tries, t.reason, t.promised_at)"""
+
+_UPDATE = f"""
+WITH t AS MATERIALIZED (
+  SELECT {_NOW}
+  FROM unnest($2::text::uuid[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::text[], $7::text::bigint[],
+    $8::text::bigint[], $9::text::int[], $10::text::int[], $11::text::text[], $12::text::text[])
+    AS n (parcel, status, courier, consignment, tracking_url, cash, fee, weight_g, tries, reason, promised_at))
+UPDATE shipments AS s SET {_SET} FROM t WHERE s.parcel = t.parcel AND {_DIFFERS}
+"""
+
+_INSERT = f"""
+INSERT INTO shipments AS s (parcel, status, courier, consignment, tracking_url, cash, fee, weight_g, tries, reason, promised_at,
+  booked_at, shipped_at, delivered_at, ended_at, order_id, number, vendor_order, vendor, location, district, upazila, updated_at)
+SELECT {_NOW}, order_id, number, vendor_order, vendor, location, district, upazila, $1::timestamptz
+FROM unnest($2::text::uuid[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::text[], $7::text::bigint[],
+  $8::text::bigint[], $9::text::int[], $10::text::int[], $11::text::text[], $12::text::text[], $13::text::uuid[], $14::text::text[],
+  $15::text::uuid[], $16::text::text[], $17::text::text[], $18::text::text[], $19::text::text[])
+  AS n (parcel, status, courier, consignment, tracking_url, cash, fee, weight_g, tries, reason, promised_at, order_id, number,
+    vendor_order, vendor, location, district, upazila)
+ON CONFLICT (parcel) DO UPDATE SET {_SET.replace("t.", "excluded.")} WHERE {_DIFFERS.replace("t.", "excluded.")}
 """
 
 

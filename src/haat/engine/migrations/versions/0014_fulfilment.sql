@@ -34,13 +34,13 @@ CREATE TABLE shipments (
   promised_at timestamptz,
   heard_at timestamptz,             -- when the courier last said anything
   updated_at timestamptz NOT NULL
-);
+) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05);  -- most updates are HOT: no index knows the everyday statuses
 CREATE UNIQUE INDEX shipments_by_consignment ON shipments (courier, consignment) WHERE consignment IS NOT NULL;
 CREATE INDEX shipments_by_order ON shipments (order_id);
 CREATE INDEX shipments_by_booking ON shipments USING brin (booked_at);  -- a courier's day, where it is limited
 CREATE INDEX shipments_by_end ON shipments USING brin (ended_at);      -- how a month's parcels fared
 CREATE INDEX shipments_by_vendor ON shipments (vendor, parcel);
-CREATE INDEX shipments_by_status ON shipments (status, parcel);
+CREATE INDEX shipments_to_mind ON shipments (status, parcel) WHERE status IN ('uncertain', 'attempt_failed', 'returning', 'lost');
 CREATE INDEX shipments_ended ON shipments (ended_at, courier) WHERE ended_at IS NOT NULL AND courier IS NOT NULL;
 CREATE INDEX shipments_to_pick ON shipments (location, parcel) WHERE status IN ('planned', 'picking');
 
@@ -61,14 +61,14 @@ CREATE TABLE tracking_scans (
   UNIQUE (parcel, consignment, key)
 );
 
--- What a node did with what it was given: the past that its next orders are judged by.
+-- What a node did with what it was given, as far as its next orders are judged by it. The whole story is in the journal.
 CREATE TABLE node_events (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   location text NOT NULL,
   vendor text COLLATE "C" NOT NULL,
   order_id uuid NOT NULL,
   parcel uuid,
-  kind text NOT NULL CHECK (kind IN ('allocated', 'accepted', 'rejected', 'packed', 'short', 'handed_over', 'late')),
+  kind text NOT NULL CHECK (kind IN ('rejected', 'short', 'handed_over', 'late')),
   reason text NOT NULL DEFAULT '',
   units integer NOT NULL DEFAULT 0,
   at timestamptz NOT NULL
