@@ -166,7 +166,8 @@ def _verify(connection: Connection, hook: Hook, now: datetime) -> Heard:
 
 
 def _heard(connection: Connection, hook: Hook, now: datetime) -> Conversation[tuple[payments.Signal, ...]]:
-    return (payments.Signal(attempt=hook.body.decode()),)
+    attempt, _, refund = hook.body.decode().partition(" ")
+    return (payments.Signal(attempt=attempt, refund=refund),)
     yield
 
 

@@ -198,6 +198,36 @@ async def test_a_refund_whose_answer_got_lost_is_asked_about_and_not_sent_again(
         assert (order.refunds[0].status, t.bank.calls.count("acme.refund"), order.payment_status) == ("succeeded", 1, "refunded")
 
 
+async def test_a_hook_about_a_refund_ends_the_waiting(dsn: str, tmp_path: Path) -> None:
+    async with till(dsn, tmp_path) as t:
+        order = await t.paid(await t.placed())
+        t.bank.mood("acme.refund", "lost_after")
+        await t.stage.ask(order.id, lambda o: orders.cancel(o, None, reason="changed_mind"))
+        await t.stage.settle()
+        (refund,) = (await t.stage.order(order.id)).refunds
+        await t.keep("acme", Hook("POST", {}, {}, f"{attempt(order).id} {refund.id}".encode()))
+        await t.counter.step()
+        await t.stage.settle()
+        order = await t.stage.order(order.id)
+        assert (order.refunds[0].status, order.payment_status, t.bank.calls.count("acme.refund")) == ("succeeded", "refunded", 1)
+        async with t.stage.parts.database.reading() as tx:
+            assert [r.status for r in await payments.refunds_of(tx, order.id)] == ["succeeded"]
+
+
+async def test_a_hook_that_cannot_be_kept_holds_up_nobody(dsn: str, tmp_path: Path) -> None:
+    async with till(dsn, tmp_path) as t:
+        bad, good = await t.placed(), await t.placed()
+        for order in (bad, good):
+            t.bank.pay(attempt(order).id)
+            await t.keep("acme", Hook("POST", {}, {}, attempt(order).id.encode()))
+        t.bank.accounts[attempt(bad).id].captured = 10**19  # no column has room for it
+        assert await t.counter.step() == 2
+        assert (await t.stage.order(good.id)).payment_status == "paid"
+        assert (await t.stage.order(bad.id)).payment_status == "awaiting"
+        async with t.stage.parts.database.reading() as tx:
+            assert [a.problem != "" for a in await inbox.resting(tx, status="waiting")] == [True]
+
+
 async def test_a_refund_that_never_arrived_is_sent_once_more(dsn: str, tmp_path: Path) -> None:
     async with till(dsn, tmp_path) as t:
         order = await t.paid(await t.placed())
