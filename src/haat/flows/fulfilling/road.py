@@ -26,7 +26,8 @@ def verbs(desk: Desk) -> dict[str, Local | Outside]:
     road = _Road(desk)
     return {
         "track": Outside(call=road.ask, settle=road.heard, prepare=references, party=_party,
-                         title="Ask the courier", title_bn="কুরিয়ারকে জিজ্ঞাসা", owner="fulfilment", waits_for_holds=False, age_limit_s=_ON_THE_ROAD_S, attempts_max=1_000_000,
+                         title="Ask the courier", title_bn="কুরিয়ারকে জিজ্ঞাসা", owner="fulfilment",
+                         waits_for_holds=False, age_limit_s=_ON_THE_ROAD_S, attempts_max=1_000_000,
                          backoff_s=60, backoff_max_s=6 * 3600, repairs=("retry", "skip")),
         "look_at": Local(run=each(_look_at), title="Look at what a courier says", title_bn="কুরিয়ারের কথা যাচাই",
                          owner="fulfilment", waits_for_holds=False, repairs=("skip",)),
