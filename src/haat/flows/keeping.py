@@ -11,6 +11,8 @@ Locks: orders first (the journal's), then counted limits, then stock in (SKU, lo
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from haat.domain import inventory, orders
@@ -27,6 +29,7 @@ ENDED = (orders.events.OrderCancelled, orders.events.OrderExpired, orders.events
 CUT = (*ENDED, orders.events.OrderLinesCancelled)
 #: Keeps rows of its own after (before, after, facts) of orders, in their transaction.
 Follow = Callable[[Tx, Sequence[tuple[orders.Order, orders.Order, Sequence[Fact]]], datetime], Awaitable[None]]
+_CAUSE = itemgetter(1)
 _WRITE = together.writes(APPEND, orders.UPDATE, table.INSERT, table.UPDATE)
 
 
@@ -128,12 +131,11 @@ class Keeper:
         """What a worker's turn brings: facts of the system, each with the step that caused it."""
         appends: list[Append] = []
         for w in written:
-            version, i = w.before.version, 0
-            while i < len(w.facts):
-                cause = w.facts[i][1]
-                same = [fact for fact, c in w.facts[i:] if c == cause] if all(c == cause for _, c in w.facts[i:]) else [w.facts[i][0]]
-                appends.append(Append(w.before.id, version, tuple(same), now, Origin("system", cause)))
-                version, i = version + len(same), i + len(same)
+            version = w.before.version
+            for cause, caused in groupby(w.facts, _CAUSE):
+                facts = tuple([fact for fact, _ in caused])
+                appends.append(Append(w.before.id, version, facts, now, Origin("system", cause)))
+                version += len(facts)
         await self._store(tx, appends, [(w.before, w.after) for w in written], new, moved, now)
         await self.follow(tx, [(w.before, w.after, [fact for fact, _ in w.facts]) for w in written], now)
 

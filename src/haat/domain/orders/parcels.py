@@ -42,7 +42,8 @@ def goods(before: Goods, fact: object, at: datetime) -> Goods:
         apply(after, parcel, fact, at)
     else:
         _OTHER[type(fact)](after, fact, at)
-    after.vendor_orders = shares(after.vendor_orders, after.lines)
+    if after.lines is not before.lines or after.vendor_orders is not before.vendor_orders:
+        after.vendor_orders = shares(after.vendor_orders, after.lines)
     return after
 
 

@@ -250,7 +250,7 @@ class Turn:
         tx, now = self._tx, self._now
         if self._decided.stops:
             await table.stop(tx, self._decided.stops, now)
-        new = _once(self._new)
+        new = [r for r in _once(self._new) if r.status != "stopped"]  # asked for and taken back in one turn: it never was
         moved = _once(self._moved)
         written = list(self._written.values())
         await self._book.write(tx, written, new, moved, now)
