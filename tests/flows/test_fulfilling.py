@@ -282,3 +282,23 @@ async def test_a_quote_knows_the_day(dsn: str, tmp_path: Path) -> None:
         assert late is not None
         assert late.promised_at - found.promised_at == timedelta(days=7)
         assert ground.desk.promised(["nobody"], place, now=now) is None
+
+
+async def test_a_booking_of_an_order_that_ends_is_undone(dsn: str, tmp_path: Path) -> None:
+    async with opened(dsn, tmp_path) as ground:
+        order = await booked(ground)
+        order = await ground.do(order, lambda o: orders.cancel(o, None, reason="exception"))
+        assert (order.status, order.shipments[0].status, order.shipments[0].consignment) == ("cancelled", "cancelled", "")
+        assert ground.swift.calls[-1] == f"cancel {order.number}-1"
+        assert (await ground.stage.steps(order.id))[f"fulfilment:recall:{order.shipments[0].id}"] == "done"
+
+
+async def test_an_order_that_ends_while_its_booking_is_unknown_is_recalled_when_it_is_known(dsn: str, tmp_path: Path) -> None:
+    async with opened(dsn, tmp_path) as ground:
+        ground.swift.moods.append("lost")
+        order = await booked(ground)
+        order = await ground.do(order, lambda o: orders.cancel(o, None, reason="exception"))
+        assert order.shipments[0].status == "cancelled"
+        order = await ground.later(order, minutes=2)
+        assert ground.swift.calls[-1] == f"cancel {order.number}-1"
+        assert order.shipments[0].consignment == ""

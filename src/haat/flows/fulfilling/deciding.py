@@ -137,7 +137,7 @@ class Decide:
             case events.OrderShipmentBooked(parcel=parcel, courier=courier):
                 return [Stop("look_up", parcel), *self._booked(fulfilling.parcel_of(order, parcel), courier)]
             case events.OrderShipmentRecalled(parcel=parcel):
-                return [Stop("track", parcel), Stop("recall", parcel), *self._next(order, parcel, at_once=True)]
+                return [Stop("track", parcel), *self._next(order, parcel, at_once=True)]
         return []
 
     def _next(self, order: orders.Order, parcel_id: str, *, at_once: bool) -> list[Decision]:
@@ -165,7 +165,7 @@ class Decide:
                 found = fulfilling.parcel_of(order, parcel)
                 return [] if found.status == "uncertain" or found.courier == fulfilling.SELF else [Step("recall", parcel)]
             case events.OrderReturnStarted(parcel=parcel):
-                return [Stop("recall", parcel), Step("return_overdue", parcel, after=self._policy.returns_within)]
+                return [Step("return_overdue", parcel, after=self._policy.returns_within)]
             case events.OrderDelivered(parcel=parcel) | events.OrderReturnReceived(parcel=parcel) | events.OrderParcelLost(parcel=parcel):
                 if fulfilling.parcel_of(order, parcel).settled:
                     return [Stop("track", parcel), Stop("return_overdue", parcel), Stop("recall", parcel)]
