@@ -19,7 +19,7 @@ from haat.domain import inventory, orders
 from haat.engine import flowing, quotas, together
 from haat.engine.database import Tx
 from haat.engine.draw import Draw
-from haat.engine.flowing import table
+from haat.engine.flowing import repairing, table
 from haat.engine.journal import APPEND, Append, Journal
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact, Origin
@@ -119,7 +119,7 @@ class Keeper:
     def raised(self, state: orders.Order, row: flowing.Row, cause: str, detail: str, verb: flowing.Verb) -> Fact:
         """The fact that a step is dead. Its id names the step: the same step dead again is the same exception."""
         del state
-        name = f"{row.version}.{row.n}" if row.n >= 0 else self._draw.uuid()
+        name = repairing.step_id(row.version, row.n)
         return orders.events.OrderExceptionRaised(name, row.flow, row.step, cause, verb.owner, row.subject, detail[:500], verb.repairs)
 
     def ended(self, state: orders.Order) -> bool:

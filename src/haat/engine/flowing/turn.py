@@ -162,7 +162,9 @@ class Turn:
                 r.attempts, r.status, r.error = tried, "done", ""
                 self.done += 1
                 self._put(r)
-                return [*self._happen(r, facts), *self._ask(r, steps)]
+                follow = self._happen(r, facts)
+                self._ask(r, steps)
+                return follow
             case Again(after=after, reason=reason, facts=facts):
                 r.attempts, r.due_at, r.error = max(tried - 1, 0), self._now + after, reason
                 if self._now - r.created_at > timedelta(seconds=verb.age_limit_s):
@@ -209,16 +211,13 @@ class Turn:
             self._stop(decided)
         return [new for new in decided.rows if self._follows(new)]
 
-    def _ask(self, r: Row, steps: Sequence[Step]) -> list[Row]:
-        """Steps that a verb asked for itself; their places are found when the turn is written."""
+    def _ask(self, r: Row, steps: Sequence[Step]) -> None:
+        """Steps that a verb asked for itself, stored for the next turn; their places are found when this one is written."""
         state = self.states[r.order_id]
-        found = []
         for step in steps:
             new = row(state, self._flows.of(state, r.flow), step, version=state.version, n=UNSTORED, now=self._now)
             self._explicit.append(new)
-            if self._follows(new):
-                found.append(new)
-        return found
+            self._put(new)
 
     def _follows(self, new: Row) -> bool:
         """Whether a new step runs in this turn; else it is stored for later."""
