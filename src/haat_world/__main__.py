@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import uvloop
 from rich.console import Console
 from rich.live import Live
@@ -44,6 +45,7 @@ def options() -> argparse.ArgumentParser:
     found.add_argument("--host", default="127.0.0.1")
     found.add_argument("--port", type=int, default=9000, help="where the parties listen; 0: a free port")
     found.add_argument("--payers", choices=("hand", "auto"), default="hand", help="serve: whether payers press their buttons themselves")
+    found.add_argument("--leg", type=float, help="seconds of the world between two scans of a parcel, median; usually four hours")
     found.add_argument("--haste", action="store_true", help="parcels reach their buyers within two minutes")
     found.add_argument("--gentle", action="store_true", help="a demo's world: six orders a minute, in haste, for ever")
     found.add_argument("--patience", type=float, default=600, help="seconds to wait for the last order to end")
@@ -85,6 +87,8 @@ def _when_input_ends(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[int]")
 
 def _world(asked: argparse.Namespace) -> World:
     habits = HASTE if asked.haste or asked.gentle else Habits(payers=asked.payers if asked.what == "serve" else "hand")
+    if asked.leg:
+        habits = msgspec.structs.replace(habits, leg_s=asked.leg, remit_s=asked.leg * 6)
     mishaps = GENTLE_FAULTS if asked.gentle else faults.moody(asked.faults) if asked.faults else faults.Faults()
     return World(seed=asked.seed, clock=clock.parse(asked.clock), line=Line(), faults=mishaps, habits=habits)
 

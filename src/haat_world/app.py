@@ -50,7 +50,7 @@ async def served(world: World, *, host: str = "127.0.0.1", port: int = 0, mail: 
         mails = await inboxes.mail_server(world, 0) if mail else None
         mail_port = 0 if mails is None else mails.sockets[0].getsockname()[1]
         server = _Quiet(uvicorn.Config(
-            application(world, mail_port), http=Protocol, ws="none", lifespan="off", log_level="warning", access_log=False,
+            application(world, mail_port), http=Protocol, ws="none", lifespan="off", log_level="critical", access_log=False,
             timeout_keep_alive=75, timeout_graceful_shutdown=1,
         ))  # fmt: skip
         serving = asyncio.create_task(server.serve([listening]))
