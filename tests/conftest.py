@@ -8,6 +8,7 @@ import itertools
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,6 +27,7 @@ pytest_make_collect_report = skips.pytest_make_collect_report
 
 TEMPLATE = "market_template"
 PLACE = "haat-test-"
+YOUNG_S = 1800
 #: Small: tests hold little data, and several runs may share one machine.
 SMALL = {"shared_buffers": "64MB", "wal_buffers": "8MB", "max_wal_size": "512MB", "min_wal_size": "128MB", "autovacuum": "off"}
 
@@ -87,7 +89,10 @@ def _dsn_of(dsn: str, database: str) -> str:
 def _sweep() -> None:
     """A run that was killed with -9 leaves its server behind: adopt it, stop it, remove it. Runs that go on are left alone."""
     for place in Path(tempfile.gettempdir()).glob(f"{PLACE}*"):
-        if place.is_symlink() or place.lstat().st_uid != os.geteuid() or not (place / "postgres" / "PG_VERSION").exists():
+        found = place.lstat()
+        if place.is_symlink() or found.st_uid != os.geteuid() or not (place / "postgres" / "PG_VERSION").exists():
+            continue
+        if time.time() - found.st_mtime < YOUNG_S:  # a run beside us may be starting it at this moment
             continue
         left = postgres.Embedded(place, options=SMALL)
         left.start()
