@@ -47,7 +47,7 @@ from haat.domain.orders.queries import (
     versions,
 )
 from haat.domain.orders.tenders import Attempt, Refund, Tender, payment_status
-from haat.domain.orders.timeline import HUSHED, Entry, timeline
+from haat.domain.orders.timeline import HUSHED, TOLD, Entry, timeline
 from haat.domain.orders.validation import (
     Block,
     Case,
@@ -74,6 +74,7 @@ __all__ = [
     "PAGE_MAX",
     "RECORD",
     "STOPPABLE",
+    "TOLD",
     "TRANSITIONS",
     "UNDER_WAY",
     "UPDATE",

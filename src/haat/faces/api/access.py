@@ -68,41 +68,57 @@ def parcel_to_vendor(parcel: orders.Parcel) -> orders.Parcel:
 
 def _to_channel(order: orders.Order) -> orders.Order:
     """The shop that sold it works with its holds; only what staff wrote and what was suspected stays inside."""
+    replace = msgspec.structs.replace
     changed: dict[str, Any] = {}
     if any(getattr(order, name) for name in KEPT):
         changed |= KEPT
     if order.notes:
-        changed["notes"] = _told(order)
+        changed["notes"] = tuple([replace(n, by="") for n in order.notes if n.audience == "customer"])
     if order.holds:
         changed["holds"] = tuple([_hushed(h) if h.kind == FRAUD else h for h in order.holds])
     if order.shipments:
-        changed["shipments"] = tuple([parcel_to_vendor(p) for p in order.shipments])
-    return msgspec.structs.replace(order, **changed) if changed else order
+        changed["shipments"] = tuple([_sent(p) for p in order.shipments])
+    if order.payments:
+        changed["payments"] = _payments(order)
+    if order.refunds:
+        changed["refunds"] = tuple([replace(r, reason=_reason(r.reason), detail="") for r in order.refunds])
+    return replace(order, **changed) if changed else order
 
 
 def _to_buyer(order: orders.Order) -> orders.Order:
     replace = msgspec.structs.replace
     return replace(
-        order, **KEPT, basket=0, notes=_told(order), holds=tuple([_hushed(h) for h in order.holds]),
+        _to_channel(order), basket=0, holds=tuple([_hushed(h) for h in order.holds]),
         lines=tuple([replace(line, vendor_funded=0) if line.vendor_funded else line for line in order.lines]),
         vendor_orders=tuple([replace(part, answer="", offered_until=None, rejections=0) for part in order.vendor_orders]),
-        shipments=tuple([replace(parcel_to_vendor(p), location="") for p in order.shipments]),
-        payments=tuple([replace(t, attempts=tuple([_paid(a) for a in t.attempts])) for t in order.payments]),
     )  # fmt: skip
-
-
-def _told(order: orders.Order) -> tuple[orders.Note, ...]:
-    """The notes for the buyer; who of the staff wrote them is not."""
-    return tuple([msgspec.structs.replace(n, by="") for n in order.notes if n.audience == "customer"])
 
 
 def _hushed(hold: orders.Hold) -> orders.Hold:
     return orders.Hold(hold.id, "REVIEW", "under_review", since=hold.since)
 
 
-def _paid(attempt: orders.Attempt) -> orders.Attempt:
-    """A try to pay in the words that its buyer is told: a bank's suspicion and our own faults are none of them."""
-    return msgspec.structs.replace(attempt, reason=orders.HUSHED.get(attempt.reason, attempt.reason), soft=False)
+def _payments(order: orders.Order) -> tuple[orders.Tender, ...]:
+    """The tries to pay in the words that buyers are told: a bank's suspicion and our own faults are none of them."""
+    replace = msgspec.structs.replace
+    return tuple(
+        [
+            replace(t, attempts=tuple([replace(a, reason=orders.HUSHED.get(a.reason, a.reason), soft=False) for a in t.attempts]))
+            for t in order.payments
+        ]
+    )
+
+
+def _sent(parcel: orders.Parcel) -> orders.Parcel:
+    """A parcel without where the goods lay, and why only where that is a word for everybody."""
+    return msgspec.structs.replace(
+        parcel_to_vendor(parcel), location="", reason=_reason(parcel.reason), intercept=_reason(parcel.intercept, "cancelled")
+    )
+
+
+def _reason(said: str, instead: str = "") -> str:
+    """A reason as it stands where buyers are told it; what somebody typed is for staff."""
+    return said if said in orders.TOLD or not said else instead
 
 
 def unknown() -> Refused:

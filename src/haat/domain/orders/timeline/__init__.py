@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from haat.domain.orders.order import Order, evolve
-from haat.domain.orders.timeline import deciding, fulfilling, paying, placing
+from haat.domain.orders.timeline import deciding, fulfilling, paying, placing, words
 from haat.domain.orders.timeline.paying import HUSHED
 from haat.domain.orders.timeline.saying import Audience, Said, Scene, Sentences
 from haat.kernel.facts import Recorded
@@ -22,6 +22,9 @@ from haat.kernel.facts import Recorded
 Reader = Literal["staff", "customer"]
 #: One sentence for every kind of fact.
 SENTENCES: Sentences = {**placing.SENTENCES, **deciding.SENTENCES, **paying.SENTENCES, **fulfilling.SENTENCES}
+
+#: Reasons that buyers are told as they stand, why something ended or was not delivered; any other was typed by somebody for staff.
+TOLD = frozenset({*words.ENDINGS, *words.DELIVERIES})
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -72,4 +75,4 @@ def _scenes(stream: list[Recorded], zone: str) -> Iterable[tuple[Recorded, Scene
         before = after
 
 
-__all__ = ["HUSHED", "SENTENCES", "Entry", "Reader", "timeline"]
+__all__ = ["HUSHED", "SENTENCES", "TOLD", "Entry", "Reader", "timeline"]
