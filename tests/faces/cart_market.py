@@ -89,7 +89,7 @@ async def opened(dsn: str, directory: Path) -> AsyncIterator[CartMarket]:
         keys = await _seed(parts)
         await parts.memory.start()
         router = Router(
-            web.routes(app.endpoints(parts.shop), Gate(parts.database, parts.memory, clock, parts.secrets)), default=web.not_found
+            web.routes(app.endpoints(parts), Gate(parts.database, parts.memory, clock, parts.secrets)), default=web.not_found
         )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=router), base_url="http://market") as client:
             market = CartMarket(parts, clock, client)

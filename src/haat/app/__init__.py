@@ -132,6 +132,11 @@ def _committers(shop: Shop) -> tuple[Committer[Any, Any], ...]:
     return (shop.looking, shop.carting, shop.completing, shop.placing, shop.changing)
 
 
+def endpoints(parts: Parts) -> list[web.Endpoint]:
+    """Every operation of the API over these parts."""
+    return resources.endpoints(parts.shop, parts.desks)
+
+
 def doors(routes: Sequence[Route]) -> tuple[dict[str, App], dict[str, App]]:
     """Routes as the front door wants them: those of plain paths by path, the others in a router for each section."""
     sections: dict[str, list[BaseRoute]] = {}
@@ -165,7 +170,7 @@ def application(chosen: Settings, dsn: str) -> Front:
             watching = asyncio.get_running_loop().create_task(parts.market.watch(closing), name="watch signals")
             recording = asyncio.get_running_loop().create_task(parts.desks.outside.run(closing), name="record what was said outside")
             noting = asyncio.get_running_loop().create_task(gate.note_use(closing), name="note the use of keys")
-            router.routes.extend(web.routes(resources.endpoints(parts.shop, parts.desks), gate))
+            router.routes.extend(web.routes(endpoints(parts), gate))
             front.exact, front.sections = doors([route for route in router.routes if isinstance(route, Route)])
             front.ready, front.on_drain = parts.database.ping, parts.shop.live.stop
             memory_tuning.settle()
@@ -190,7 +195,7 @@ async def open_runtime(chosen: Settings, dsn: str) -> AsyncIterator[cli.Runtime]
         try:
             yield cli.Runtime(
                 chosen, parts.database, parts.memory, parts.clock, parts.draw, parts.journal, parts.market,
-                parts.shop.placing, parts.shop.changing, parts.keeper.change, parts.flows,
+                parts.shop.placing, parts.shop.changing, parts.keeper.change, parts.flows, parts.desks.screening,
             )  # fmt: skip
         finally:
             await parts.memory.stop()
