@@ -50,8 +50,8 @@ class Served(msgspec.Struct):
 
 
 @contextmanager
-def serve(dsn: str, place: Path) -> Iterator[Served]:
-    """Seed the database and serve it from a process of its own, until the end."""
+def serve(dsn: str, place: Path, **settings: str) -> Iterator[Served]:
+    """Seed the database and serve it from a process of its own, with these settings, until the end."""
     keys = asyncio.run(_seed(dsn, place))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -59,6 +59,7 @@ def serve(dsn: str, place: Path) -> Iterator[Served]:
     log = place / "server.log"
     environment = {k: v for k, v in os.environ.items() if not k.startswith("HAAT_")}
     environment |= {"DATABASE_URL": dsn, "HAAT_DATA_DIR": str(place), "HAAT_LOG_FORMAT": "json"}
+    environment |= {f"HAAT_{name.upper()}": text for name, text in settings.items()}
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "haat", "serve", "--host", "127.0.0.1", "--port", str(port)],

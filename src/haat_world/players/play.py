@@ -138,11 +138,15 @@ class Play:
             self.score.books = control.summary(self.world)
             show(self.score)
 
-    async def _count(self) -> list[dict[str, Any]]:
-        """What Haat says of the orders of this play."""
+    async def orders(self) -> list[dict[str, Any]]:
+        """What Haat says of the orders that were placed since the play began."""
         found: list[dict[str, Any]] = []
         async for page in self.market.pages(self.market.keys.channel, "/v1/orders", placed_after=self._since.isoformat()):
             found += page
+        return found
+
+    async def _count(self) -> list[dict[str, Any]]:
+        found = await self.orders()
         self.score.statuses = Counter(each["status"] for each in found)
         self.score.books = control.summary(self.world)
         return found
