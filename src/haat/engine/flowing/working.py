@@ -13,6 +13,7 @@ import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -162,8 +163,9 @@ class Worker:
     async def _turn(
         self, keys: Sequence[table.Key] | None, answers: Sequence[tuple[Row, Any]], deferred: Sequence[Row], *, chain: bool = True
     ) -> int:
-        """One transaction. `keys`: these steps and no others (None: whatever is due)."""
+        """One transaction. `keys`: these steps and no others (None: whatever is due). The rows given stay as they are, for another try."""
         now = self._house.clock.now()
+        answers, deferred = [(copy(row), answer) for row, answer in answers], [copy(row) for row in deferred]
         async with self._lane.transaction() as tx:
             named = [k[0] for k in keys or ()] + [r.order_id for r, _ in answers] + [r.order_id for r in deferred]
             if named:
