@@ -14,6 +14,7 @@ ENDED = frozenset({"cancelled", "rejected", "expired"})
 CASH = "cod"  # collected by couriers: compared with their books, parcel by parcel
 TAKA = 100  # couriers count whole taka, so their sums may differ by less than one
 DELIVERED = frozenset({"delivered", "partially_delivered"})
+ON_ITS_WAY = frozenset({"requested", "uncertain"})
 OPEN = frozenset({"placed", "confirmed", "processing"})
 Order = dict[str, Any]
 
@@ -29,18 +30,18 @@ def open_orders(orders: Sequence[Order]) -> list[str]:
 
 
 def _money(truth: Truth, orders: Sequence[Order]) -> Iterator[str]:
-    """The sums of each attempt, and that no ended order keeps money."""
+    """The sums of each attempt, and that no ended order keeps money that is not on its way back."""
     books = {payment.id: payment for payment in truth.payments.values()}
     known: set[str] = set()
     for order in orders:
-        kept = 0
+        kept = -sum(refund["amount"] for refund in order.get("refunds", ()) if refund["status"] in ON_ITS_WAY)
         for tender in order.get("payments", ()):
             for attempt in tender.get("attempts", ()) if tender.get("method") != CASH else ():
                 payment = books.get(attempt.get("reference", ""))
                 known.add(attempt.get("reference", ""))
                 kept += payment.captured - payment.refunded if payment is not None else 0
                 yield from _attempt(order, attempt, payment)
-        if kept and order["status"] in ENDED:
+        if kept > 0 and order["status"] in ENDED:
             yield f"{order['number']} is {order['status']} and {kept} of its buyer's money is still kept"
     for payment in truth.payments.values():
         if payment.captured > payment.refunded and payment.id not in known:
