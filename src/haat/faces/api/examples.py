@@ -81,6 +81,8 @@ COUPON_BATCH = {"batch": "eid-2027", "prefix": "EID27-", "promotion": "EID-GIFT"
 PATHS = {
     "/v1/couriers/{code}/areas": {"code": "pathao"},
     "/v1/couriers/{code}/tariffs": {"code": "pathao"},
+    "/v1/payment-routes/{code}": {"code": "cards"},
+    "/v1/fraud-policies/{channel}": {"channel": "web"},
     "/v1/courier-rules/{code}": {"code": "heavy"},
     "/v1/sourcing-rules/{code}": {"code": "dhaka-first"},
     "/v1/nodes/{location}": {"location": "dhaka-tejgaon"},
