@@ -54,7 +54,8 @@ def void(desk: Desk) -> Outside:
             raise Refused("cannot_void", f"{gateway.code} lets nothing go; it lapses by itself.")
         if task.attempts > 1:
             seen = await desk.outside.drive(connection, gateway.query(connection, about, now), subject=task.subject)
-            if seen.status != "authorized":
+            known_already = seen.status == "charged" and seen.amount <= known[1].captured  # taken in part: the rest may still stand
+            if seen.status != "authorized" and not known_already:
                 return seen
         return await desk.outside.drive(connection, gateway.void(connection, about, now), subject=task.subject)
 
@@ -71,7 +72,8 @@ def void(desk: Desk) -> Outside:
             if isinstance(answer, Refused) and answer.code == "cannot_void":
                 outcomes.append(Done((orders.events.OrderPaymentVoided(tender.id, attempt.id, attempt.set_aside),)))
             elif isinstance(answer, payments.Observation) and answer.status in ("voided", "charged", "cancelled", "expired"):
-                seen = answer if answer.status == "charged" else payments.Observation(status="voided", amount=answer.amount)
+                taken = answer.status == "charged" and answer.amount > attempt.captured
+                seen = answer if taken else payments.Observation(status="voided", amount=answer.amount)
                 facts = orders.paying.learn(task.order, attempt.id, observed(seen))
                 noted.facts(task.order, facts, now)
                 outcomes.append(Done(facts))
