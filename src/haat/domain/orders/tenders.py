@@ -129,7 +129,7 @@ def payment_status(grand: int, tenders: Tenders) -> str:
     if captured == 0:
         if set_aside:
             return "authorized" if set_aside >= grand else "partially_authorized"
-        if grand == 0:
+        if grand == 0 or (tenders and not any([tender.owed for tender in tenders])):
             return "voided" if voided else "not_required"
         return "awaiting"
     kept = captured - refunded
