@@ -1,0 +1,24 @@
+"""Whole lives of orders, told: what happens in which order, how each ends, and what the parties' own books say of it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.flows import lives
+
+
+def in_order(told: tuple[str, ...], said: list[str]) -> bool:
+    """Whether these words come one after the other among what was said."""
+    rest = iter(said)
+    return all(word in rest for word in told)
+
+
+@pytest.mark.parametrize("life", lives.LIVES, ids=lambda life: life.name)
+async def test_a_life_is_told_to_its_end(life: lives.Life, dsn: str, tmp_path: Path) -> None:
+    async with lives.opened(dsn, tmp_path, life) as cast:
+        order_id = await cast.place()
+        await cast.play([order_id])
+        order, said = await cast.order(order_id), await cast.stage.said(order_id)
+        assert in_order(life.told, said), said
+        assert (order.status, order.payment_status, order.fulfilment_status) == life.ends, said
+        assert not order.exceptions
