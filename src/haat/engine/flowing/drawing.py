@@ -1,79 +1,83 @@
-"""The picture of a flow, made from its code: which facts it listens to, what it may ask for, who does it, what takes it back.
+"""A flow on paper, made from its code (tracing.py): a picture in Mermaid, and tables of its steps. As docs and the API show it.
 
-`decide` is a function and cannot be listed; but every step, Stop and undo it may name stands in its RUN table, and which fact
-leads to which step is read from the flow's own source (names of facts and steps in one `case`). Mermaid, as docs show it.
+Facts that lead to the same steps share one node; a step that every fact may ask for hangs on «any of its facts», so that the picture stays
+readable.
 """
 
-import ast
-import inspect
-import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
-from haat.engine.flowing.step import Flow, Local
+from haat.engine.flowing import tracing
+from haat.engine.flowing.step import Flow, Local, Verb
+
+ANY = "any of its facts"
+STEP_COLUMNS = ("step", "what", "where", "owner", "tries", "for at most", "repairs", "during a hold")
+MADE = "Made from the code by `haat flows draw docs/flows`. Facts are rounded, steps in the database boxes, calls outside hexagons."
 
 
 def mermaid(flow: Flow) -> str:
-    """The flow as a Mermaid flowchart: facts are rounded, local steps boxes, calls outside hexagons, undoing dashed."""
-    edges = _edges(flow)
+    """The flow as a Mermaid flowchart."""
+    asked, (follows, _) = _grouped(flow), tracing.follows(flow)
     lines = ["flowchart LR"]
-    for fact in sorted({fact for fact, _ in edges}):
-        lines.append(f"  {fact}([{fact}])")
-    for name, verb in sorted(flow.run.items()):
+    ids = {facts: f"f{n}" for n, facts in enumerate(sorted({facts for facts, _ in asked}))}
+    lines += [f'  {ids[facts]}(["{"<br/>".join(facts)}"])' for facts in sorted(ids)]
+    for name, verb in flow.run.items():
         title = verb.title or name
         lines.append(f'  {name}["{title}"]' if isinstance(verb, Local) else f'  {name}{{{{"{title}"}}}}')
-    lines += [f"  {fact} --> {step}" for fact, step in edges]
+    lines += [f"  {ids[facts]} --> {step}" for facts, step in sorted(asked)]
+    lines += [f"  {step} --> {other}" for step, other in sorted(follows)]
     lines += [f"  {step} -. undone by .-> {undo}" for step, undo in sorted(flow.undo.items())]
     return "\n".join(lines) + "\n"
 
 
-def _edges(flow: Flow) -> list[tuple[str, str]]:
-    """(fact, step) pairs that the source of `decide` connects, those of functions of its module that it calls included."""
-    module = inspect.getmodule(flow.decide)
-    source = inspect.getsource(module) if module is not None else textwrap.dedent(inspect.getsource(flow.decide))
-    tree = ast.parse(source)
-    functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
-    constants = {
-        target.id: node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    facts = {fact.__name__ for fact in flow.facts}
-    decide = functions.get(flow.decide.__name__)
-    if decide is None:
-        return []
-    found: set[tuple[str, str]] = set()
-    for match in [node for node in ast.walk(decide) if isinstance(node, ast.Match)]:
-        for case in match.cases:
-            named = _facts_of(case.pattern, facts) or facts - {f for c in match.cases for f in _facts_of(c.pattern, facts)}
-            steps = _steps_of(case.body, functions, constants, set(flow.run), depth=3)
-            found |= {(fact, step) for fact in named for step in steps}
-    return sorted(found)
+def page(flow: Flow) -> str:
+    """The flow as a page: its picture, its steps, and what leads to what."""
+    asked, (follows, brings) = tracing.asked(flow), tracing.follows(flow)
+    everything = {fact.__name__ for fact in flow.facts}
+    rows = [list(STEP_COLUMNS), *([f"`{name}`", *rest] for _, name, *rest in steps(flow))]
+    links = [["step", "asked for after", "brings"]]
+    for name in flow.run:
+        after = {fact for fact, step in asked if step == name}
+        named = [ANY] if after == everything else sorted(after)
+        named += [f"`{step}`" for step, other in sorted(follows) if other == name]
+        links.append([f"`{name}`", ", ".join(named) or "–", ", ".join(sorted(fact for step, fact in brings if step == name)) or "–"])
+    return "\n".join(
+        [
+            f"# {flow.title}", "", f"{flow.title_bn}. Code `{flow.code}`, version {flow.version}.", "", MADE, "",
+            "```mermaid", mermaid(flow).rstrip(), "```", "", *_table(rows), "", *_table(links), "",
+        ]
+    )  # fmt: skip
 
 
-def _facts_of(pattern: ast.pattern, facts: set[str]) -> set[str]:
-    names = set()
-    for node in ast.walk(pattern):
-        if isinstance(node, ast.MatchClass):
-            name = node.cls.attr if isinstance(node.cls, ast.Attribute) else getattr(node.cls, "id", "")
-            names |= {name} & facts
-    return names
+def steps(flow: Flow) -> list[list[str]]:
+    """One row for each step: its flow, then STEP_COLUMNS."""
+    return [[flow.code, name, *_row(verb)] for name, verb in flow.run.items()]
 
 
-def _steps_of(
-    body: Iterable[ast.AST], functions: Mapping[str, ast.AST], constants: Mapping[str, ast.AST], steps: set[str], *, depth: int
-) -> set[str]:
-    found: set[str] = set()
-    nodes: Sequence[ast.AST] = [node for part in body for node in ast.walk(part)]
-    for node in nodes:
-        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "Step" and node.args:
-            first = node.args[0]
-            if isinstance(first, ast.Constant) and first.value in steps:
-                found.add(str(first.value))
-        if isinstance(node, ast.Name) and depth:
-            if node.id in constants:
-                found |= _steps_of([constants[node.id]], functions, constants, steps, depth=depth - 1)
-            elif node.id in functions:
-                found |= _steps_of([functions[node.id]], functions, constants, steps, depth=depth - 1)
-    return found
+def _grouped(flow: Flow) -> set[tuple[tuple[str, ...], str]]:
+    """(facts, step): facts that lead to the very same steps together."""
+    asked = tracing.asked(flow)
+    everything = {fact.__name__ for fact in flow.facts}
+    general = {step for step in flow.run if len(everything) > 1 and {fact for fact, s in asked if s == step} == everything}
+    groups: dict[frozenset[str], list[str]] = {}
+    for fact in sorted(everything):
+        led = frozenset(step for f, step in asked if f == fact and step not in general)
+        groups.setdefault(led, []).append(fact)
+    found = {(tuple(facts), step) for led, facts in groups.items() for step in led}
+    return found | {((ANY,), step) for step in general}
+
+
+def _row(verb: Verb) -> list[str]:
+    where = "database" if isinstance(verb, Local) else f"outside, {verb.limit_s:.0f} s"
+    goes_on = "waits" if verb.waits_for_holds else "goes on"
+    tries = f"{verb.attempts_max:,}" if verb.attempts_max < 1_000_000 else "no limit"
+    return [verb.title, where, verb.owner, tries, _span(verb.age_limit_s), ", ".join(verb.repairs), goes_on]
+
+
+def _span(seconds: float) -> str:
+    days, hours = seconds / 86_400, seconds / 3_600
+    return f"{days:.0f} d" if days >= 1 else f"{hours:.0f} h"
+
+
+def _table(rows: Iterable[list[str]]) -> list[str]:
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return [lines[0], "|" + "---|" * (lines[0].count("|") - 1), *lines[1:]]

@@ -32,6 +32,7 @@ def add_to(cli: typer.Typer) -> None:
     cli.add_typer(group, name="exceptions")
     flows = typer.Typer(no_args_is_help=True, help="The flows of an order's life.")
     flows.command(name="draw")(draw)
+    flows.command(name="list")(list_steps)
     cli.add_typer(flows, name="flows")
 
 
@@ -102,16 +103,25 @@ def repair(
 def draw(
     context: typer.Context, into: Annotated[Path, typer.Argument(help="The folder for the pictures.")], data_dir: DataDir = None
 ) -> None:
-    """Draw every flow from its code, as Mermaid in one Markdown file each."""
+    """Draw every flow from its code: its picture in Mermaid and its steps, one Markdown file each."""
 
     async def flows(runtime: Runtime) -> list[Flow]:
         return list(runtime.flows.newest.values())
 
     into.mkdir(parents=True, exist_ok=True)
     for flow in _run(context, data_dir, flows):
-        text = f"# {flow.title}\n\n{flow.title_bn}\n\n```mermaid\n{drawing.mermaid(flow)}```\n"
-        (into / f"{flow.code}.md").write_text(text, encoding="utf-8")
+        (into / f"{flow.code}.md").write_text(drawing.page(flow), encoding="utf-8")
         show.line(f"{into / flow.code}.md")
+
+
+def list_steps(context: typer.Context, data_dir: DataDir = None) -> None:
+    """Every step of every flow: who does it, how often it is tried, what may be done about it."""
+
+    async def flows(runtime: Runtime) -> list[Flow]:
+        return list(runtime.flows.newest.values())
+
+    rows = [row for flow in _run(context, data_dir, flows) for row in drawing.steps(flow)]
+    show.table("", ("flow", *drawing.STEP_COLUMNS), rows)
 
 
 def _run(context: typer.Context, data_dir: Path | None, task: Callable[[Runtime], Awaitable[Result]]) -> Result:
