@@ -207,3 +207,16 @@ def test_shipments_are_listed_by_page(served: Served, tell: Tell) -> None:
         assert [s["id"] for s in page["data"]] == [second]
         more = vendor.get("/v1/shipments", params={"limit": 200, "status": "packed", "cursor": page["page"]["next"]}).json()
         assert first in [s["id"] for s in more["data"]]
+
+
+def test_packing_a_part_under_a_key_twice_packs_it_once(served: Served, tell: Tell) -> None:
+    part = accepted(served, tell, 4)
+    path, body = f"/v1/vendor-orders/{part['id']}/shipments", {"lines": [{"line_no": 1, "quantity": 2}]}
+    with served.client(MINE) as vendor:
+        answers = [vendor.post(path, json=body, headers={"idempotency-key": "pack-1"}) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [201, 201]
+        assert [[p["status"] for p in answer.json()["shipments"]] for answer in answers] == [["packed", "planned"]] * 2
+        other = vendor.post(path, json={"lines": [{"line_no": 1, "quantity": 1}]}, headers={"idempotency-key": "pack-1"})
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+        third = vendor.post(path, json=body, headers={"idempotency-key": "pack-2"})
+        assert [p["status"] for p in third.json()["shipments"]] == ["packed", "packed"]

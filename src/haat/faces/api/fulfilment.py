@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from haat.domain import fulfilment, orders
 from haat.engine.web import Answer, Call, Endpoint
-from haat.faces.api import access, conditions, examples
+from haat.faces.api import access, conditions, examples, wishes
 from haat.faces.api.orders import order_id_in
 from haat.faces.api.shop import Shop
 from haat.faces.api.stock import Code, Uuid
@@ -87,7 +87,7 @@ def endpoints(shop: Shop) -> list[Endpoint]:
         Endpoint("POST", one + "/rejections", "rejectVendorOrder", "Refuse a vendor's part of an order, or units of it", desk.reject,
                  "Vendor orders", access.SELLERS, RejectionRequest, answers=answers, problems=changed, example=examples.REJECTION),
         Endpoint("POST", one + "/shipments", "packVendorOrder", "Pack a parcel, and hand it over", desk.pack, "Vendor orders",
-                 access.SELLERS, PackingRequest, answers=answers, problems=changed, example=examples.PACKING),
+                 access.SELLERS, PackingRequest, answers=answers, problems=changed, idempotent=True, example=examples.PACKING),
         Endpoint("GET", one + "/pick-list", "getPickList", "What is to be picked for a vendor order", desk.pick_list, "Vendor orders",
                  access.SELLERS, query=FormatQuery, answers=pages, problems=(400, 404)),
         Endpoint("GET", "/v1/pick-lists", "listPickLists", "What is to be picked at a place, or by a vendor", desk.pick_lists,
@@ -122,11 +122,15 @@ class _Desk:
     async def pack(self, call: Call) -> Answer:
         asked: PackingRequest = call.data
         part = await self._part(call)
-        rest, lines, self_ships = self._shop.draw.uuid(), quantities(asked.lines), self._ships_itself(part.vendor)
+        wish = wishes.of(call, part.id)
+        rest = self._shop.draw.uuid() if wish is None else wish.id()
+        lines, self_ships = quantities(asked.lines), self._ships_itself(part.vendor)
         if asked.hand_over and not self_ships:
             raise Refused("courier_collects", "A courier comes for this vendor's parcels.", kind="conflict")
 
         def decide(order: orders.Order) -> tuple[Fact, ...]:
+            if wish is not None and wish.granted([p.id for p in order.shipments]):
+                return ()  # packed already, and the rest of it is a parcel
             parcel = _to_pack(order, part.id, asked)
             facts = fulfilling.pack(order, parcel.id, rest_id=rest, weight_g=asked.weight_g, lines=lines)
             if not asked.hand_over:

@@ -5,6 +5,7 @@ for the address at which the buyer goes on, and says how the order stands where 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -12,9 +13,12 @@ import msgspec
 from msgspec import Meta
 
 from haat.domain import orders, payments
+from haat.engine import idempotency
+from haat.engine.database import Collided
 from haat.engine.web import Answer, Call, Endpoint
 from haat.faces.api import access, conditions
 from haat.faces.api.orders import order_id_in
+from haat.faces.api.placing import key_in
 from haat.faces.api.shop import Shop
 from haat.flows.paying import Counter
 from haat.kernel.errors import Refused
@@ -105,8 +109,8 @@ def endpoints(shop: Shop, counter: Counter) -> list[Endpoint]:
         Endpoint("GET", one, "listPayments", "How an order is paid", desk.all, "Payments", access.ALL, answers={200: OrderPayments},
                  problems=(404,)),
         Endpoint("POST", one, "payOrder", "Pay what is due: again, another way, or in parts", desk.pay, "Payments", access.ALL,
-                 PaymentRequest, answers={200: OrderPayments, 201: OrderPayments}, problems=changed, example=PAY_AGAIN,
-                 description="The stock stays held meanwhile. 200: a page for the same payment is open already."),
+                 PaymentRequest, answers={200: OrderPayments, 201: OrderPayments}, problems=changed, idempotent=True, example=PAY_AGAIN,
+                 description="The stock stays held meanwhile. 200: this was asked for already; how it stands now."),
         Endpoint("POST", one + "/{payment}/checks", "checkPayment", "Ask the gateway now", desk.check, "Payments", access.ALL,
                  answers={200: OrderPayments}, problems=(404, 409, 503)),
         Endpoint("POST", "/v1/orders/{id}/pay-links", "makePayLink", "A link by which anybody may pay for the order", desk.link, "Payments",
@@ -142,9 +146,17 @@ class PayDesk:
     async def pay(self, call: Call) -> Answer:
         order = access.seen_by(call.principal, await self.order(order_id_in(call)))
         asked: PaymentRequest = call.data
+        key = key_in(call)
+        key = None if key is None else idempotency.Key(f"pay:{order.id}:{call.principal.actor}", key.key, key.fingerprint)
+        if key is not None and await self._asked_before(key):
+            return self._answer(200, order)
         wanted = [(t.method, t.amount) for t in asked.tenders]
         origin = Origin(call.principal.actor, "api", call.trace)
         began, after = await self.begin(order, wanted, origin, conditions.expected(call))
+        if key is not None:
+            with suppress(*Collided):  # told twice at once: the order's lock saw to it that one of them did it
+                async with self._shop.database.transaction() as tx:
+                    await idempotency.settle(tx, [key], [order.id], self._shop.clock.now())
         return self._answer(201 if began else 200, access.seen_by(call.principal, after))
 
     async def check(self, call: Call) -> Answer:
@@ -169,7 +181,7 @@ class PayDesk:
         self, order: orders.Order, wanted: list[tuple[str, int]], origin: Origin, version: int | None = None
     ) -> tuple[bool, orders.Order]:
         """(whether something new began, the order with the page to go on to, where there is one in time)."""
-        if not wanted and redirect_of(order, self._shop.clock.now()):
+        if (not wanted or _standing(order, wanted)) and redirect_of(order, self._shop.clock.now()):
             return False, order
         now = self._shop.clock.now()
         parts = [orders.paying.Wanted(self._shop.draw.uuid(), method, amount) for method, amount in wanted]
@@ -177,6 +189,13 @@ class PayDesk:
         change = orders.Change(order.id, _asking(parts, due_at, self._counter.desk.methods()), now, origin, version)
         changed = await self._shop.changing.submit(change)
         return True, await self._awaited(changed.after)
+
+    async def _asked_before(self, key: idempotency.Key) -> bool:
+        async with self._shop.database.reading() as tx:
+            before = list((await idempotency.find(tx, [key])).values())
+        if before and before[0].fingerprint != key.fingerprint:
+            raise Refused("idempotency_key_reused", "This Idempotency-Key was used for another request.")
+        return bool(before)
 
     async def order(self, order_id: str) -> orders.Order:
         async with self._shop.database.reading() as tx:
@@ -223,8 +242,21 @@ def _undecided(order: orders.Order) -> bool:
     return any(not t.attempts or t.attempts[-1].status in ("attempted", "failed") for t in due) and order.status in orders.OPEN
 
 
+def _standing(order: orders.Order, wanted: list[tuple[str, int]]) -> bool:
+    """Whether just this is what is due, by these methods."""
+    return bool(wanted) and sorted(wanted) == sorted((t.method, t.owed - t.secured) for t in order.payments if t.owed > t.secured)
+
+
+def _in_hand(order: orders.Order) -> bool:
+    """Whether somebody works on all of it: a gateway is being chosen or was told."""
+    due = [t for t in order.payments if t.method != orders.paying.CASH and t.owed > t.secured]
+    return all(not t.attempts or t.attempts[-1].status == "attempted" for t in due)
+
+
 def _asking(wanted: list[orders.paying.Wanted], due_at: datetime, methods: frozenset[str]) -> Callable[[orders.Order], tuple[Fact, ...]]:
     def decide(order: orders.Order) -> tuple[Fact, ...]:
+        if _standing(order, [(w.method, w.amount) for w in wanted]) and _in_hand(order):
+            return ()
         return orders.paying.ask_to_pay(order, wanted, due_at=due_at, methods=methods, cash_may_change=order.status == "placed")
 
     return decide

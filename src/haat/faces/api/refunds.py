@@ -4,8 +4,7 @@ The same Idempotency-Key is the same refund, however often it is sent. A refund 
 person has made it.
 """
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from itertools import count
 from typing import Annotated
@@ -15,13 +14,12 @@ from msgspec import Meta
 
 from haat.domain import orders, payments
 from haat.engine.web import Answer, Call, Endpoint
-from haat.faces.api import access, conditions
+from haat.faces.api import access, conditions, wishes
 from haat.faces.api.orders import CancelLine, order_id_in
 from haat.faces.api.shop import Shop
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact, Origin
 
-KEY_MAX = 255
 REFUND = {"amount": 5_000, "reason": "late_delivery"}
 UNDER_WAY = ("requested", "uncertain", "failed")
 
@@ -89,12 +87,8 @@ class _Desk:
         asked: RefundRequest = call.data
         if (asked.amount is None) == (asked.lines is None):
             raise Refused("amount_or_lines", "Say an amount or lines, one of the two.")
-        key = call.header(b"idempotency-key") or ""
-        if len(key) > KEY_MAX:
-            raise Refused("bad_idempotency_key", f"An Idempotency-Key has {KEY_MAX} characters at most.", kind="malformed")
         order_id = order_id_in(call)
-        ids = _ids_of(order_id, f"{call.principal.actor}\n{key}") if key else None
-        return await self._change(call, order_id, _asking(asked, ids, self._shop.draw.uuid))
+        return await self._change(call, order_id, _asking(asked, wishes.of(call, order_id), self._shop.draw.uuid))
 
     async def note(self, call: Call) -> Answer:
         reference: str = call.data.reference
@@ -129,18 +123,16 @@ class _Desk:
         return Answer(status, Refunds(data, kept), [conditions.etag(order.version)])
 
 
-def _asking(asked: RefundRequest, ids: Iterator[str] | None, draw: Callable[[], str]) -> Callable[[orders.Order], tuple[Fact, ...]]:
-    first = next(ids) if ids is not None else ""
-
+def _asking(asked: RefundRequest, wish: wishes.Wish | None, draw: Callable[[], str]) -> Callable[[orders.Order], tuple[Fact, ...]]:
     def decide(order: orders.Order) -> tuple[Fact, ...]:
-        if first and any(r.id == first for r in order.refunds):
+        if wish is not None and wish.granted([r.id for r in order.refunds]):
             return ()  # the same wish, told again
         quantities: dict[int, int] = {}
         for line in asked.lines or ():
             quantities[line.line_no] = quantities.get(line.line_no, 0) + line.quantity
         amount = asked.amount if asked.amount is not None else orders.settling.worth(order, quantities)
-        drawn = iter((first,)) if first else iter(())
-        return orders.settling.ask_back(order, amount, reason=asked.reason, new_id=lambda: next(drawn, None) or draw())
+        ids = draw if wish is None else map(wish.id, count()).__next__
+        return orders.settling.ask_back(order, amount, reason=asked.reason, new_id=ids)
 
     return decide
 
@@ -157,10 +149,3 @@ def _noting(refund_id: str, reference: str) -> Callable[[orders.Order], tuple[Fa
         return (orders.events.OrderRefunded(refund.id, refund.payment, refund.attempt, refund.amount, reference),)
 
     return decide
-
-
-def _ids_of(order_id: str, key: str) -> Iterator[str]:
-    """Ids that follow from the wish: the same key names the same refund. Shaped as a UUIDv8, since no clock made them."""
-    for n in count():
-        text = hashlib.blake2b(f"{order_id}\n{key}\n{n}".encode(), digest_size=16).hexdigest()
-        yield f"{text[:8]}-{text[8:12]}-8{text[13:16]}-a{text[17:20]}-{text[20:]}"
