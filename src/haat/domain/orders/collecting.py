@@ -2,8 +2,8 @@
 
     a parcel's own share = its units, the vendor's shipping with the vendor's first parcel, the order's fees with the first of all
 
-Whole taka, rounded down, for every parcel but the last that is left to be booked: that one takes what remains, to the paisa.
-So the sum of what couriers are told equals what is owed, whatever is prepaid, cut or sent back in between.
+Whole taka, rounded down: nobody has paisa at a door, and no courier counts them. The last parcel that is left to be booked takes what
+remains. So the sum of what couriers are told is what is owed but for less than a taka, which is waived when all is delivered.
 """
 
 from haat.domain.orders.events import OrderPaymentWaived
@@ -30,8 +30,13 @@ def cash(order: Order, parcel: Parcel) -> int:
     others = any(p.id != parcel.id and p.status in _TO_COME for p in order.shipments)
     loose = any(line.buckets.get(bucket, 0) for line in order.lines for bucket in _LOOSE)
     if not others and not loose:
-        return left
-    return min(left, share(order, parcel) // TAKA * TAKA)
+        return _in_coins(order, left)
+    return _in_coins(order, min(left, share(order, parcel)))
+
+
+def _in_coins(order: Order, amount: int) -> int:
+    """What can be paid in cash of this currency, at most `amount`."""
+    return amount // TAKA * TAKA if order.currency == "BDT" else amount
 
 
 def shortfall(order: Order) -> int:

@@ -43,6 +43,9 @@ def up(
     with_demo: Annotated[
         bool, typer.Option("--demo", help="Seed a demo market, once, and write demo.json into the data directory.")
     ] = False,
+    with_world: Annotated[
+        bool, typer.Option("--world/--no-world", help="Beside a demo: simulated buyers, vendors, gateways and couriers, gently.")
+    ] = True,
 ) -> None:
     """Everything on one machine: the embedded PostgreSQL (or that of DATABASE_URL), migrated, served, with a worker beside it."""
     house, found = house_of(context), opening.chosen(host=host, port=port, data_dir=data_dir)
@@ -53,17 +56,19 @@ def up(
                     show.say(f"Schema: {len(done)} revision(s) applied")
                 if with_demo:
                     _seed(house, at, address)
-                _run_up(at, processes, signals, watch, with_demo)
+                _run_up(at, processes, signals, watch, with_demo=with_demo, with_world=with_demo and with_world)
         except KeyboardInterrupt:
             show.say("Stopped before it was up.")
 
 
-def _run_up(found: Settings, processes: int, signals: Signals, watch: Callable[[], None], with_demo: bool) -> None:
+def _run_up(found: Settings, processes: int, signals: Signals, watch: Callable[[], None], *, with_demo: bool, with_world: bool) -> None:
     """The children, from start to stop. They join an embedded server, so whoever of us leaves last stops it."""
     environment = _environment(found)
     listening = ["--host", found.host, "--port", str(found.port)]
     children = [Child("The server", ["serve", *listening, "--processes", str(processes), "--share-port"], environment)]
     children.append(Child("The worker", ["work"], environment))
+    if with_world:
+        children.append(Child("The world", _world(found), environment))
     url, began, told = url_of(found), time.monotonic(), False
 
     def meanwhile() -> None:
@@ -80,6 +85,13 @@ def _run_up(found: Settings, processes: int, signals: Signals, watch: Callable[[
             show.error(f"Still not ready after {READY_S:.0f} s; going on.")
 
     look_after(children, signals, grace_s=found.shutdown_grace_s + 10, meanwhile=meanwhile)
+
+
+def _world(found: Settings) -> list[str]:
+    """The command line of a gentle world beside this demo; it waits until we answer."""
+    keys = found.data_dir / demo.FILE
+    books = ["--books", str(keys.with_name("world.books"))]
+    return ["world", "play", "--gentle", "--url", f"http://127.0.0.1:{found.port}", "--keys", str(keys), "--port", "0", *books]
 
 
 def _seed(house: House, found: Settings, address: str) -> None:
