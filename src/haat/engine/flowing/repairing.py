@@ -179,11 +179,12 @@ async def repair(tx: Tx, rows: Sequence[Row], how: str, now: datetime) -> None:
 
 
 async def hasten(tx: Tx, keys: Sequence[Key], now: datetime) -> int:
-    """Waiting steps that somebody wants done now; returns how many there were."""
+    """Waiting steps that somebody wants done now, but not a call that is under way; returns how many there were."""
     done = await tx.execute(
         """UPDATE workflow_states AS w SET due_at = $4 FROM unnest($1::text::uuid[], $2::text::int[], $3::text::smallint[])
              AS t (order_id, version, n)
-           WHERE w.order_id = t.order_id AND w.version = t.version AND w.n = t.n AND w.status = 'due' AND w.due_at > $4""",
+           WHERE w.order_id = t.order_id AND w.version = t.version AND w.n = t.n AND w.status = 'due' AND w.due_at > $4
+             AND w.worker IS NULL""",
         texts([k[0] for k in keys]),
         ints([k[1] for k in keys]),
         ints([k[2] for k in keys]),

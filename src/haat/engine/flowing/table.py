@@ -25,11 +25,11 @@ _decode = msgspec.json.decode
 _COLUMNS = """order_id::text, version, n, flow, step, subject, status, outside, due_at, created_at, attempts, data, error, owner,
   after_version, after_n"""
 
-# The index gives the order, so the locks tried are those of the steps taken; a plan that sorts would try them all.
+# Locks are tried on what is taken and on nothing else, whatever the plan: OFFSET keeps the question about them outside.
 _LOCK = """
-SELECT order_id::text, version, n FROM workflow_states
-WHERE status = 'due' AND NOT outside AND due_at <= $1 AND pg_try_advisory_xact_lock(hashtextextended(order_id::text, 0))
-ORDER BY due_at LIMIT $2
+SELECT due.order_id::text, due.version, due.n FROM (
+  SELECT order_id, version, n FROM workflow_states WHERE status = 'due' AND NOT outside AND due_at <= $1 ORDER BY due_at OFFSET 0) AS due
+WHERE pg_try_advisory_xact_lock(hashtextextended(due.order_id::text, 0)) LIMIT $2
 """
 
 _READ = f"""
@@ -164,13 +164,17 @@ async def put_back(tx: Tx, rows: Sequence[Row], due_at: datetime) -> None:
 
 
 async def stop(tx: Tx, stops: Sequence[tuple[str, str, Stop]], now: datetime) -> None:
-    """End waiting steps that are no longer needed."""
+    """End waiting steps that are no longer needed. A compensation that waited for one of them has its turn."""
     await tx.execute(
-        """UPDATE workflow_states AS w SET status = 'stopped', worker = NULL, updated_at = $6
-           FROM unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::boolean[])
-             AS t (order_id, flow, step, subject, any_subject)
-           WHERE w.order_id = t.order_id AND w.flow = t.flow AND w.step = t.step AND (t.any_subject OR w.subject = t.subject)
-             AND w.status IN ('due', 'held', 'paused')""",
+        """WITH stopped AS (
+             UPDATE workflow_states AS w SET status = 'stopped', worker = NULL, updated_at = $6
+             FROM unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::boolean[])
+               AS t (order_id, flow, step, subject, any_subject)
+             WHERE w.order_id = t.order_id AND w.flow = t.flow AND w.step = t.step AND (t.any_subject OR w.subject = t.subject)
+               AND w.status IN ('due', 'held', 'paused')
+             RETURNING w.order_id, w.version, w.n)
+           UPDATE workflow_states AS w SET status = 'due', due_at = $6, updated_at = $6 FROM stopped AS s
+           WHERE w.order_id = s.order_id AND w.after_version = s.version AND w.after_n = s.n AND w.status = 'waiting'""",
         texts([s[0] for s in stops]),
         texts([s[1] for s in stops]),
         texts([s[2].name for s in stops]),
@@ -181,9 +185,10 @@ async def stop(tx: Tx, stops: Sequence[tuple[str, str, Stop]], now: datetime) ->
 
 
 async def wake(tx: Tx, order_ids: Sequence[str], status: str, now: datetime) -> None:
-    """Steps that waited for a hold (`held`) or a pause (`paused`) to end are due, at their time or now."""
+    """Steps that waited for a hold (`held`) or a pause (`paused`) to end are due, at their time or now; they are no older for it."""
     await tx.execute(
-        """UPDATE workflow_states SET status = 'due', due_at = greatest(due_at, $3), updated_at = $3
+        """UPDATE workflow_states SET status = 'due', due_at = greatest(due_at, $3), updated_at = $3,
+             created_at = created_at + greatest($3 - updated_at, interval '0')
            WHERE order_id = ANY ($1::uuid[]) AND status = $2""",
         order_ids,
         status,
@@ -241,10 +246,13 @@ async def set_status(tx: Tx, order_ids: Sequence[str], statuses: Sequence[str], 
 
 
 async def hasten(tx: Tx, order_ids: Sequence[str], flow: str, step: str, *, now: datetime, rested: timedelta) -> None:
-    """A step of these orders that waits for its time is due now, unless it was looked at (or made) less than `rested` ago."""
+    """A step of these orders that waits for its time is due now, unless it was looked at (or made) less than `rested` ago.
+
+    A call that is under way is left alone.
+    """
     await tx.execute(
         """UPDATE workflow_states SET due_at = $4, updated_at = $4
-           WHERE order_id = ANY ($1::uuid[]) AND flow = $2 AND step = $3 AND status = 'due' AND due_at > $4
+           WHERE order_id = ANY ($1::uuid[]) AND flow = $2 AND step = $3 AND status = 'due' AND due_at > $4 AND worker IS NULL
              AND updated_at <= $4 - $5::interval""",
         order_ids,
         flow,

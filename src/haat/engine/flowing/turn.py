@@ -28,7 +28,9 @@ from haat.kernel.facts import Fact
 log = logging.getLogger("haat.flowing")
 ROUNDS_MAX = 40
 UNSTORED = -1
-UNDOING = 1000  # places of compensations among the steps of a fact, far from those that flows ask for
+UNDOING = 1000  # places of compensations among the steps of a fact, far from those that flows ask for; each flow has its own
+UNDOING_EACH = 500
+BACK_OFF_DOUBLINGS = 40  # more of them than any limit, and a number that is still one
 
 
 class Written(msgspec.Struct):
@@ -68,6 +70,8 @@ class Turn:
         self._decided = Decided()
         self._explicit: list[Row] = []
         self._stale: set[int] = set()
+        self._waiting: dict[str, list[Row]] = {}  # of each order, what this round has not come to
+        self._finished: list[Row] = []  # in the order in which they were done
         self._chain = chain  # run what follows at once; else store it for the next turn
         self.done = 0
 
@@ -91,9 +95,12 @@ class Turn:
         groups: dict[tuple[str, str, int], list[tuple[Row, Verb]]] = {}
         later: list[Row] = []
         seen: set[str] = set()
+        self._waiting = {}
         for r in pending:
             if r.order_id in seen:
                 later.append(r)
+                if id(r) not in answer_of:
+                    self._waiting.setdefault(r.order_id, []).append(r)
                 continue
             verb = self._admitted(r, answered=id(r) in answer_of)
             if verb is not None:
@@ -161,6 +168,7 @@ class Turn:
             case Done(facts=facts, steps=steps):
                 r.attempts, r.status, r.error = tried, "done", ""
                 self.done += 1
+                self._finished.append(r)
                 self._put(r)
                 follow = self._happen(r, facts)
                 self._ask(r, steps)
@@ -184,6 +192,8 @@ class Turn:
 
     def _dead(self, r: Row, verb: Verb, cause: str, detail: str) -> list[Row]:
         r.status, r.error, r.owner = "dead", f"{cause}: {detail}" if detail else cause, verb.owner
+        if id(r) in self._stale:
+            return []  # somebody else has the step, or it is over: there is nothing to repair
         self._put(r)
         state = self.states[r.order_id]
         return self._happen(r, (self._book.raised(state, r, cause, detail, verb),))
@@ -237,7 +247,7 @@ class Turn:
     def _stop(self, decided: Decided) -> None:
         self._decided.stops.extend(decided.stops)
         for order_id, flow, stop in decided.stops:
-            for r in self._new_of.get(order_id, ()):
+            for r in (*self._new_of.get(order_id, ()), *self._waiting.get(order_id, ())):
                 if r.status == "due" and r.flow == flow and r.step == stop.name and stop.subject in (None, r.subject):
                     r.status = "stopped"
 
@@ -259,7 +269,7 @@ class Turn:
     async def _consequences(self, written: Sequence[Written]) -> None:
         """Holds and pauses that ended wake their steps; a compensation that is done calls the next; instances end."""
         await consequences(self._tx, [(w.before, w.after) for w in written], self._book, self._now)
-        finished = [r.key for r in self._moved if r.after_version or (r.status in ("done", "skipped") and self._undoes(r))]
+        finished = [r.key for r in _once(self._moved) if r.status == "done" and (r.after_version or self._undoes(r))]
         if finished:
             await table.advance(self._tx, finished, self._now)
 
@@ -271,7 +281,9 @@ class Turn:
         """UNDO steps of what a flow did, newest first, each waiting for the one before it."""
         for order_id, code, version, reason in self._decided.undoing:
             state = self.states[order_id]
-            rows = await undoing(self._tx, self._flows, state, code, version=version, reason=reason, now=self._now, just_done=self._moved)
+            rows = await undoing(
+                self._tx, self._flows, state, code, version=version, reason=reason, now=self._now, just_done=self._finished
+            )
             self._new.extend(rows)
 
     async def _place(self) -> None:
@@ -290,16 +302,17 @@ async def undoing(
 ) -> list[Row]:
     """The chain of UNDO steps for what a flow of this order did; its first is due, the others wait for the one before."""
     flow = flows.of(state, code)
-    done = [r for r in just_done if r.order_id == state.id and r.flow == code and r.status == "done" and r.step in flow.undo]
+    done = [r for r in just_done if r.order_id == state.id and r.flow == code and r.step in flow.undo]
     done = [*reversed(done), *await table.done_steps(tx, state.id, code, list(flow.undo))]
     found: list[Row] = []
     seen: set[tuple[str, str]] = set()
-    for n, old in enumerate(done):
+    first = UNDOING + UNDOING_EACH * sorted(flows.newest).index(code)
+    for n, old in enumerate(done, first):
         if (old.step, old.subject) in seen:
             continue
         seen.add((old.step, old.subject))
         step = Step(flow.undo[old.step], old.subject, data={**old.data, "reason": reason})
-        new = row(state, flow, step, version=version, n=UNDOING + n, now=now)
+        new = row(state, flow, step, version=version, n=n, now=now)
         if found:
             new.status, new.after_version, new.after_n = "waiting", found[-1].version, found[-1].n
         found.append(new)
@@ -331,7 +344,7 @@ def _status(book: Book, state: Any) -> str:
 
 def back_off(verb: Verb, tried: int) -> timedelta:
     """Twice as long after every try, up to a limit, with full jitter over the upper half so that many do not come back at once."""
-    span = min(verb.backoff_s * 2 ** (tried - 1), verb.backoff_max_s)
+    span = min(verb.backoff_s * 2 ** min(tried - 1, BACK_OFF_DOUBLINGS), verb.backoff_max_s)
     return timedelta(seconds=span * (0.5 + random.random() / 2))  # noqa: S311 -- jitter
 
 

@@ -24,7 +24,7 @@ from haat.engine.clock import Clock
 from haat.engine.database import Collided, Database, Lane, Lost, Tx, listen
 from haat.engine.flowing import table
 from haat.engine.flowing.deciding import Flows, Row
-from haat.engine.flowing.step import Outside, Task
+from haat.engine.flowing.step import Outside, Prepare, Task
 from haat.engine.flowing.turn import Book, Turn
 from haat.engine.journal import WAKE_CHANNEL, Journal
 from haat.kernel.errors import Unavailable
@@ -68,6 +68,7 @@ class Worker:
         self._calls_max = calls_max
         self._answers: deque[tuple[Row, Any]] = deque()
         self._deferred: deque[Row] = deque()
+        self._in_doubt: dict[int, Row] = {}  # answered steps whose commit was not answered, by id
         self._calls: set[asyncio.Task[None]] = set()
         self._parties: dict[str, tuple[asyncio.Semaphore, list[int]]] = {}
         self._wake = asyncio.Event()
@@ -103,25 +104,34 @@ class Worker:
         answers = [self._answers.popleft() for _ in range(min(len(self._answers), self._batch))]
         deferred = [self._deferred.popleft() for _ in range(min(len(self._deferred), self._batch))]
         self._claimed = []
+        done = 1
         try:
-            return await self._turn(None, answers, deferred)
+            done = await self._turn(None, answers, deferred)
         except Lost as error:
-            log.warning("a worker lost the database", extra={"worker": self._name, "error": type(error).__name__})
-            await self._lane.drop()
-            self._answers.extendleft(reversed(answers))
-            self._deferred.extendleft(reversed(deferred))
-            await asyncio.sleep(LOST_PAUSE_S)
-            return 1
+            return await self._keep(answers, deferred, error)
         except Exception as error:
+            if not self._claimed and not answers and not deferred:
+                return await self._keep(answers, deferred, error)
             if len(self._claimed) + len(answers) + len(deferred) > 1 and not isinstance(error, Collided):
                 log.warning("a turn failed and is halved", extra={"worker": self._name, "error": repr(error)[:300]})
             try:
                 await self._apart(self._claimed, answers, deferred, error)
-            except Lost:
-                await self._lane.drop()
-                self._answers.extendleft(reversed(answers))
-                self._deferred.extendleft(reversed(deferred))
-            return 1
+            except Exception as again:
+                return await self._keep(answers, deferred, again)
+        for row, _ in answers:
+            self._in_doubt.pop(id(row), None)
+        return done
+
+    async def _keep(self, answers: Sequence[tuple[Row, Any]], deferred: Sequence[Row], error: Exception) -> int:
+        """Nothing could be done for now: answers are kept for the next turn, which finds out what of them was committed."""
+        extra = {"worker": self._name, "error": type(error).__name__}
+        log.warning("a worker could not finish its turn", exc_info=None if isinstance(error, Lost) else error, extra=extra)
+        await self._lane.drop()
+        self._answers.extendleft(reversed(answers))
+        self._deferred.extendleft(reversed(deferred))
+        self._in_doubt.update((id(row), row) for row, _ in answers)
+        await asyncio.sleep(LOST_PAUSE_S)
+        return 1
 
     async def _apart(
         self, keys: Sequence[table.Key], answers: Sequence[tuple[Row, Any]], deferred: Sequence[Row], error: Exception, tries: int = 0
@@ -165,6 +175,7 @@ class Worker:
     ) -> int:
         """One transaction. `keys`: these steps and no others (None: whatever is due). The rows given stay as they are, for another try."""
         now = self._house.clock.now()
+        doubted = [id(row) in self._in_doubt for row, _ in answers]
         answers, deferred = [(copy(row), answer) for row, answer in answers], [copy(row) for row in deferred]
         async with self._lane.transaction() as tx:
             named = [k[0] for k in keys or ()] + [r.order_id for r, _ in answers] + [r.order_id for r in deferred]
@@ -176,11 +187,18 @@ class Worker:
                 return 0
             fresh = {r.key: r for r in await table.read(tx, [*keys, *[r.key for r, _ in answers], *[r.key for r in deferred]])}
             mine = {id(r) for r in (*[r for r, _ in answers], *deferred) if _same_try(fresh.get(r.key), r)}
+            # An answer that is in doubt and whose step has moved on was committed: asked steps must not be asked for again.
+            answers = [(r, a) for (r, a), doubt in zip(answers, doubted, strict=True) if id(r) in mine or not doubt]
+            unmade = [(r, str(a)) for r, a in answers if isinstance(a, _UnmadeError)]
+            answers = [(r, a) for r, a in answers if not isinstance(a, _UnmadeError)]
             rows = [fresh[k] for k in keys if k in fresh and fresh[k].status == "due" and fresh[k].due_at <= now]
             rows += [self._again(r, now) for r in deferred if id(r) in mine]
-            states = await self._book.load(tx, sorted({r.order_id for r in rows} | {r.order_id for r, _ in answers}))
+            states = await self._book.load(tx, sorted({r.order_id for r in rows} | {r.order_id for r, _ in (*answers, *unmade)}))
             turn = Turn(self._house, self._flows, self._book, tx, now, states, chain=chain)
             await turn.run(rows, answers, stale=[r for r, _ in answers if id(r) not in mine])
+            for r, why in unmade:
+                if id(r) in mine:
+                    turn.fail([r], why)
             facts = await turn.write()
         self._book.remember(turn.states)
         self._meter.turned(len(rows) + len(answers), turn.done, facts)
@@ -198,7 +216,8 @@ class Worker:
         async with self._lane.transaction() as tx:
             await self._house.journal.lock(tx, [*[k[0] for k in keys], *[r.order_id for r in rows]])
             found = await table.read(tx, [*keys, *[r.key for r in rows]])
-            due = [r for r in found if r.status == "due"]
+            ours = {r.key: r for r in rows}
+            due = [r for r in found if r.status == "due" and (r.key not in ours or _same_try(r, ours[r.key]))]
             states = await self._book.load(tx, sorted({r.order_id for r in due}))
             turn = Turn(self._house, self._flows, self._book, tx, now, states)
             turn.fail(due, f"{type(error).__name__}: {error}"[:500])
@@ -264,11 +283,23 @@ class Worker:
             if prepare is None:
                 found.extend(group)
                 continue
-            values = await prepare(self._house, tx, [task for _, _, task in group])
-            found.extend(
-                (row, verb, msgspec.structs.replace(task, prepared=value)) for (row, verb, task), value in zip(group, values, strict=True)
-            )
+            found.extend(await self._prepared_by(prepare, tx, group))
         return found
+
+    async def _prepared_by(self, prepare: Prepare, tx: Tx, group: Sequence[Asked]) -> list[Asked]:
+        """As `_prepared`, for one verb. What cannot be prepared by itself counts as a failed try; its neighbours are called."""
+        try:
+            values = await prepare(self._house, tx, [task for _, _, task in group])
+            return [(row, verb, msgspec.structs.replace(task, prepared=v)) for (row, verb, task), v in zip(group, values, strict=True)]
+        except (*Lost, Unavailable):
+            raise
+        except Exception as error:
+            if len(group) == 1:
+                log.exception("a call could not be prepared", extra={"worker": self._name})
+                self._answers.append((group[0][0], _UnmadeError(f"{type(error).__name__}: {error}"[:500])))
+                self._wake.set()
+                return []
+            return [asked for one in group for asked in await self._prepared_by(prepare, tx, [one])]
 
     def _begin(self, row: Row, verb: Outside, task: Task) -> bool:
         """Make a call beside all others; False where its party has its share of them already."""
@@ -291,6 +322,11 @@ class Worker:
         try:
             async with gate:
                 waiting[0] -= 1
+                clock = self._house.clock
+                if clock.now() + clock.during(verb.limit_s) > row.due_at:  # the lease would end during the call, beside somebody else's
+                    self._deferred.append(row)
+                    self._wake.set()
+                    return
                 try:
                     async with asyncio.timeout(verb.limit_s):
                         answer = await verb.call(self._house, task)
@@ -303,9 +339,13 @@ class Worker:
         self._wake.set()
 
 
+class _UnmadeError(Exception):
+    """In the place of an answer: the call could not even be prepared."""
+
+
 def _same_try(fresh: Row | None, row: Row) -> bool:
-    """Whether a leased step is still ours: not ended by somebody, not leased again after our lease ran out."""
-    return fresh is not None and fresh.status == "due" and fresh.attempts == row.attempts
+    """Whether a leased step is still ours: not ended or put off by somebody, not leased again after our lease ran out."""
+    return fresh is not None and fresh.status == "due" and fresh.attempts == row.attempts and fresh.due_at == row.due_at
 
 
 def _halves(keys: Sequence[Any], answers: Sequence[Any], deferred: Sequence[Any]) -> list[Any]:
