@@ -2,7 +2,7 @@
 #   make run  ARGS="--port 9000"      make test  ARGS="tests/domain -k coupon"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench bench-place bench-checkout bench-flash bench-kill bench-growth bench-sourcing schemathesis lock clean environment
+.PHONY: help run test check format bench bench-place bench-checkout bench-flash bench-kill bench-growth bench-sourcing sim schemathesis lock clean environment
 PYTHON_IN := .venv/bin/python
 ARGS ?=
 
@@ -11,6 +11,7 @@ help:
 	@echo "make test     the whole suite"
 	@echo "make check    format, lint, types, house rules"
 	@echo "make bench    the benchmarks, each beside its floor"
+	@echo "make sim      10,000 orders through a bad day: faults everywhere, kill -9, and every taka accounted for  ARGS=\"--orders 500\""
 	@echo "make schemathesis  a long search for requests that break the API  ARGS=\"--max-examples 500\""
 	@echo "make lock     requirements.lock from pyproject.toml"
 	@echo "make clean    everything that can be made again (never haat-data/)"
@@ -42,6 +43,9 @@ bench-place: environment
 
 bench-checkout: environment
 	$(PYTHON_IN) -m bench.checkout $(ARGS)
+
+sim: environment
+	$(PYTHON_IN) -m bench.sim $(ARGS)
 
 schemathesis: environment
 	SCHEMATHESIS_ARGS="--max-examples 200 $(ARGS)" $(PYTHON_IN) -m pytest -q tests/faces/test_schemathesis.py

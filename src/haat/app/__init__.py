@@ -39,7 +39,8 @@ from haat.flows import fulfilling
 from haat.flows.changing import Changes
 from haat.flows.checkout import Carting, Desk, Looking, Market, Till
 from haat.flows.keeping import Keeper
-from haat.insight import search, signals
+from haat.insight import auditing, search, signals
+from haat.insight import invariants as always
 
 
 class Parts(msgspec.Struct):
@@ -73,6 +74,11 @@ def validation() -> orders.Rules:
 def promotion_kinds() -> Mapping[str, pricing.Promotion]:
     """Every promotion kind found."""
     return plugins.load(promotions, "PROMOTION", pricing.Promotion)
+
+
+def invariants() -> Sequence[auditing.Invariant]:
+    """Every invariant found."""
+    return list(plugins.load(always, "INVARIANT", auditing.Invariant).values())
 
 
 @asynccontextmanager
@@ -221,7 +227,7 @@ async def work(chosen: Settings, dsn: str, stop: asyncio.Event, *, outfit: desks
 
 def house() -> cli.House:
     """What the command line is handed."""
-    return cli.House(open_runtime, application, work, promotion_kinds, working.FOLLOWERS)
+    return cli.House(open_runtime, application, work, promotion_kinds, working.FOLLOWERS, invariants)
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from haat.engine.front import Front
 from haat.engine.journal import Journal
 from haat.engine.settings import Settings
 from haat.flows.checkout import Market, Placed, Prepared
+from haat.insight.auditing import Invariant
 from haat.kernel.errors import Refused
 
 
@@ -49,6 +50,7 @@ class House(msgspec.Struct, frozen=True):
     work: Callable[[Settings, str, asyncio.Event], Awaitable[None]]
     promotion_kinds: Callable[[], Mapping[str, pricing.Promotion]]
     followers: tuple[str, ...]
+    invariants: Callable[[], Sequence[Invariant]]
 
 
 def house_of(context: typer.Context) -> House:
