@@ -21,6 +21,7 @@ from haat.engine.flowing import Flows
 from haat.engine.front import Front
 from haat.engine.journal import Journal
 from haat.engine.settings import Settings
+from haat.flows import validating
 from haat.flows.checkout import Market, Placed, Prepared
 from haat.insight.auditing import Invariant
 from haat.kernel.errors import Refused
@@ -40,6 +41,7 @@ class Runtime(msgspec.Struct, frozen=True):
     changing: Committer[orders.Change, orders.Changed]
     change: Callable[[Tx, Sequence[orders.Change]], Awaitable[list[orders.Changed | Refused]]]
     flows: Flows
+    screening: validating.Desk
 
 
 class House(msgspec.Struct, frozen=True):
