@@ -106,7 +106,7 @@ async def open_parts(
     at = desks.opened(chosen, memory, house, market, secret=secret, link_secret=secrets[0], outfit=outfit)
     told = flowing.Flows(at.flows() if flows is None else flows)
     keeper = Keeper(ledger, told, draw, follows=(fulfilling.follow,))
-    house.change = keeper.change
+    house.change, market.by_when = keeper.change, at.fulfilling.by_when
     desk, changes = Desk(lanes[0], ledger, market, clock, told), Changes(lanes[1], ledger, keeper.change)
     carting, till = Carting(lanes[2], market, clock, draw), Till(lanes[3], desk, ledger, clock)
     looking = Looking(lanes[4], market, clock)

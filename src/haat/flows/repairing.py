@@ -2,6 +2,7 @@
 
     OrderExceptionRaised ─┬─► heal, after a while: tried again by itself, a few times, where `retry` is safe ─► OrderExceptionResolved
                           └─► escalate, after longer: its owner is reminded, once
+    the order ends ─► outlive: what is open is tried once more, for a step that its order has outlived is done ─► OrderExceptionResolved
     a person: retry · skip · cancel_order, for one or for thousands ─► OrderExceptionResolved
 
 A repair changes only what is an open exception now, under the order's lock: the same repair twice changes nothing, and of two
@@ -16,7 +17,7 @@ import msgspec
 
 from haat.domain import orders
 from haat.engine.database import Database, Tx
-from haat.engine.flowing import Decision, Done, Flow, Local, Outcome, Step, Stop, Task, repairing
+from haat.engine.flowing import Again, Decision, Done, Flow, Local, Outcome, Step, Stop, Task, repairing
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact, Origin
 
@@ -25,6 +26,7 @@ ESCALATES_AFTER = timedelta(hours=24)
 #: Causes that the passing of time may cure; what somebody has to decide is not tried again by itself.
 HEALED = frozenset({"tried_too_often"})
 BATCH = 200
+ENDS = (orders.events.OrderCancelled, orders.events.OrderRejected, orders.events.OrderExpired, orders.events.OrderCompleted)
 Change = Callable[[Tx, Sequence[orders.Change]], Awaitable[Sequence[orders.Changed | Refused]]]
 
 
@@ -51,11 +53,12 @@ def flow() -> Flow:
         code="exceptions",
         title="Exception handling",
         title_bn="ব্যতিক্রম সামলানো",
-        facts=frozenset({orders.events.OrderExceptionRaised, orders.events.OrderExceptionResolved}),
+        facts=frozenset({orders.events.OrderExceptionRaised, orders.events.OrderExceptionResolved, *ENDS}),
         decide=decide,
         run={
             "heal": Local(run=_heal, title="Try again by itself", title_bn="নিজে থেকে আবার চেষ্টা", waits_for_holds=False),
             "escalate": Local(run=_escalate, title="Remind its owner", title_bn="দায়িত্বপ্রাপ্তকে স্মরণ করানো", waits_for_holds=False),
+            "outlive": Local(run=_outlive, title="Try what its end made moot", title_bn="অর্ডার শেষে বাকি কাজ", waits_for_holds=False),
         },
     )
 
@@ -71,6 +74,8 @@ def decide(order: orders.Order, fact: Fact) -> Sequence[Decision]:
             return (Step("escalate", fact.exception, ESCALATES_AFTER),)
         case orders.events.OrderExceptionResolved():
             return (Stop("heal", fact.exception), Stop("escalate", fact.exception))
+        case _ if isinstance(fact, ENDS):
+            return (Step("outlive"),) if any("retry" in e.repairs for e in order.exceptions) else ()
         case _:
             return ()
 
@@ -93,13 +98,31 @@ async def _heal(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Seq
             continue
         wait = sum(HEALS_AFTER[1 : healed + 1], timedelta())
         if now - task.created_at < HEALS_AFTER[0] + wait:  # longer after every time
-            outcomes.append(Done(steps=(Step("heal", task.subject, HEALS_AFTER[0] + wait - (now - task.created_at)),)))
+            outcomes.append(Again(HEALS_AFTER[0] + wait - (now - task.created_at), "it was tried again before"))
             continue
         again.append(row)
         outcomes.append(Done((orders.events.OrderExceptionResolved(task.subject, "retry", "tried again by itself"),)))
     if again:
         await repairing.repair(tx, again, "retry", now)
     return outcomes
+
+
+async def _outlive(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:
+    """Steps guard on their order: what is moot by now is done with, what is not fails again and is an exception again."""
+    del house
+    open_ = {
+        (task.order.id, *found): e.id
+        for task in tasks
+        for e in task.order.exceptions
+        if "retry" in e.repairs and (found := repairing.parse(e.id)) is not None
+    }
+    rows = await repairing.dead(tx, list(open_))
+    if rows:
+        await repairing.repair(tx, rows, "retry", now)
+    resolved: dict[str, list[Fact]] = {}
+    for row in rows:
+        resolved.setdefault(row.order_id, []).append(orders.events.OrderExceptionResolved(open_[row.key], "retry", "its order ended"))
+    return [Done(tuple(resolved.get(task.order.id, ()))) for task in tasks]
 
 
 async def _escalate(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:
@@ -157,7 +180,7 @@ def _decision(names: Sequence[str], how: Repair) -> Callable[[orders.Order], tup
             )  # fmt: skip
         resolved = tuple(orders.events.OrderExceptionResolved(e.id, how.how, how.reason) for e in open_)
         if how.how == "cancel_order" and not order.ended:
-            return (*orders.cancel(order, None, reason="exception", detail=how.reason), *resolved)
+            return (*orders.stopping.stop(order, None, reason="exception").facts, *resolved)
         return resolved
 
     return decide_repair

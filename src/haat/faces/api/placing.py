@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -55,10 +56,14 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 
 
 class QuoteView(msgspec.Struct, frozen=True):
-    """A priced basket. `receipt` says which rule in which version did what, and why a coupon did not apply."""
+    """A priced basket. `receipt` says which rule in which version did what, and why a coupon did not apply.
+
+    `promised_at`: the day by which it would be there, null where the address is not known well enough.
+    """
 
     quote: pricing.Quote
     zone: str
+    promised_at: datetime | None = None
 
 
 def endpoints(shop: Shop) -> list[Endpoint]:
@@ -121,8 +126,9 @@ class _Desk:
         request: QuoteRequest = call.data
         _own_channel(request.channel, call.principal)
         coupons = await checkout.acquaint(request, self._shop.market)
-        basket = checkout.price(request, self._shop.market, self._shop.clock.now(), coupons=coupons)
-        return Answer(200, QuoteView(basket.quote, getattr(basket.place, "zone", "")))
+        now = self._shop.clock.now()
+        basket = checkout.price(request, self._shop.market, now, coupons=coupons)
+        return Answer(200, QuoteView(basket.quote, getattr(basket.place, "zone", ""), checkout.promise_of(basket, self._shop.market, now)))
 
     async def _submit(self, request: PlaceOrder, principal: Any, trace: str, key: idempotency.Key | None) -> Placed:
         shop = self._shop

@@ -12,7 +12,7 @@ from haat.flows.checkout.carting import Carted, Carting, CartWish, Glance, Looki
 from haat.flows.checkout.completing import Completion, Till
 from haat.flows.checkout.market import Item, Market, Parties
 from haat.flows.checkout.placing import Desk, Placed, placed_before
-from haat.flows.checkout.preparing import Basket, Errand, Prepared, acquaint, prepare, price
+from haat.flows.checkout.preparing import Basket, Errand, Prepared, acquaint, prepare, price, promise_of
 from haat.flows.checkout.request import (
     LINES_MAX,
     ClientRequest,
@@ -59,4 +59,5 @@ __all__ = [
     "prepare",
     "price",
     "price_cart",
+    "promise_of",
 ]

@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 
 import msgspec
 
@@ -51,6 +52,9 @@ class _Ruled(msgspec.Struct, frozen=True):
     first_orders: bool
 
 
+ByWhen = Callable[[tuple[str, ...], orders.Place, datetime], datetime | None]
+
+
 class Market:
     """The copies of one process. `policy` and `checks` are settings of the market and fixed while it runs."""
 
@@ -75,6 +79,8 @@ class Market:
         self._groups: Keyed[str] = Keyed({people.CUSTOMERS}, _load_groups, size_max=BUYERS_MAX)
         self._have_ordered: set[str] = set()
         self._parties: Whole[Parties] = Whole({"channels", "vendors", "locations", "people"}, _load_parties)
+        #: The day by which a basket of these vendors would be there, None where nothing can be promised. Whoever fulfils says so.
+        self.by_when: ByWhen = lambda sellers, place, now: None
         memory.keep(self._items, self._rules, self._parties, self._groups)
 
     async def know(self, skus: Iterable[str]) -> None:

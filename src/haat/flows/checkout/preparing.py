@@ -185,7 +185,7 @@ def _prepared(request: PlaceOrder, market: Market, basket: Basket, ids: Ids, err
     demands = tuple([(n, sku, line.quantity * units) for n, line in enumerate(lines, 1) for sku, units in items[line.sku].demand])
     fingerprint = orders.fingerprint(basket.buyer, [(line.sku, line.quantity) for line in lines])
     prepared = Prepared(request, basket, case, verdict, ids, fingerprint, claims, demands, errand)
-    prepared.created = _created(prepared)
+    prepared.created = _created(prepared, promise_of(basket, market, errand.at) if request.external is None else None)
     return prepared
 
 
@@ -312,7 +312,14 @@ def _client(client: ClientRequest) -> orders.events.Client | None:
     return orders.events.Client(ip, client.device) if ip or client.device else None
 
 
-def _created(prepared: Prepared) -> orders.events.OrderCreated:
+def promise_of(basket: Basket, market: Market, now: datetime) -> datetime | None:
+    """The day by which the basket would be there; None where it goes nowhere, or nowhere that we know."""
+    if not isinstance(basket.place, orders.Place):
+        return None
+    return market.by_when(tuple([v.vendor for v in basket.quote.vendors]), basket.place, now)
+
+
+def _created(prepared: Prepared, promised_at: datetime | None) -> orders.events.OrderCreated:
     request, basket, ids = prepared.request, prepared.basket, prepared.ids
     quote, items = basket.quote, basket.items
     lines = []
@@ -356,6 +363,7 @@ def _created(prepared: Prepared) -> orders.events.OrderCreated:
         else tuple([orders.events.Payment(p.method, p.amount, p.reference, p.installments) for p in external.payments]),
         external_id="" if external is None else external.id,
         external_status="" if external is None else external.status,
+        promised_at=promised_at,
         placed_at=None if external is None else external.placed_at,
         note=request.note,
         client=None if request.client is None else _client(request.client),

@@ -35,6 +35,8 @@ class Desk:
         self.policy = policy or Policy()
         self.new_id = new_id
         self._known = known
+        self._minute = 0
+        self._by_when: dict[tuple[tuple[str, ...], str, str, str], datetime | None] = {}
         self.carriers = Carriers(memory, outside, clock)
 
     async def choose(self, tx: Tx, wishes: Sequence[Wish], now: datetime) -> Sequence[Chosen | str]:
@@ -51,6 +53,17 @@ class Desk:
             return None
         found = [known[code] for code in sellers]
         return promised(self.carriers, found, place, area=area, cash=cash, weight_g=weight_g, ready_at=ready_at, now=now)
+
+    def by_when(self, sellers: tuple[str, ...], place: orders.Place, now: datetime) -> datetime | None:
+        """`promised` for an ordinary basket, reckoned once a minute for each route: what every order and quote asks for."""
+        minute = int(now.timestamp()) // 60
+        if minute != self._minute:
+            self._minute, self._by_when = minute, {}
+        route = (sellers, place.zone, place.district, place.upazila)
+        if route not in self._by_when:
+            found = self.promised(sellers, place, now=now)
+            self._by_when[route] = None if found is None else found.promised_at
+        return self._by_when[route]
 
     def handling(self, vendor: str) -> vendors.Handling:
         """How a vendor works; one that is not known works by the defaults."""
