@@ -21,6 +21,7 @@ couriers = fulfilment.courier
 UNWEIGHED_G = 500
 NEVER_LATE: Mapping[str, datetime] = {}
 
+ROUTES_KEPT = 20_000
 
 Vendors = Callable[[], Mapping[str, vendors.Vendor]]
 
@@ -57,7 +58,7 @@ class Desk:
     def by_when(self, sellers: tuple[str, ...], place: orders.Place, now: datetime) -> datetime | None:
         """`promised` for an ordinary basket, reckoned once a minute for each route: what every order and quote asks for."""
         minute = int(now.timestamp()) // 60
-        if minute != self._minute:
+        if minute != self._minute or len(self._by_when) > ROUTES_KEPT:
             self._minute, self._by_when = minute, {}
         route = (sellers, place.zone, place.district, place.upazila)
         if route not in self._by_when:
