@@ -13,7 +13,7 @@ import msgspec
 
 from haat_world.clock import dhaka
 from haat_world.truth import Consignment
-from haat_world.world import World
+from haat_world.world import BLOCK, World
 
 TRIES_MAX = 3
 FINAL = frozenset({"delivered", "partially_delivered", "returned", "cancelled", "lost"})
@@ -57,6 +57,8 @@ def _door(world: World, parcel: Consignment) -> list[tuple[str, str, int]]:
     """What happens at the buyer's: up to three tries."""
     dice, habits = world.dice, world.habits
     name = (parcel.party, parcel.reference)
+    if habits.strangers and parcel.phone[3:6] != BLOCK:
+        return [("out_for_delivery", "", 0), ("delivered", "", parcel.cash)]
     refusal = habits.refusal * (2.5 if dice.chance(0.2, "bad mood", parcel.phone) else 0.6) if parcel.cash else habits.refusal / 10
     tries: list[tuple[str, str, int]] = []
     for number in range(TRIES_MAX):

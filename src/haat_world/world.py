@@ -33,10 +33,15 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     partial: float = 0.02
     loss: float = 0.004
     remit_s: float = 2 * 24 * 3600.0  # from delivery to the courier's invoice
+    strangers: bool = False  # whether parcels of people who are not of this world always arrive at the first try
+
+
+#: Every phone of this world's own buyers has it behind the operator's prefix.
+BLOCK = "999"
 
 
 #: A parcel reaches its buyer within two minutes, and a payer makes up their mind in seconds.
-HASTE = Habits(pay_s=6.0, risky=0.0, leg_s=9.0, refusal=0.05, absence=0.05, partial=0.01, loss=0.0, remit_s=60.0)
+HASTE = Habits(pay_s=6.0, risky=0.0, leg_s=9.0, refusal=0.05, absence=0.05, partial=0.0, loss=0.0, remit_s=60.0, strangers=True)
 
 
 class World:

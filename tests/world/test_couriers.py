@@ -199,3 +199,13 @@ async def test_parcels_go_on_where_they_were_when_the_world_was_stopped(tmp_path
 def generic_id(running: Running) -> str:
     (found,) = running.world.truth.consignments.values()
     return found.id
+
+
+async def test_in_a_demo_a_visitors_own_parcel_always_arrives() -> None:
+    async with a_world(refusal=9.0, strangers=True) as running:
+        for reference, phone in (("G1", "01711000001"), ("G2", "01799900001")):
+            order = TO | {"reference": reference, "cash": 500, "phone": phone}
+            await running.post("/courier/parcels", order, authorization=f"Bearer {generic.KEY}")
+        await running.turn(days=9)
+        books = {c.reference: c.status for c in running.world.truth.consignments.values()}
+    assert books == {"G1": "delivered", "G2": "returned"}

@@ -12,10 +12,10 @@ from haat_world import audit, gentle, payers
 from haat_world.__main__ import main
 from haat_world.clock import DHAKA, Turned
 from haat_world.line import Line
-from haat_world.players.buyers import BLOCK, HOURS, Buyers, Goods, arrivals
+from haat_world.players.buyers import HOURS, Buyers, Goods, arrivals
 from haat_world.players.market import Keys, Market
 from haat_world.truth import Consignment, Payment, Truth
-from haat_world.world import World
+from haat_world.world import BLOCK, World
 
 NEW_YEAR = datetime(2026, 1, 1, 3, tzinfo=UTC)
 GOODS = [Goods(f"SKU-{n}", 10_000 * (n + 1), 1 + n % 3) for n in range(30)]

@@ -17,7 +17,7 @@ from haat_world import payers
 from haat_world.clock import DHAKA
 from haat_world.line import Lost
 from haat_world.players.market import Market
-from haat_world.world import World
+from haat_world.world import BLOCK, World
 
 HOURS = (3, 2, 1, 1, 1, 2, 4, 8, 14, 22, 30, 34, 32, 28, 26, 26, 30, 36, 42, 50, 58, 60, 40, 16)
 METHODS: Mapping[str, float] = {"cod": 68, "bkash": 16, "nagad": 7, "card": 9}
@@ -26,7 +26,6 @@ CANCELS, CLICKS_TWICE, TRIES_AGAIN = 0.03, 0.04, 0.7
 COD_MAX = 40_000_00
 LOOKS_MAX = 40
 ENDED = frozenset({"cancelled", "rejected", "expired"})
-BLOCK = "999"  # every phone of this world's buyers has it behind the operator's prefix
 #: share, district, upazila, area
 PLACES: Mapping[tuple[str, str, str], float] = {
     ("Dhaka", "Mirpur", "Section 10"): 20, ("Dhaka", "Uttara", "Sector 7"): 14, ("Dhaka", "Dhanmondi", "Jigatala"): 12,

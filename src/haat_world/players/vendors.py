@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from haat_world.players.buyers import BLOCK
 from haat_world.players.market import Market
-from haat_world.world import World
+from haat_world.world import BLOCK, World
 
 ANSWERS: Mapping[str, float] = {"accept": 94.5, "reject": 3.5, "forget": 2.0}
 REASONS: Mapping[str, float] = {"out_of_stock": 7, "closed": 2, "other": 1}
