@@ -43,5 +43,5 @@ def test_no_request_breaks_the_api_or_is_answered_otherwise_than_described(serve
     longer = os.environ.get("SCHEMATHESIS_ARGS", "").split()
     more = ("examples,coverage,fuzzing,stateful", *longer) if longer else (*phases, "--seed", "1971")
     result = attack(served, role, "--phases", *more)
-    assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
+    assert result.returncode == 0, result.stdout.partition("= WARNINGS =")[0][-12_000:] + result.stderr[-2000:]
     assert " passed" in result.stdout

@@ -31,10 +31,10 @@ def endpoints(outside: Outside, *, new_id: Callable[[], str], landing: Landing |
     back = "Proves nothing and changes nothing by itself: the gateway is asked. The buyer is sent on to the shop."
     return [
         Endpoint("POST", place, "receiveHook", "A notification of a gateway or courier", desk.receive, "Hooks", streams=MEDIA,
-                 body_max=BODY_MAX, answers={200: None, 202: None}, problems=(400, 403, 404, 413, 415, 422), description=said,
+                 body_max=BODY_MAX, answers={200: None, 202: None}, problems=(400, 401, 403, 404, 413, 415, 422), description=said,
                  any_query=True),
         Endpoint("GET", place, "receiveBareHook", "A notification without a body", desk.receive, "Hooks",
-                 answers={200: None}, problems=(400, 403, 404), description=said, any_query=True),
+                 answers={200: None}, problems=(400, 401, 403, 404), description=said, any_query=True),
         Endpoint("GET", place + "/returns", "returnBuyer", "Where a buyer's browser comes back from a gateway", desk.back, "Hooks",
                  answers={200: None, 303: None}, problems=(400, 404), description=back, any_query=True),
         Endpoint("POST", place + "/returns", "returnBuyerByForm", "Where a buyer's browser comes back with a form", desk.back, "Hooks",
