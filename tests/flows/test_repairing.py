@@ -1,0 +1,70 @@
+"""Exceptions that heal by themselves, ever more seldom, those that an order's end makes moot, and those that wait for a person."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from haat.domain import orders
+from haat.domain.orders import events
+from haat.engine.database import Tx
+from haat.engine.flowing import Dead, Done, Failed, Flow, Local, Outcome, Step, Task
+from haat.flows import repairing
+from haat.kernel.facts import Fact
+from tests.flows import stage
+
+HEARD = frozenset({events.OrderStockReserved})
+
+
+def trying(tries: list[datetime], *, dead: bool = False) -> Flow:
+    """A flow of one step that fails as long as its order lives."""
+
+    async def run(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:
+        tries.append(now)
+        outcome: Outcome = Dead("no_paper") if dead else Failed("it is on fire")
+        return [Done() if task.order.ended else outcome for task in tasks]
+
+    verb = Local(run=run, attempts_max=1, owner="vendors")
+    return Flow(code="toy", title="Toy", facts=HEARD, decide=lambda order, fact: (Step("print"),), run={"print": verb})
+
+
+def repairs(facts: Sequence[Fact]) -> list[tuple[str, str]]:
+    return [(f.repair, f.reason) for f in facts if isinstance(f, events.OrderExceptionResolved)]
+
+
+async def test_what_time_may_cure_is_tried_again_by_itself_ever_more_seldom_and_then_left_to_a_person(dsn: str, tmp_path: Path) -> None:
+    tries: list[datetime] = []
+    async with stage.opened(dsn, tmp_path, trying(tries), repairing.flow()) as s:
+        order = await s.place()
+        await s.settle()
+        for _ in range(200):
+            await s.later(minutes=15)
+        gaps = [later - earlier for earlier, later in pairwise(tries)]
+        assert gaps == [timedelta(minutes=15), timedelta(hours=1, minutes=15), timedelta(hours=7, minutes=15)]
+        assert repairs(await s.facts(order.id)) == [("retry", "tried again by itself")] * 3
+        (trouble,) = (await s.order(order.id)).exceptions
+        assert (trouble.cause, trouble.owner) == ("tried_too_often", "vendors")
+
+
+async def test_its_owner_is_reminded_once_of_what_nobody_repairs(dsn: str, tmp_path: Path) -> None:
+    async with stage.opened(dsn, tmp_path, trying([], dead=True), repairing.flow()) as s:
+        order = await s.place()
+        await s.settle()
+        await s.later(hours=23)
+        assert "OrderNoted" not in await s.said(order.id)
+        for _ in range(3):
+            await s.later(hours=24)
+        (noted,) = [f for f in await s.facts(order.id) if isinstance(f, events.OrderNoted)]
+        assert noted.audience == "staff" and "toy:print has waited for vendors" in noted.text
+
+
+async def test_an_order_that_ends_leaves_no_exception_that_is_moot(dsn: str, tmp_path: Path) -> None:
+    async with stage.opened(dsn, tmp_path, trying([], dead=True), repairing.flow()) as s:
+        order = await s.place()
+        await s.settle()
+        assert (await s.order(order.id)).exceptions
+        await s.ask(order.id, lambda o: orders.cancel(o, None, reason="changed_mind"))
+        await s.settle()
+        assert not (await s.order(order.id)).exceptions
+        assert (await s.steps(order.id))["toy:print"] == "done"
