@@ -14,17 +14,20 @@ import asyncio
 import re
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 
 from haat.domain import inventory, orders
 from haat.engine import flowing
+from haat.engine.clock import Hands
 from haat.engine.database import Tx
 from haat.engine.flowing import Outside, Task
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact
 from tests.flows import lives
+from tests.flows.stage import START
 
 UNSURE = ("OrderPaymentUncertain", "OrderShipmentUncertain", "OrderRefundUncertain")
 #: What differs between two lives of the same kind: names, instants, and which of its facts a step was asked for by.
@@ -175,6 +178,12 @@ def mortal(cast: lives.Cast, points: Points) -> Mortals:
 
     parts.house.change = dying
     return Mortals(cast.stage, cast.parties, cast.life, worker, cast.placed)
+
+
+def same_day_of_the_week(clock: Hands) -> None:
+    """Some weeks after the beginning, to the minute: vendors' hours and promised days are the same again."""
+    weeks = (clock.now() - START) // timedelta(weeks=1) + 1
+    clock.turn_to(START + weeks * timedelta(weeks=1))
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -28,6 +28,7 @@ async def test_wherever_a_worker_dies_the_life_goes_on_as_if_it_had_not(life: li
         after_one = await crashing.stock(calm)
         reached = points.log[first]
 
+        crashing.same_day_of_the_week(cast.stage.clock)
         herd_points = crashing.Points(targets := {})
         herd = crashing.mortal(calm, herd_points)
         for n in range(len(reached)):
