@@ -171,10 +171,9 @@ class Keeper:
             returned.extend((after, f) for f in facts if isinstance(f, orders.events.OrderReturnReceived))
         if gone:
             await _give_back_limits(tx, gone)
-        if shipped:
-            await _consume(tx, shipped, now)
+        left = await _consume(tx, shipped, now) if shipped else {}
         if cut:
-            await _release(tx, cut, now)
+            await _release(tx, cut, left, now)
         if returned:
             await self._take_back(tx, returned, now)
         for each in self._follows:
@@ -196,37 +195,48 @@ class Keeper:
             await inventory.move(tx, movements, actor="system", now=now)
 
 
-async def _consume(tx: Tx, shipped: Sequence[tuple[orders.Order, orders.Order, Any]], now: datetime) -> None:
-    """Units that leave the house: of parcels that were at home before and are not any more."""
-    units: dict[tuple[str, int, str], int] = {}
-    numbers: dict[str, str] = {}
+async def _consume(tx: Tx, shipped: Sequence[tuple[orders.Order, orders.Order, Any]], now: datetime) -> dict[tuple[str, int], int]:
+    """Units that leave the house: of parcels that were at home before and are not any more. Returns how many by (order, line)."""
+    gone: dict[str, tuple[orders.Order, orders.Parcel]] = {}
     for before, after, fact in shipped:
         parcel = next((p for p in after.shipments if p.id == fact.parcel), None)
         was = next((p for p in before.shipments if p.id == fact.parcel), parcel)
-        if parcel is None or was is None or (was.status not in orders.AT_HOME and was is not parcel):
-            continue
-        numbers[after.id] = after.number
+        if parcel is not None and was is not None and (was.status in orders.AT_HOME or was is parcel):
+            gone[parcel.id] = (after, parcel)
+    units: dict[tuple[str, int, str], int] = {}
+    left: dict[tuple[str, int], int] = {}
+    numbers: dict[str, str] = {}
+    for order, parcel in gone.values():
+        numbers[order.id] = order.number
         for line in parcel.lines:
-            key = (after.id, line.line_no, parcel.location)
+            key = (order.id, line.line_no, parcel.location)
             units[key] = units.get(key, 0) + line.quantity
-    if not units:
-        return
-    held = await inventory.holding(tx, sorted(numbers))
-    found = inventory.consumptions(held, units, _live([after for _, after, _ in shipped]))
-    await inventory.consume(tx, found, [numbers[c.owner] for c in found], actor="system", now=now)
+            left[order.id, line.line_no] = left.get((order.id, line.line_no), 0) + line.quantity
+    if units:
+        kept = await inventory.every(tx, sorted(numbers))  # what left before says too what a kit is made of
+        found = inventory.consumptions(kept, units, _live([before for before, _, _ in shipped]))  # what is cut now is released later
+        await inventory.consume(tx, found, [numbers[c.owner] for c in found], actor="system", now=now)
+    return left
 
 
-async def _release(tx: Tx, cut: Sequence[tuple[orders.Order, orders.Order]], now: datetime) -> None:
+async def _release(tx: Tx, cut: Sequence[tuple[orders.Order, orders.Order]], left: Mapping[tuple[str, int], int], now: datetime) -> None:
+    """Units that were cut are nobody's; what `left` the house at the same time was consumed already."""
     units: dict[tuple[str, int], tuple[int, int]] = {}
+    needed: dict[tuple[str, int, str], int] = {}
     for before, after in cut:
         for old, new in zip(before.lines, after.lines, strict=True):
             had, has = old.buckets.get("cancelled", 0), new.buckets.get("cancelled", 0)
-            at_home = sum([old.buckets.get(bucket, 0) for bucket in orders.STOPPABLE])
+            at_home = sum([old.buckets.get(bucket, 0) for bucket in orders.STOPPABLE]) - left.get((after.id, old.line_no), 0)
             if has > had:
                 units[after.id, old.line_no] = (has - had, at_home)
+        for parcel in after.shipments:
+            if parcel.status in orders.AT_HOME:
+                for line in parcel.lines:
+                    key = (after.id, line.line_no, parcel.location)
+                    needed[key] = needed.get(key, 0) + line.quantity
     if units:
         held = await inventory.holding(tx, sorted({order_id for order_id, _ in units}))
-        await inventory.release(tx, inventory.releases(held, units), now=now)
+        await inventory.release(tx, inventory.releases(held, units, needed), now=now)
 
 
 async def _give_back_limits(tx: Tx, gone: Sequence[orders.Order]) -> None:

@@ -19,6 +19,7 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
 
 #: These keep units away from others; the sum of what they hold equals `stock.reserved`, always.
 HOLDING = ("HELD", "COMMITTED", "PICKED")
+NOTHING: Mapping[tuple[str, int, str], int] = {}
 
 
 class Reservation(msgspec.Struct, frozen=True, gc=False):
@@ -50,29 +51,42 @@ class Release(msgspec.Struct, frozen=True, gc=False):
     backordered: int
 
 
-def releases(reservations: Sequence[Reservation], units: Mapping[tuple[str, int], tuple[int, int]]) -> list[Release]:
+def releases(
+    reservations: Sequence[Reservation],
+    units: Mapping[tuple[str, int], tuple[int, int]],
+    needed: Mapping[tuple[str, int, str], int] = NOTHING,
+) -> list[Release]:
     """What to give back when `units` = {(owner, line): (cancelled now, left before)} of lines are cancelled.
 
     A plain line gives back as many units as were cancelled; a kit's components in proportion, exactly, because each
-    component's reservation is a whole multiple of the kits that are left. Backordered units go first.
+    component's reservation is a whole multiple of the kits that are left. Backordered units go first. A location keeps what
+    parcels will still take from it: `needed` = {(owner, line, location): units}.
     """
     held: dict[tuple[str, int, str], int] = {}
     for r in reservations:
         key = (r.owner, r.line_no, r.sku)
         held[key] = held.get(key, 0) + r.held
     due: dict[tuple[str, int, str], int] = {}
+    each: dict[tuple[str, int, str], int] = {}
     for (owner, line_no, sku), quantity in held.items():
-        if (owner, line_no) in units:
-            cancelled, left = units[owner, line_no]
-            due[owner, line_no, sku] = quantity * cancelled // left if left else 0
-    found: list[Release] = []
-    for r in sorted(reservations, key=lambda r: (-r.backordered, r.location)):
-        key = (r.owner, r.line_no, r.sku)
-        quantity = min(due.get(key, 0), r.held)
-        if quantity:
+        cancelled, left = units.get((owner, line_no), (0, 0))
+        if left:
+            due[owner, line_no, sku] = quantity * cancelled // left
+            each[owner, line_no, sku] = quantity // left
+    given: dict[int, int] = {}
+    order = sorted([(n, r) for n, r in enumerate(reservations) if due.get((r.owner, r.line_no, r.sku))], key=_first_given)
+    for sparing in (True, False):
+        for n, r in order:
+            key = (r.owner, r.line_no, r.sku)
+            kept = each[key] * needed.get((r.owner, r.line_no, r.location), 0) if sparing else 0
+            quantity = min(due[key], max(r.held - given.get(n, 0) - kept, 0))
             due[key] -= quantity
-            found.append(Release(r.owner, r.line_no, r.sku, r.location, quantity, min(r.backordered, quantity)))
-    return found
+            given[n] = given.get(n, 0) + quantity
+    return [Release(r.owner, r.line_no, r.sku, r.location, given[n], min(r.backordered, given[n])) for n, r in order if given[n]]
+
+
+def _first_given(one: tuple[int, Reservation]) -> tuple[int, str]:
+    return -one[1].backordered, one[1].location
 
 
 class Consumption(msgspec.Struct, frozen=True, gc=False):
