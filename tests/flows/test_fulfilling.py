@@ -132,6 +132,19 @@ async def test_a_hook_may_be_the_first_word_of_a_booking(dsn: str, tmp_path: Pat
         assert (order.shipments[0].status, order.shipments[0].consignment) == ("shipped", f"C-{reference}")
 
 
+async def test_a_booking_that_is_heard_of_later_collects_what_the_courier_was_told(dsn: str, tmp_path: Path) -> None:
+    async with opened(dsn, tmp_path) as ground:
+        ground.swift.moods.append("lost")
+        order = await booked(ground)
+        asked = (await ground.shipment(order)).cash
+        order = await ground.tell(order, events.OrderPaymentWaived(order.payments[0].id, 1_000, "goodwill"))
+        assert orders.collecting.cash(order, order.shipments[0]) < asked
+        reference = f"{order.number}-1"
+        await ground.hook("swift", [courier.Scan(ground.stage.clock.now(), f"C-{reference}", reference, "picked_up")])
+        await ground.listen()
+        assert (await ground.stage.order(order.id)).shipments[0].cash == asked > 0
+
+
 async def test_hooks_in_any_order_and_twice_end_where_the_courier_is(dsn: str, tmp_path: Path) -> None:
     async with opened(dsn, tmp_path) as ground:
         order = await booked(ground)
@@ -255,6 +268,16 @@ async def test_a_silent_courier_and_a_missed_promise_are_noticed(dsn: str, tmp_p
         assert order.promised_at is not None
         assert order.promised_at > ground.stage.clock.now()
         order = await ground.later(order, days=3)
+        assert "courier_silent" in {t.cause for t in order.exceptions}
+
+
+async def test_a_courier_that_says_the_same_again_and_again_is_silent(dsn: str, tmp_path: Path) -> None:
+    async with opened(dsn, tmp_path) as ground:
+        order = await booked(ground)
+        ground.swift.story((await ground.shipment(order)).reference, ground.stage.clock.now(), "picked_up", "on_hold")
+        for _ in range(7):
+            assert "courier_silent" not in {t.cause for t in order.exceptions}
+            order = await ground.later(order, days=1)
         assert "courier_silent" in {t.cause for t in order.exceptions}
 
 

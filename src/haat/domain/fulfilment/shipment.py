@@ -68,11 +68,12 @@ class Shipment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Begun(msgspec.Struct, frozen=True):
-    """A booking that is about to be asked for: written down before the courier hears of it."""
+    """A booking that is about to be asked for: written down before the courier hears of it, with the cash that it is told to collect."""
 
     parcel: str
     courier: str
     reference: str
+    cash: int = 0
 
 
 class Said(msgspec.Struct, frozen=True):

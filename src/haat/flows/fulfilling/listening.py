@@ -134,8 +134,8 @@ class _Deciding:
         named = next((h for h in self._heard if h.scan.consignment and h.scan.reference == h.shipment.reference), None)
         if named is None:
             return ()
-        cash = orders.collecting.cash(order, parcel)
-        booked = events.OrderShipmentBooked(parcel.id, named.shipment.courier, named.scan.consignment, cash=cash, fee=named.scan.fee or 0)
+        there = named.shipment  # with the cash that the courier was told, whatever became of the order since
+        booked = events.OrderShipmentBooked(parcel.id, there.courier, named.scan.consignment, cash=there.cash, fee=named.scan.fee or 0)
         return fulfilling.book(order, booked)
 
 

@@ -95,9 +95,10 @@ class _Road:
             return Dead("tracking_broken", repr(answer)[:300])
         reading = self._desk.reading(now)
         facts = hearing.moved(task.order, parcel.id, fulfilment.shipment.present(told, parcel.consignment), reading)
-        since = stored.heard_at or stored.booked_at if stored is not None else None
-        if not facts and not answer and since is not None and now - since > self._desk.policy.silent_after:
-            silent = f"{parcel.courier} has said nothing of it since {since:%Y-%m-%d}."
+        news = [t.received_at for t in told if t.consignment == parcel.consignment]  # the same said again is no news
+        since = max(news) if news else stored.booked_at if stored is not None else None
+        if not facts and since is not None and now - since > self._desk.policy.silent_after:
+            silent = f"{parcel.courier} has said nothing new of it since {since:%Y-%m-%d}."
             facts = hearing.trouble(task.order, parcel.id, "courier_silent", silent)
         after = fulfilling.parcel_of(hearing.after(task.order, facts, now), parcel.id)
         return Done(facts) if after.settled or not after.consignment else Again(self._pause(after, task, now), facts=facts)

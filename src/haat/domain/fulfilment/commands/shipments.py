@@ -74,7 +74,8 @@ _NOW = """parcel, status, nullif(courier, '') AS courier, nullif(consignment, ''
   CASE WHEN status IN ('delivered', 'partially_delivered') THEN $1::timestamptz END AS delivered_at,
   CASE WHEN status IN ('delivered', 'partially_delivered', 'returned', 'lost', 'cancelled') THEN $1::timestamptz END AS ended_at"""
 _SET = """status = t.status, courier = coalesce(t.courier, s.courier), consignment = t.consignment, tracking_url = t.tracking_url,
-  cash = t.cash, fee = t.fee, weight_g = t.weight_g, tries = t.tries, reason = t.reason, promised_at = t.promised_at,
+  cash = CASE WHEN t.consignment IS NULL THEN s.cash ELSE t.cash END, fee = t.fee,
+  weight_g = t.weight_g, tries = t.tries, reason = t.reason, promised_at = t.promised_at,
   booked_at = CASE WHEN t.status = 'lost' THEN s.booked_at WHEN t.booked_at IS NULL THEN NULL ELSE coalesce(s.booked_at, t.booked_at) END,
   shipped_at = coalesce(s.shipped_at, t.shipped_at), delivered_at = coalesce(s.delivered_at, t.delivered_at),
   ended_at = coalesce(s.ended_at, t.ended_at), updated_at = $1"""
@@ -109,13 +110,15 @@ async def begin(tx: Tx, begun: Sequence[Begun], *, now: datetime) -> None:
     if not rows:
         return
     await tx.execute(
-        """UPDATE shipments SET courier = t.courier, reference = t.reference, bookings = bookings + 1, carrier_status = '', updated_at = $1
-           FROM unnest($2::uuid[], $3::text[], $4::text[]) AS t (parcel, courier, reference)
+        """UPDATE shipments SET courier = t.courier, reference = t.reference, cash = t.cash, bookings = bookings + 1, carrier_status = '',
+             updated_at = $1
+           FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[]) AS t (parcel, courier, reference, cash)
            WHERE shipments.parcel = t.parcel AND shipments.reference IS DISTINCT FROM t.reference""",
         now,
         [b.parcel for b in rows],
         [b.courier for b in rows],
         [b.reference for b in rows],
+        [b.cash for b in rows],
     )
 
 
