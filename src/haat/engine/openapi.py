@@ -39,7 +39,7 @@ def describe(endpoints: Sequence[Endpoint], about: About) -> Json:
     """The whole document. Deterministic: the same declarations give the same bytes."""
     described = [e for e in endpoints if e.summary]
     types = _types(described)
-    schemas, components = msgspec.json.schema_components([*types, problems.Problem], ref_template=_REF)
+    schemas, components = map(_of_sets, msgspec.json.schema_components([*types, problems.Problem], ref_template=_REF))
     schema_of = {id(kind): schema for kind, schema in zip(types, schemas, strict=False)}
     paths: dict[str, Json] = {}
     for endpoint in described:
@@ -79,6 +79,13 @@ def problems_of(endpoint: Endpoint) -> list[int]:
     if "{" in endpoint.path:
         found.add(404)
     return sorted(found - set(endpoint.answers))
+
+
+def _of_sets(schema: Any) -> Any:
+    """The schema without `uniqueItems`: what is said twice of a set is taken as said once."""
+    if isinstance(schema, dict):
+        return {name: _of_sets(each) for name, each in schema.items() if name != "uniqueItems"}
+    return [_of_sets(each) for each in schema] if isinstance(schema, list | tuple) else schema
 
 
 def _types(endpoints: Iterable[Endpoint]) -> list[Any]:
@@ -202,7 +209,9 @@ def _answer(endpoint: Endpoint, status: int, kind: Any, schema_of: Mapping[int, 
     if isinstance(kind, str):
         said["content"] = {kind: {"schema": {"type": "string"}}}
     elif isinstance(kind, tuple):
-        said["content"] = {"application/json": {"schema": {"anyOf": [schema_of[id(each)] for each in kind]}}}
+        typed = [schema_of[id(each)] for each in kind if not isinstance(each, str)]
+        said["content"] = {"application/json": {"schema": typed[0] if len(typed) == 1 else {"anyOf": typed}}}
+        said["content"] |= {each: {"schema": {"type": "string"}} for each in kind if isinstance(each, str)}
     elif kind is not None:
         said["content"] = {"application/json": {"schema": schema_of[id(kind)]}}
     return said

@@ -52,6 +52,9 @@ class Wish(Struct, frozen=True):
     timezone: str
 
 
+Mails = Annotated[tuple[Annotated[str, Meta(max_length=254)], ...], Meta(max_length=20)]
+
+
 class Manners(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """How this shop tells things. `owners`: who is told of an exception, by its owner (payments, fulfilment …).
 
@@ -65,9 +68,9 @@ class Manners(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     quiet: QuietHours = QuietHours(22 * 60, 8 * 60)
     quiet_channels: tuple[Channel, ...] = ("sms",)
     sms_parts_max: Annotated[int, Meta(ge=1, le=10)] = 6
-    desk: Annotated[tuple[Annotated[str, Meta(max_length=254)], ...], Meta(max_length=20)] = ()
-    owners: Annotated[Mapping[str, tuple[Annotated[str, Meta(max_length=254)], ...]], Meta(max_length=50)] = {}
-    muted: Annotated[frozenset[str], Meta(max_length=200)] = frozenset()
+    desk: Mails = ()
+    owners: Annotated[Mapping[Annotated[str, Meta(max_length=64)], Mails], Meta(max_length=50)] = {}
+    muted: Annotated[frozenset[Annotated[str, Meta(max_length=120)]], Meta(max_length=200)] = frozenset()
     order_link: Annotated[str, Meta(max_length=300)] = "{public}/v1/orders/{order}?access_token={token}"
     pay_link: Annotated[str, Meta(max_length=300)] = "{public}/pay/{token}"
 

@@ -80,7 +80,7 @@ class PickLists(msgspec.Struct, frozen=True):
 def endpoints(shop: Shop) -> list[Endpoint]:
     desk = _Desk(shop)
     one, changed = "/v1/vendor-orders/{id}", (404, 409, 412, 413, 415, 422, 503)
-    answers, pages = {201: VendorOrderView}, {200: PickLists}
+    answers, pages = {201: VendorOrderView}, {200: (PickLists, "text/html")}
     return [
         Endpoint("POST", one + "/acceptances", "acceptVendorOrder", "Take a vendor's part of an order", desk.accept, "Vendor orders",
                  access.SELLERS, AcceptanceRequest, answers=answers, problems=changed, example={}),
