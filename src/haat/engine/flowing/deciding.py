@@ -66,6 +66,7 @@ class Flows:
             strange = [s for pair in flow.undo.items() for s in pair if s not in flow.run]
             if strange:
                 raise Broken(f"flow {flow.code}: {', '.join(strange)} of its UNDO table cannot be run")
+            _check_migrations(flow)
         #: What a new order keeps, where it is not the first version.
         self.versions: Mapping[str, int] = {code: flow.version for code, flow in self.newest.items() if flow.version != 1}
 
@@ -104,3 +105,15 @@ def row(state: State, flow: Flow, step: Step, *, version: int, n: int, now: date
         raise Broken(f"flow {flow.code} asks for {step.name}, which is not in its RUN table")
     due = now + step.after if step.after is not None else now
     return Row(state.id, version, n, flow.code, step.name, step.subject, "due", isinstance(verb, Outside), due, now, data=step.data)
+
+
+def _check_migrations(flow: Flow) -> None:
+    """Every step of an earlier version is one of this version too, or it is said what becomes of it."""
+    for version, names in flow.migrates.items():
+        strange = sorted(new for new in names.values() if new and new not in flow.run)
+        if strange:
+            raise Broken(f"flow {flow.code}: its migration from version {version} leads to {', '.join(strange)}, which nobody runs")
+        old = next((e for e in flow.earlier if e.version == version), None)
+        left = [] if old is None else sorted(step for step in old.run if step not in names and step not in flow.run)
+        if left:
+            raise Broken(f"flow {flow.code}: its migration from version {version} does not say what becomes of {', '.join(left)}")

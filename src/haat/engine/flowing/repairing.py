@@ -193,17 +193,6 @@ async def hasten(tx: Tx, keys: Sequence[Key], now: datetime) -> int:
     return int(done.rpartition(" ")[2])
 
 
-async def rename(tx: Tx, order_id: str, flow: str, names: dict[str, str], now: datetime) -> None:
-    """Waiting steps of a migrated flow take their new names; those without one are dropped."""
-    for old, new in names.items():
-        await tx.execute(
-            """UPDATE workflow_states SET step = CASE WHEN $4 = '' THEN step ELSE $4 END,
-                 status = CASE WHEN $4 = '' THEN 'stopped' ELSE status END, updated_at = $5
-               WHERE order_id = $1 AND flow = $2 AND step = $3 AND status IN ('due', 'held', 'paused', 'dead')""",
-            order_id, flow, old, new, now,
-        )  # fmt: skip
-
-
 def _stuck(r: Record, cause: str, detail: str) -> Stuck:
     return Stuck(r[0], step_id(r[1], r[2]), r[3], r[4], r[5], r[6], cause, detail, r[8], r[9], r[10], r[11])
 

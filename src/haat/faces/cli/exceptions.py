@@ -12,6 +12,7 @@ from haat.engine.flowing import Flow, drawing, repairing
 from haat.faces.cli import opening, show
 from haat.faces.cli.house import Runtime, house_of
 from haat.faces.cli.opening import DataDir
+from haat.flows import migrating
 from haat.flows import repairing as mending
 from haat.kernel.facts import Origin
 
@@ -33,6 +34,7 @@ def add_to(cli: typer.Typer) -> None:
     flows = typer.Typer(no_args_is_help=True, help="The flows of an order's life.")
     flows.command(name="draw")(draw)
     flows.command(name="list")(list_steps)
+    flows.command(name="migrate")(migrate)
     cli.add_typer(flows, name="flows")
 
 
@@ -122,6 +124,17 @@ def list_steps(context: typer.Context, data_dir: DataDir = None) -> None:
 
     rows = [row for flow in _run(context, data_dir, flows) for row in drawing.steps(flow)]
     show.table("", ("flow", *drawing.STEP_COLUMNS), rows)
+
+
+def migrate(context: typer.Context, code: Annotated[str, typer.Argument(help="The flow.")], data_dir: DataDir = None) -> None:
+    """Bring every order under way to the newest version of a flow. The same again changes nothing."""
+
+    async def bring(runtime: Runtime) -> migrating.Migrated:
+        origin = Origin(f"admin:{getpass.getuser()}", "cli")
+        return await migrating.migrate(runtime.database, runtime.change, runtime.flows, code, origin, now=runtime.clock.now())
+
+    done = _run(context, data_dir, bring)
+    show.line(f"{done.migrated:,} orders migrated, {done.stayed:,} keep a version from which no way is declared.")
 
 
 def _run(context: typer.Context, data_dir: Path | None, task: Callable[[Runtime], Awaitable[Result]]) -> Result:
