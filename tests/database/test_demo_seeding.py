@@ -22,7 +22,10 @@ async def seeded(runtime: Runtime, place: Path, url: str = "http://haat.example"
 
 async def counts(database: Database) -> dict[str, int]:
     """How many rows there are of everything that a seeding writes."""
-    tables = ("orders", "order_events", "stock_movements", "products", "customers", "reference_changes", "coupons", "api_keys")
+    tables = (
+        "orders", "order_events", "stock_movements", "products", "customers", "reference_changes", "coupons", "api_keys", "shipments", "node_events",
+        "fraud_detection_scores", "workflow_states",
+    )  # fmt: skip
     async with database.reading() as tx:
         return {table: await tx.fetchval(f"SELECT count(*) FROM {table}") for table in tables}
 
@@ -40,9 +43,18 @@ async def test_the_market_is_seeded_once_with_its_past_and_its_keys(dsn: str, tm
             late = await tx.fetchval("SELECT count(*) FROM order_events WHERE at > $1::text::timestamptz", began)
             causes = await tx.fetch("SELECT DISTINCT cause FROM order_events")
             assert await inventory.drift(tx) == []
+            led_on = await tx.fetchval("SELECT count(*) FROM order_workflows")
+            parcels = dict(await tx.fetch("SELECT status, count(*) FROM shipments GROUP BY status"))
+            screened = await tx.fetchval("SELECT count(DISTINCT order_id) FROM fraud_detection_scores")
+            nobody_holds = await tx.fetchval(
+                """SELECT count(*) FROM order_reservations AS r JOIN orders AS o ON o.id = r.owner
+                   WHERE o.status NOT IN ('placed', 'confirmed', 'processing') AND r.quantity > r.released + r.consumed"""
+            )
             hashes = [people.hash_of(told["keys"][role]) for role in ("admin", "customer", "channel")]
             assert len(await people.keys_by_hash(tx, [digest for digest in hashes if digest])) == 3
-        assert statuses["cancelled"] > 100 and statuses["placed"] > 1_700
+        assert statuses["completed"] > 1_600 and statuses["cancelled"] > 90 and statuses["processing"] > 20 and statuses["expired"] > 5
+        assert led_on == statuses["placed"] < 100
+        assert nobody_holds == 0 and screened == 2_000 - led_on and set(parcels) >= {"delivered", "returned", "lost", "shipped", "booked"}
         assert 55 < span.days <= 60 and late == 0 and [row[0] for row in causes] == ["demo"]
         assert len(told["keys"]["vendors"]) == 14
         assert stat.S_IMODE((tmp_path / demo.FILE).stat().st_mode) == 0o600
@@ -52,6 +64,10 @@ async def test_the_market_is_seeded_once_with_its_past_and_its_keys(dsn: str, tm
         again = await seeded(runtime, tmp_path, "http://elsewhere.example")
         assert await counts(runtime.database) == before
         assert again["keys"] == told["keys"] and again["url"] == "http://elsewhere.example"
+        async with runtime.database.transaction() as tx:
+            await tx.execute("DELETE FROM instance WHERE key = 'demo_seeded'")  # as if it had broken off at the very end
+        await seeded(runtime, tmp_path)
+        assert await counts(runtime.database) | {"reference_changes": 0} == before | {"reference_changes": 0}
 
 
 async def test_where_the_keys_were_lost_new_ones_are_issued_and_the_old_ones_revoked(dsn: str, tmp_path: Path) -> None:

@@ -88,9 +88,11 @@ def test_an_order_is_shown_and_its_story_told_in_two_languages(terminal: Termina
     shown = terminal.types("orders", "show", wanted.lower().replace("-", " "))
     assert shown.exit_code == 0 and "169.69 BRL" in shown.stdout and "olist as o1" in shown.stdout
     told = terminal.types("orders", "trace", wanted)
-    lines = told.stdout.splitlines()
-    assert [line.split()[3] for line in lines] == ["OrderCreated", "OrderValidated", "OrderStockReserved"]
-    assert all("by channel:olist, import:olist" in line for line in lines)
+    heading, _, _, *lines = told.stdout.splitlines()
+    assert wanted in heading and len(lines) == 3 and "paid already" in lines[0] and "set aside" in lines[2]
+    assert all("(the channel olist, import:olist)" in line for line in lines)
+    named = terminal.types("orders", "trace", wanted, "--facts").stdout
+    assert [name in named for name in ("[1 OrderCreated]", "[2 OrderValidated]", "[3 OrderStockReserved]")] == [True] * 3
     assert "অর্ডার" in terminal.types("orders", "trace", wanted, "-l", "bn").stdout
 
     checked = terminal.types("rebuild", "--check")

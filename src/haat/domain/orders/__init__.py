@@ -47,7 +47,7 @@ from haat.domain.orders.queries import (
     versions,
 )
 from haat.domain.orders.tenders import Attempt, Refund, Tender, payment_status
-from haat.domain.orders.timeline import HUSHED, TOLD, Entry, timeline
+from haat.domain.orders.timeline import HUSHED, TOLD, Entry, timeline, words
 from haat.domain.orders.validation import (
     Block,
     Case,
@@ -154,4 +154,5 @@ __all__ = [
     "vendor_parts",
     "vendor_rows",
     "versions",
+    "words",
 ]  # fmt: skip

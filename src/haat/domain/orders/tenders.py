@@ -129,7 +129,7 @@ def payment_status(grand: int, tenders: Tenders) -> str:
     if captured == 0:
         if set_aside:
             return "authorized" if set_aside >= grand else "partially_authorized"
-        if grand == 0 or (tenders and not any([tender.owed for tender in tenders])):
+        if grand == 0 or (tenders and not any(tender.owed for tender in tenders)):
             return "voided" if voided else "not_required"
         return "awaiting"
     kept = captured - refunded
@@ -137,7 +137,12 @@ def payment_status(grand: int, tenders: Tenders) -> str:
         return "overpaid"
     if refunded:
         return "partially_refunded" if kept else "refunded"
-    return "paid" if kept == grand else "partially_paid"
+    return "paid" if kept == grand or _let_off(tenders, kept) else "partially_paid"
+
+
+def _let_off(tenders: Tenders, kept: int) -> bool:
+    """Whether all that is short was waived: paisa that nobody has at a door, a delivery charge that nobody will collect."""
+    return any(tender.waived for tender in tenders) and kept >= sum([tender.owed for tender in tenders])
 
 
 def money(tenders: Tenders, refunds: Refunds, fact: object, at: datetime) -> tuple[Tenders, Refunds]:

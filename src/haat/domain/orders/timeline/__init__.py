@@ -75,4 +75,4 @@ def _scenes(stream: list[Recorded], zone: str) -> Iterable[tuple[Recorded, Scene
         before = after
 
 
-__all__ = ["HUSHED", "SENTENCES", "TOLD", "Entry", "Reader", "timeline"]
+__all__ = ["HUSHED", "SENTENCES", "TOLD", "Entry", "Reader", "timeline", "words"]

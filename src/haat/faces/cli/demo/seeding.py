@@ -1,12 +1,13 @@
 """Puts the demo market into a database: once, and where it broke off it goes on.
 
 The market is that of the moment at which it was first seeded (`instance`, "demo_began"). Its past is placed through the same
-group commit as every order, priced and validated at the instant at which it was placed; facts carry that instant and the
-cause `demo`, so nobody takes them for a real history. Afterwards `demo.json` tells the address and the keys.
+group commit as every order, priced and validated at the instant at which it was placed, and lived through (`lives.py`) without the
+flows, which lead on the orders of the last hours only; facts carry their instants and the cause `demo`, so nobody takes them for
+a real history. Afterwards `demo.json` tells the address and the keys.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,19 +17,18 @@ import msgspec
 from haat.domain import orders, people, pricing
 from haat.engine import idempotency, instance
 from haat.faces.cli import show
-from haat.faces.cli.demo import stocking
+from haat.faces.cli.demo import lived, stocking
 from haat.faces.cli.demo.keys import FILE, keep_keys
 from haat.faces.cli.demo.market import Market, market
 from haat.faces.cli.house import Runtime
 from haat.flows import checkout
 from haat.kernel import time
 from haat.kernel.errors import Refused
-from haat.kernel.facts import Fact, Origin
+from haat.kernel.facts import Origin
 
 BEGAN, SEEDED = "demo_began", "demo_seeded"
-CALLED_BACK = 25  # every so many open orders waits for a call to its buyer
-
-Decide = Callable[[orders.Order], tuple[Fact, ...]]
+CALLED_BACK = 8  # every so many open orders waits for a call to its buyer
+STILL_OPEN = "open"  # the outcome of orders that the flows lead on
 
 
 async def seed(runtime: Runtime, kinds: Mapping[str, pricing.Promotion], url: str) -> None:
@@ -57,7 +57,7 @@ async def _live_through(runtime: Runtime, demo: Market, customers: Mapping[str, 
     """Place the past orders and let happen what happened to them; returns those that were refused, with the reason."""
     await runtime.market.know([product["sku"] for product in demo.products])
     refused: dict[str, str] = {}
-    changes: list[orders.Change] = []
+    placed: list[tuple[dict[str, Any], orders.Order]] = []
     with show.progress() as bars:
         bar = bars.add_task("past orders", total=len(demo.orders))
         for together in _batches(demo.orders):
@@ -69,18 +69,16 @@ async def _live_through(runtime: Runtime, demo: Market, customers: Mapping[str, 
                     refused[row["key"]] = refusal.detail
             for row, outcome in waiting:
                 try:
-                    placed = await outcome
+                    placed.append((row, (await outcome).order))
                 except Refused as refusal:
                     refused[row["key"]] = refusal.detail
-                else:
-                    changes += _later(row, placed.order, len(changes), began)
             bars.advance(bar, len(together))
-    for change in [runtime.changing.submit(change) for change in changes]:
-        try:
-            await change
-        except Refused as refusal:  # it happened in a seeding that broke off
-            if refusal.code != "not_in_this_status":
-                raise
+        await lived.live(
+            runtime, [(row["key"], row["outcome"], order) for row, order in placed if row["outcome"] != STILL_OPEN], began, bars
+        )
+    still = [order for row, order in placed if row["outcome"] == STILL_OPEN]
+    for change in [runtime.changing.submit(_call(order, began)) for order in still[::CALLED_BACK]]:
+        await change
     return refused
 
 
@@ -114,23 +112,16 @@ async def _submitted(runtime: Runtime, row: dict[str, Any], customers: Mapping[s
     key = idempotency.Key("demo", row["key"], idempotency.fingerprint(row["key"].encode()))
     origin = Origin(f"customer:{customer.id}", "demo")
     serial = await runtime.draw.serial()
-    prepared = checkout.prepare(request, runtime.market, runtime.draw, checkout.Errand(serial, origin, row["placed_at"], key, coupons))
+    errand = checkout.Errand(serial, origin, row["placed_at"], key, coupons, history=row["outcome"] != STILL_OPEN)
+    prepared = checkout.prepare(request, runtime.market, runtime.draw, errand)
     return runtime.placing.submit(prepared)
 
 
-def _later(row: dict[str, Any], order: orders.Order, number: int, began: datetime) -> list[orders.Change]:
-    """What became of an order before the market `began`, as far as Haat can tell it: cancellations, a call still to be made."""
-    placed: datetime = row["placed_at"]
-    left = (began - placed) / 2  # an order of the last minutes has not had its hours yet
-    at = placed + min(timedelta(minutes=20 + number * 7 % 240), left)
-    decide: Decide
-    if row["outcome"] == "cancelled":
-        decide = partial(orders.cancel, quantities=None, reason="customer_request", detail="Ordered by mistake")
-        return [orders.Change(order.id, decide, at, Origin(f"customer:{order.customer.id}", "demo"))]
-    if row["outcome"] == "open" and int(row["key"][-4:]) % CALLED_BACK == 0:
-        decide = partial(orders.hold, hold_id="call-1", kind="MANUAL", reason="call_customer", detail="The landmark is not clear.")
-        return [orders.Change(order.id, decide, placed + min(timedelta(minutes=1), left), Origin("system", "demo"))]
-    return []
+def _call(order: orders.Order, began: datetime) -> orders.Change:
+    """The buyer of an open order is still to be called; one of the last minutes has not had its minute yet."""
+    decide = partial(orders.hold, hold_id="call-1", kind="MANUAL", reason="call_customer", detail="The landmark is not clear.")
+    at = order.placed_at + min(timedelta(minutes=1), (began - order.placed_at) / 2)
+    return orders.Change(order.id, decide, at, Origin("system", "demo"))
 
 
 __all__ = ["FILE", "seed"]
