@@ -100,6 +100,26 @@ async def test_secrets_that_are_left_out_stay(database: Database) -> None:
     assert (stored.title, stored.secrets_set, stored.version) == ("Cards and wallets", ["store_passwd"], 2)
 
 
+async def test_secrets_do_not_move_to_another_address_with_somebody_who_does_not_know_them(database: Database) -> None:
+    elsewhere = {"store_id": "haat", "base_url": "http://127.0.0.1:2"}
+    await put(database)
+    with pytest.raises(Refused, match="given anew") as refused:
+        await put(database, config=elsewhere, secrets={})
+    assert (refused.value.code, refused.value.data["secrets"]) == ("secrets_needed", ["store_passwd"])
+    moved = await put(database, config=elsewhere)
+    assert (moved.config, moved.secrets_set) == (elsewhere, ["store_passwd"])
+
+
+async def test_secrets_that_cannot_be_opened_any_more_are_given_anew(database: Database) -> None:
+    await put(database)
+    async with database.transaction() as tx:
+        other = Vault(["another secret of the house"])
+        with pytest.raises(Refused, match="store_passwd"):
+            await connections.put(tx, {"cards": a_sheet(secrets={})}, KINDS, other, now=NOW)
+        stored = (await connections.put(tx, {"cards": a_sheet()}, KINDS, other, now=NOW))["cards"]
+    assert (stored.secrets_set, stored.problem) == (["store_passwd"], "")
+
+
 async def test_what_a_plugin_cannot_use_is_refused_by_name(database: Database) -> None:
     for wrong, pointer in (
         ({"config": {"store_id": "haat", "base_url": "ftp://x"}}, "/config/base_url"),

@@ -15,7 +15,7 @@ from msgspec import Struct
 from haat.engine.changes import Memory
 from haat.engine.clock import Hands
 from haat.engine.database import Database
-from haat.engine.outside import Book, Outside, Vault, breakers
+from haat.engine.outside import Book, Outside, Vault, breakers, wire
 from haat.engine.outside import record as recording
 from haat.kernel.errors import Broken, Refused, Unavailable
 from haat.kernel.outside import Connection, Conversation, Granted, Reply, Request, Token, Unknown, answered, ask, post_json, token_of
@@ -322,6 +322,36 @@ async def test_the_record_tells_what_was_said_and_hides_what_nobody_should_read(
     await outside.record.forget(NOW + timedelta(days=recording.KEEP_DAYS + 1))
     async with database.reading() as tx:
         assert await tx.fetchval("SELECT count(*) FROM outside_exchanges") == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["id_token", "access_token", "refresh_token", "app_secret", "user_password", "sessionkey", "api_key", "pan"]
+)
+def test_a_field_is_hidden_whatever_kind_of_token_or_secret_it_calls_itself(name: str) -> None:
+    assert (
+        recording.masked(f'{{"{name}": "abcDEF123", "token_kind": 1, "amount": 5}}')
+        == f'{{"{name}": "[hidden]", "token_kind": 1, "amount": 5}}'
+    )
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "[fd00:ec2::254]", "[::ffff:169.254.169.254]", "2852039166", "100.100.100.200"])
+async def test_nobody_is_sent_to_the_place_where_clouds_keep_their_machines_credentials(outside: Outside, host: str) -> None:
+    def talk() -> Conversation[Reply]:
+        return (yield from ask(Request("GET", f"http://{host}/latest/meta-data/", {}, b"", question=True)))
+
+    with pytest.raises(Unavailable):
+        await outside.drive(a_connection(limit_s=2), talk())
+    assert await outside.record.write() == 1
+    async with outside.database.reading() as tx:
+        assert await tx.fetchval("SELECT problem FROM outside_exchanges") in (
+            "NotSentError: ClientConnectorError",
+            "NotSentError: InvalidUrlClientError",
+        )
+
+
+def test_addresses_of_ones_own_network_may_be_spoken_to() -> None:
+    assert not any(wire.forbidden(host) for host in ("127.0.0.1", "10.0.0.7", "192.168.1.1", "::1", "fd12::1", "8.8.8.8"))
+    assert all(wire.forbidden(host) for host in ("169.254.169.254", "fe80::1%eth0", "::ffff:169.254.169.254"))
 
 
 async def test_what_is_left_of_the_record_is_written_when_a_process_stops(outside: Outside, database: Database, moody: Moody) -> None:

@@ -26,6 +26,7 @@ log = logging.getLogger("haat.outside")
 KIND = "connections"
 Kind = Literal["gateway", "courier", "transport"]
 Code = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+_HOSTS = frozenset({"host", "port"})
 SIZE_MAX = 16_384  # of config and of secrets: a private key in PEM has 3 KB
 
 
@@ -153,7 +154,7 @@ async def put(
         if plugin is None:
             known = sorted(plugins.get(sheet.kind, {}))
             raise Refused("unknown_plugin", f"There is no {sheet.kind} {sheet.plugin}.", known=known)
-        secrets = (_opened(row, vault) if row is not None else {}) | sheet.secrets
+        secrets = (_kept(row, sheet, vault) if row is not None else {}) | sheet.secrets
         fit(plugin, sheet.config, secrets)
         sealed = vault.seal(msgspec.json.encode(secrets), context=f"connection:{code}") if secrets else b""
         config = msgspec.json.encode(sheet.config).decode()
@@ -214,6 +215,23 @@ def connection_of(row: Row, plugins: Plugins, vault: Vault) -> Connection:
         concurrency=row["concurrency"],
         limit_s=row["limit_s"],
     )
+
+
+def _kept(row: Row, sheet: Sheet, vault: Vault) -> dict[str, Any]:
+    """The secrets that stay. None where they cannot be opened any more; and nobody sends them elsewhere who does not know them."""
+    try:
+        secrets = _opened(row, vault)
+    except Broken:
+        return {}
+    missing = sorted(secrets.keys() - sheet.secrets.keys())
+    if missing and _places(msgspec.json.decode(row["config"])) != _places(sheet.config):
+        raise Refused("secrets_needed", "Where it is spoken to elsewhere, its secrets are given anew.", kind="conflict", secrets=missing)
+    return secrets
+
+
+def _places(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a connection's settings says where it is spoken to: addresses, and names of machines."""
+    return {name: value for name, value in config.items() if name in _HOSTS or (isinstance(value, str) and "://" in value)}
 
 
 def _opened(row: Row, vault: Vault) -> dict[str, Any]:

@@ -26,8 +26,8 @@ _QUIET_HEADERS = frozenset(
     | {"api-access-token", "x-pathao-signature", "stripe-signature", "x-km-mc-id", "paperflykey", "user-id"}
 )
 _QUIET_WORDS = (
-    r"pass(?:word|wd)?|secret|token|app_?key|signature|sensitive\w*|authorization|card_?(?:no|number)|cvc|cvv|pin|otp"
-    r"|\w*msisdn|\w*mobile\w*|\w*phone\w*|\w*e?mail\w*|\w*_name|\w*name|\w*add(?:ress|\d)\w*|store_passwd|store_id|client_secret"
+    r"\w*pass(?:word|wd)?|\w*secret|\w*token|(?:app|api|session)_?key|signature|sensitive\w*|authorization"
+    r"|card_?(?:no|number)|pan|cvc|cvv|pin|otp|\w*msisdn|\w*mobile\w*|\w*phone\w*|\w*e?mail\w*|\w*_name|\w*name|\w*add(?:ress|\d)\w*|store_id"
 )
 _FIELD = re.compile(rf'(?i)("(?:{_QUIET_WORDS})"\s*:\s*)("(?:[^"\\]|\\.)*"?|[\d.]+)')
 _PAIR = re.compile(rf"(?i)((?:^|[?&\s])(?:\w*(?:{_QUIET_WORDS})\w*|cus_\w+|ship_\w+)=)[^&\s]*")

@@ -2,9 +2,15 @@
 
 aiohttp with one pool of connections; no redirects, no cookies, no proxies of the environment, a bounded answer. The library
 itself never sends a request twice (it would repeat GETs after a lost connection, and there are gateways whose refund is a GET).
+
+Operators may name addresses of their own network, where gateways of their own stand. Nobody is sent to the addresses at which
+clouds hand a machine its credentials; looked at when the connection is made, so that no name leads there either.
 """
 
+import ipaddress
+import socket
 from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
 
@@ -15,6 +21,12 @@ CONNECT_S = 10.0
 KEEP_S = 15.0  # shorter than servers usually keep an idle connection, so that few requests meet a closed one
 POOL_MAX = 200
 _AGENT = "haat"
+#: Link-local, and what some clouds use in its place.
+_CREDENTIALS = tuple(
+    ipaddress.ip_network(each)
+    for each in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "fd20:ce::254/128", "100.100.100.200/32", "192.0.0.192/32")
+)
+_Address = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[Any, ...]]
 
 
 class NotSentError(Exception):
@@ -70,7 +82,7 @@ class Wire:
             noting = aiohttp.TraceConfig()
             noting.on_request_headers_sent.append(_has_left)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=POOL_MAX, keepalive_timeout=KEEP_S, ttl_dns_cache=60),
+                connector=aiohttp.TCPConnector(limit=POOL_MAX, keepalive_timeout=KEEP_S, ttl_dns_cache=60, socket_factory=_socket),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"user-agent": _AGENT},
@@ -87,6 +99,22 @@ class Wire:
                 answer.close()
                 raise aiohttp.ClientPayloadError("the answer is too large")
         return bytes(body)
+
+
+def forbidden(host: str) -> bool:
+    """Whether this address (no name) is one that nobody is sent to."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    mapped = getattr(address, "ipv4_mapped", None)
+    return any((mapped or address) in network for network in _CREDENTIALS)
+
+
+def _socket(address: _Address) -> socket.socket:
+    family, kind, protocol, _, place = address
+    if forbidden(str(place[0])):
+        raise OSError("nobody is sent to the place where clouds keep their machines' credentials")
+    made = socket.socket(family, kind, protocol)
+    made.setblocking(False)
+    return made
 
 
 async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
