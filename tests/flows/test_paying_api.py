@@ -124,6 +124,7 @@ async def test_a_buyer_pays_on_the_page_behind_the_link(dsn: str, tmp_path: Path
         path = link[link.index("/pay/") :]
         shown = await f.ask("GET", path, by=None)
         assert shown.status_code == 200 and order.number in shown.text and 'value="card"' in shown.text and "টাকা" in shown.text
+        assert "frame-ancestors 'none'" in shown.headers["content-security-policy"], "nobody shows it inside a page of theirs"
         onward = await f.meanwhile(f.ask("POST", path, by=None, data={"method": "card"}))
         assert (onward.status_code, onward.headers.get("location", "")[:13]) == (303, "https://acme.")
         assert (await f.ask("GET", path[:-3] + "AAA", by=None)).status_code == 404

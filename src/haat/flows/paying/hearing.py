@@ -15,7 +15,7 @@ from datetime import datetime
 import msgspec
 
 from haat.domain import orders, payments
-from haat.engine.database import Lost, Rejected, Tx
+from haat.engine.database import Collided, Lost, Rejected, Tx
 from haat.engine.flowing import House
 from haat.engine.outside import inbox
 from haat.flows.paying.asking import look
@@ -57,7 +57,7 @@ class Counter:
             try:
                 if await self.step() == BATCH:
                     pause = 0.0
-            except (*Lost, HaatError) as error:
+            except (*Lost, *Collided, HaatError) as error:
                 log.warning("hooks wait", extra={"why": str(error)})
                 pause = PAUSE_S
             with suppress(TimeoutError):
