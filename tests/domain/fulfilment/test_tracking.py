@@ -175,6 +175,11 @@ def test_the_rest_of_a_partial_delivery_comes_back_once() -> None:
     assert not tracking.advance(Parcel("partially_delivered", out=False), story).moves
 
 
+def test_what_a_courier_put_aside_it_has_so_a_cancellation_brings_it_back() -> None:
+    found = tracking.advance(Parcel("booked"), [scan("on_hold", 10), scan("cancelled", 20)])
+    assert found.moves[-1].kind == "returning"
+
+
 def test_what_was_picked_up_cannot_be_cancelled_and_comes_back_instead() -> None:
     found = tracking.advance(Parcel("booked"), [scan("in_transit", 10), scan("cancelled", 20, reason="customer_refused")])
     assert [move.kind for move in found.moves] == ["shipped", "returning"]

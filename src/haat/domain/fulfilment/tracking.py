@@ -239,7 +239,8 @@ class _Reading:
             if where == "attempt_failed":
                 self._failed(scan)
             self._goes(where, scan)
-        self.picked_up = self.picked_up or (where is not None and 0 < STAGE[where] < END)
+        held = scan.status == "on_hold"  # what a courier puts aside, it has
+        self.picked_up = self.picked_up or held or (where is not None and 0 < STAGE[where] < END)
 
     def _goes(self, where: Place, scan: Scan) -> None:
         because = scan.reason or (self.failures[-1].reason if self.failures and where in ("returning", "returned") else "")

@@ -190,6 +190,8 @@ class Noted(msgspec.Struct):
             return
         then = after(order, facts, now)
         touched = {getattr(fact, "attempt", "") for fact in facts}
+        if any(isinstance(fact, orders.events.OrderReinstated) for fact in facts):  # its orphaned money is owed again
+            touched |= {attempt.id for tender in then.payments for attempt in tender.attempts if attempt.captured}
         for tender in then.payments:
             for attempt in tender.attempts:
                 if attempt.id in touched and attempt.gateway not in ("", orders.paying.CASH):
