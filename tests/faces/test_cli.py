@@ -90,7 +90,7 @@ def test_an_order_is_shown_and_its_story_told_in_two_languages(terminal: Termina
     told = terminal.types("orders", "trace", wanted)
     heading, _, _, *lines = told.stdout.splitlines()
     assert wanted in heading and len(lines) == 3 and "paid already" in lines[0] and "set aside" in lines[2]
-    assert all("(the channel olist, import:olist)" in line for line in lines)
+    assert [line.endswith("(the channel olist, import:olist)") for line in lines] == [True, False, False]
     named = terminal.types("orders", "trace", wanted, "--facts").stdout
     assert [name in named for name in ("[1 OrderCreated]", "[2 OrderValidated]", "[3 OrderStockReserved]")] == [True] * 3
     assert "অর্ডার" in terminal.types("orders", "trace", wanted, "-l", "bn").stdout

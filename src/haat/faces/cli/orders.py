@@ -21,6 +21,7 @@ Language = Annotated[Literal["en", "bn"], typer.Option("--language", "-l", help=
 ID_LENGTH = 36
 ZONE = ZoneInfo("Asia/Dhaka")
 STEP = ("step", "ধাপ")
+OURSELVES = ("Haat", "হাট")
 ACTORS = {
     "customer": ("the buyer", "ক্রেতা"),
     "guest": ("the buyer, by a link", "ক্রেতা, লিংকে"),
@@ -108,19 +109,20 @@ def trace(
             day, moment = f"{local:%A %d %B %Y}", ""
             show.line(f"\n{day if language == 'en' else _bangla_day(local)}")
         who = _who(recorded, language)
-        same = f"{local:%H:%M:%S} {who}"
-        when = f"{local:%H:%M:%S}" if same != moment else " " * 8
-        moment = same
+        same, by = f"{local:%H:%M:%S} {who}", ""
+        when = " " * 8
+        if same != moment:  # what was written at one moment by one hand is told as one
+            moment, when, by = same, f"{local:%H:%M:%S}", f"  ({who})"
         words = entry.text if language == "en" else entry.text_bn
         named = f"  [{entry.version} {entry.type}{', trace ' + recorded.trace if recorded.trace else ''}]" if facts else ""
-        show.line(f"  {when if language == 'en' else bangla_digits(when)}  {words}  ({who}){named}")
+        show.line(f"  {when if language == 'en' else bangla_digits(when)}  {words}{by}{named}")
 
 
 def _who(recorded: orders.Recorded, language: str) -> str:
     """Who did it: a step of ours by its name, or a person and the way by which they came."""
     kind, _, name = recorded.actor.partition(":")
     if kind == "system":
-        return f"{_said(STEP, language)} {recorded.cause}" if recorded.cause else _said(STEP, language)
+        return f"{_said(STEP, language)} {recorded.cause}" if ":" in recorded.cause else f"{_said(OURSELVES, language)}, {recorded.cause}"
     return f"{_said(ACTORS.get(kind, (kind, kind)), language)} {name}".rstrip() + (f", {recorded.cause}" if recorded.cause else "")
 
 
