@@ -118,31 +118,32 @@ def vouched(payments: tuple[Payment, ...]) -> Tenders:
 
 
 def payment_status(grand: int, tenders: Tenders) -> str:
-    """The order's payment status: a function of its total and of what its attempts hold."""
-    captured = refunded = set_aside = voided = 0
+    """The order's payment status: a function of its total and of what its attempts hold.
+
+    What was waived of obligations that cover the total is not owed: paisa that nobody has, the charge of a refused delivery.
+    """
+    captured = refunded = set_aside = voided = asked = waived = 0
     for tender in tenders:
+        asked += tender.amount
+        waived += tender.waived
         for a in tender.attempts:
             captured += a.captured
             refunded += a.refunded
             set_aside += a.set_aside
             voided += a.voided
+    due = max(min(grand, asked - waived), 0) if asked >= grand and tenders else grand
     if captured == 0:
         if set_aside:
-            return "authorized" if set_aside >= grand else "partially_authorized"
-        if grand == 0 or (tenders and not any(tender.owed for tender in tenders)):
+            return "authorized" if set_aside >= due else "partially_authorized"
+        if due == 0:
             return "voided" if voided else "not_required"
         return "awaiting"
     kept = captured - refunded
-    if kept > grand:
+    if kept > due:
         return "overpaid"
     if refunded:
         return "partially_refunded" if kept else "refunded"
-    return "paid" if kept == grand or _let_off(tenders, kept) else "partially_paid"
-
-
-def _let_off(tenders: Tenders, kept: int) -> bool:
-    """Whether all that is short was waived: paisa that nobody has at a door, a delivery charge that nobody will collect."""
-    return any(tender.waived for tender in tenders) and kept >= sum([tender.owed for tender in tenders])
+    return "paid" if kept == due else "partially_paid"
 
 
 def money(tenders: Tenders, refunds: Refunds, fact: object, at: datetime) -> tuple[Tenders, Refunds]:
