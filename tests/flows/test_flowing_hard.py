@@ -258,6 +258,28 @@ async def test_a_call_that_cannot_be_prepared_fails_alone(dsn: str, tmp_path: Pa
         assert [(e.cause, e.step) for e in (await s.order(placed[1].id)).exceptions] == [("tried_too_often", "call")]
 
 
+async def test_a_call_that_is_repaired_knows_that_it_may_have_been_made_before(dsn: str, tmp_path: Path) -> None:
+    async def call(house: Any, task: Task) -> str:
+        tries.append(task.attempts)
+        if len(tries) <= 2:
+            raise ValueError("who knows")
+        return "ok"
+
+    tries: list[int] = []
+    async with stage.opened(dsn, tmp_path, calling(call, attempts_max=2, backoff_s=1)) as s:
+        order = await s.place()
+        await s.settle()
+        await s.later(minutes=1)
+        (trouble,) = (await s.order(order.id)).exceptions
+        async with s.parts.database.transaction() as tx:
+            await s.parts.journal.lock(tx, [order.id])
+            version, n = repairing.parse(trouble.id) or (0, 0)
+            await repairing.repair(tx, await repairing.dead(tx, [(order.id, version, n)]), "retry", s.clock.now())
+        await s.settle()
+        assert tries == [1, 2, 2], "the third asks before it repeats"
+        assert texts(await s.facts(order.id)) == ["answer ok"]
+
+
 async def test_a_call_that_is_under_way_is_not_hastened(dsn: str, tmp_path: Path) -> None:
     async def call(house: Any, task: Task) -> str:
         made.append(task.attempts)

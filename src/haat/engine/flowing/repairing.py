@@ -161,11 +161,13 @@ async def dead(tx: Tx, keys: Sequence[Key]) -> list[Row]:
 
 
 async def repair(tx: Tx, rows: Sequence[Row], how: str, now: datetime) -> None:
-    """`retry`: due again, its tries counted from zero. `skip`: over, and a compensation behind it goes on."""
+    """`retry`: due again, its tries counted anew; a call that was made before counts as one, so that it asks before it repeats.
+    `skip`: over, and a compensation behind it goes on."""
     await tx.execute(
         """UPDATE workflow_states AS w SET status = CASE WHEN $4 = 'retry' THEN 'due' ELSE 'skipped' END, due_at = $5, updated_at = $5,
              created_at = CASE WHEN $4 = 'retry' THEN $5 ELSE w.created_at END,
-             attempts = CASE WHEN $4 = 'retry' THEN 0 ELSE w.attempts END, error = NULL, worker = NULL
+             attempts = CASE WHEN $4 <> 'retry' THEN w.attempts WHEN w.outside THEN least(w.attempts, 1) ELSE 0 END,
+             error = NULL, worker = NULL
            FROM unnest($1::text::uuid[], $2::text::int[], $3::text::smallint[]) AS t (order_id, version, n)
            WHERE w.order_id = t.order_id AND w.version = t.version AND w.n = t.n AND w.status = 'dead'""",
         texts([r.order_id for r in rows]),
