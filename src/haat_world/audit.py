@@ -34,7 +34,7 @@ def _money(truth: Truth, orders: Sequence[Order]) -> Iterator[str]:
     books = {payment.id: payment for payment in truth.payments.values()}
     known: set[str] = set()
     for order in orders:
-        kept = -sum(refund["amount"] for refund in order.get("refunds", ()) if refund["status"] in ON_ITS_WAY)
+        kept = -sum(refund["amount"] for refund in order.get("refunds", ()) if refund.get("status", "requested") in ON_ITS_WAY)
         for tender in order.get("payments", ()):
             for attempt in tender.get("attempts", ()) if tender.get("method") != CASH else ():
                 payment = books.get(attempt.get("reference", ""))
