@@ -160,6 +160,13 @@ def test_questions_say_that_they_are_questions(courier: Courier) -> None:
 
 
 @every_courier
+def test_credentials_that_open_nothing_are_not_called_well(courier: Courier) -> None:
+    if courier.check is not None:
+        with pytest.raises((Refused, Unavailable)):
+            drive(courier.check(connection_of(courier), NOW), always(said(401, message="Unauthorized")))
+
+
+@every_courier
 def test_an_answer_of_any_shape_to_a_question_is_survived(courier: Courier) -> None:
     known = Known("123", REFERENCE)
     for body in (

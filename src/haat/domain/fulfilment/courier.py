@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 from msgspec import Struct
 
 from haat.kernel.errors import Refused
-from haat.kernel.outside import Connection, Conversation, Heard, Hook, Request, Unknown
+from haat.kernel.outside import Connection, Conversation, Heard, Hook, Reply, Request, Unknown
 
 #: What a parcel may be said to be. Empty: something was said that moves nothing.
 Status = Literal[
@@ -282,6 +282,14 @@ def nothing_heard(connection: Connection, hook: Hook, now: datetime) -> tuple[Sc
 def refused_hook() -> Refused:
     """The one answer to every hook that does not prove itself: it says nothing about why."""
     return Refused("bad_signature", "The signature does not fit.", kind="unauthenticated")
+
+
+def let_in(reply: Reply) -> Reply:
+    """The reply to a try of the credentials. Raises Refused with the courier's own words where they open nothing."""
+    if reply.status >= 400:
+        said = reply.fields().get("message")
+        raise Refused("not_let_in", f"It answered {reply.status}{': ' + said[:200] if isinstance(said, str) and said else ''}.")
+    return reply
 
 
 def silent() -> Generator[Request, Any, None]:

@@ -181,7 +181,7 @@ def _rows(reply: Reply) -> list[dict[str, Any]]:
 def check(connection: Connection, now: datetime) -> Conversation[str]:
     """Whether the credentials open the door, and which stores are behind it."""
     del now
-    stores = _rows((yield from _asked(connection, "GET", "/stores")))
+    stores = _rows(courier.let_in((yield from _asked(connection, "GET", "/stores"))))
     return f"{len(stores)} stores: {', '.join(fitting.word(store.get('store_name'), 60) for store in stores[:5])}"
 
 

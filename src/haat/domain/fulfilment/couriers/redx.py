@@ -151,7 +151,8 @@ def areas(connection: Connection) -> Conversation[tuple[Reach, ...]]:
 def check(connection: Connection, now: datetime) -> Conversation[str]:
     """`GET /pickup/stores`: whether the token opens the door."""
     del now
-    stores = answered((yield from ask(_request(connection, "GET", "/pickup/stores"))), question=True).fields().get("pickup_stores")
+    reply = courier.let_in(answered((yield from ask(_request(connection, "GET", "/pickup/stores"))), question=True))
+    stores = reply.fields().get("pickup_stores")
     return f"{len(stores) if isinstance(stores, list) else 0} pickup stores"
 
 

@@ -213,7 +213,7 @@ def _rows(reply: Reply, name: str) -> list[dict[str, Any]]:
 def check(connection: Connection, now: datetime) -> Conversation[str]:
     """`GET /get_balance`: whether the keys open the door."""
     del now
-    said = answered((yield from ask(_request(connection, "GET", "/get_balance"))), question=True).fields()
+    said = courier.let_in(answered((yield from ask(_request(connection, "GET", "/get_balance"))), question=True)).fields()
     return f"balance {fitting.word(said.get('current_balance'), 30) or '?'}"
 
 
