@@ -31,7 +31,7 @@ from haat.engine.database import Database
 from haat.engine.settings import Secret, Settings
 
 DURABLE = Path(__file__).with_name("durable.py")
-DRAIN_S = 120.0
+DRAIN_S = 90.0
 BODY = (
     '{"channel":"web","customer":{"name":"Rahima Khatun","phone":"017%08d"},"ship_to":{"recipient":"Rahima Khatun","division":"Dhaka",'
     '"district":"Dhaka","upazila":"Mirpur","area":"Mirpur 10","line":"House %d, Road %d","postcode":"1216"},'
@@ -44,6 +44,7 @@ def main() -> None:
     options.add_argument("--rates", type=int, nargs="*", default=[200, 400, 600, 800, 1000, 1500], help="orders placed per second")
     options.add_argument("--seconds", type=float, default=15.0, help="length of each rate")
     options.add_argument("--workers", type=int, default=2)
+    options.add_argument("--two-vendors", type=int, nargs="*", default=[300, 500], help="rates at which every order has two vendors")
     options.add_argument("--no-durable", action="store_true", help="without the durable-execution library")
     asked = options.parse_args()
     console = Console(width=170)
@@ -92,10 +93,11 @@ def workers(running: serving.Market, count: int) -> Iterator[list[int]]:
 
 async def _rates(port: int, running: serving.Market, asked: argparse.Namespace, console: Console) -> None:
     database = await Database.open(running.dsn, size=2)
-    await _load(port, running.keys["web"], 100, 3.0)  # warm
+    await _load(port, running.keys["web"], 100, 3.0, vendors=2)  # warm
     await _drained(database)
     table = Table(title=f"Whole lives, {asked.workers} workers, one server, client and PostgreSQL on the same cores")
     for name in (
+        "vendors",
         "placed/s",
         "completed/s",
         "steps/life",
@@ -108,17 +110,17 @@ async def _rates(port: int, running: serving.Market, asked: argparse.Namespace, 
         "holds",
     ):
         table.add_column(name, justify="right")
-    for rate in asked.rates:
-        row, holds = await _rate(port, running.keys["web"], database, rate, asked.seconds)
-        table.add_row(*row)
-        console.print(row)
-        if not holds:
-            break
+    for vendors, rates in ((1, asked.rates), (2, asked.two_vendors)):
+        for rate in rates:
+            row, holds = await _rate(port, running.keys["web"], database, rate, asked.seconds, vendors=vendors)
+            table.add_row(str(vendors), *row)
+            if not holds:
+                break
     console.print(table)
     await database.close()
 
 
-async def _rate(port: int, key: str, database: Database, rate: int, seconds: float) -> tuple[list[str], bool]:
+async def _rate(port: int, key: str, database: Database, rate: int, seconds: float, *, vendors: int) -> tuple[list[str], bool]:
     before = await _counts(database)
     halfway: list[dict[str, int]] = []
 
@@ -128,7 +130,7 @@ async def _rate(port: int, key: str, database: Database, rate: int, seconds: flo
 
     looking = asyncio.create_task(look())
     began = time.perf_counter()
-    taken = await _load(port, key, rate, seconds)
+    taken = await _load(port, key, rate, seconds, vendors=vendors)
     took = time.perf_counter() - began
     await looking
     end = await _counts(database)
@@ -148,7 +150,7 @@ async def _rate(port: int, key: str, database: Database, rate: int, seconds: flo
     return row, holds
 
 
-async def _load(port: int, key: str, rate: int, seconds: float) -> list[float]:
+async def _load(port: int, key: str, rate: int, seconds: float, *, vendors: int) -> list[float]:
     """Place at this rate, Poisson; seconds from when each was due to its answer."""
     free: asyncio.Queue[Client] = asyncio.Queue()
     for _ in range(128):
@@ -158,14 +160,10 @@ async def _load(port: int, key: str, rate: int, seconds: float) -> list[float]:
 
     async def one(due: float) -> None:
         client = await free.get()
-        first = draw.randrange(1000)
-        body = BODY % (
-            draw.randrange(10**8),
-            draw.randrange(1, 10**6),
-            draw.randrange(1, 100),
-            first,
-            (first + draw.randrange(1, 1000)) % 1000,
-        )
+        first = draw.randrange(market.SKUS)
+        away = draw.randrange(1, market.SKUS // market.VENDORS) * market.VENDORS  # SKUs go round the vendors
+        second = (first + away + (vendors - 1)) % market.SKUS
+        body = BODY % (draw.randrange(10**8), draw.randrange(1, 10**6), draw.randrange(1, 100), first, second)
         reply = await client.ask("POST", "/v1/orders", body.encode(), idempotency_key=os.urandom(12).hex())
         assert reply is not None and reply[0] == 201, reply
         taken.append(time.perf_counter() - due)
@@ -205,7 +203,7 @@ async def _stuck(database: Database) -> list[str]:
     async with database.reading() as tx:
         rows = await tx.fetch(
             """SELECT flow || ':' || step || ' ' || status || ' ' || coalesce(error, '') AS what, count(*) FROM workflow_states
-               WHERE status NOT IN ('done', 'stopped') AND due_at < now() + interval '1 minute' GROUP BY 1 ORDER BY 2 DESC LIMIT 5"""
+               WHERE status NOT IN ('done', 'stopped') GROUP BY 1 ORDER BY 2 DESC LIMIT 5"""
         )
         statuses = await tx.fetch("SELECT status, payment_status, fulfilment_status, count(*) FROM orders GROUP BY 1, 2, 3")
     return [f"{r[1]} × {r[0]}" for r in rows] + [str(tuple(r)) for r in statuses]

@@ -75,7 +75,7 @@ def _track(connection: Connection, known: courier.Known, now: datetime) -> Conve
     yield from courier.silent()
     moments = (("picked_up", 3), ("in_transit", 2), ("delivered", 1))
     return tuple(
-        courier.Scan(consignment=known.consignment, our_reference=known.reference, status=status, at=now - timedelta(milliseconds=ms))
+        courier.Scan(consignment=known.consignment, reference=known.reference, status=status, at=now - timedelta(milliseconds=ms))
         for status, ms in moments
     )
 
