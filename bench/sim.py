@@ -37,7 +37,7 @@ from haat_world.players.desk import Desk
 from haat_world.players.vendors import Vendors
 from haat_world.world import Habits, World
 
-HABITS = Habits(pay_s=60.0, leg_s=900.0, remit_s=3600.0)
+HABITS = Habits(pay_s=60.0, leg_s=450.0, remit_s=1800.0)
 PATIENCE_S = 60.0
 NEVER = 32_503_680_000.0  # the year 3000
 
@@ -54,7 +54,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     worker_kills: int = 10
     database_restarts: int = 2
     outages: int = 4
-    pace: float = 120.0
+    pace: float = 60.0
     linger_s: float = 45.0
     fast: float = 7200.0
     rest: timedelta = timedelta(days=12)
@@ -101,8 +101,8 @@ class Sim:
             await self._introduced(url)
             goods = await buying.goods_on_sale(self.market)
             buyers = Buyers(self.world, self.market, goods, run="sim", count=max(plan.orders // 4, 50))
-            vendors = Vendors(self.world, self.market, pace_s=300, since=self.world.now())
-            desk = Desk(self.world, self.market, pace_s=600)
+            vendors = Vendors(self.world, self.market, pace_s=150, since=self.world.now())
+            desk = Desk(self.world, self.market, pace_s=300)
             self.did = {"buyers": buyers.did, "vendors": vendors.did, "desk": desk.did}
             looking = [asyncio.create_task(self._look(each)) for each in (vendors, desk)]
             self._mark("prepared", began)
@@ -214,7 +214,7 @@ class Sim:
 
     async def _believed(self) -> list[dict[str, object]]:
         found: list[dict[str, object]] = []
-        async for page in self.market.pages(self.market.keys.channel, "/v1/orders"):
+        async for page in self.market.pages(self.market.keys.admin, "/v1/orders"):
             found += page
         return found
 
