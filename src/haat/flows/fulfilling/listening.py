@@ -14,12 +14,12 @@ from datetime import datetime
 import msgspec
 
 from haat.domain import fulfilment, orders
-from haat.engine.database import Tx
+from haat.engine.database import Collided, Lost, Tx
 from haat.engine.flowing import House
 from haat.engine.outside import inbox
 from haat.flows.fulfilling import hearing
 from haat.flows.fulfilling.desk import Desk
-from haat.kernel.errors import HaatError, Refused
+from haat.kernel.errors import HaatError, Refused, Unavailable
 from haat.kernel.facts import Fact, Origin
 from haat.kernel.outside import Connection
 
@@ -62,11 +62,29 @@ async def listen(desk: Desk, house: House, *, limit: int = AT_ONCE) -> int:
     async with house.database.reading() as tx:
         heard = await _whose(tx, news)
     heard += await _confirmed(desk, house, heard)
-    await apply(desk, house, heard, now)
+    await _apply_all(desk, house, news, heard, now)
     async with house.database.transaction() as tx:
         await inbox.done(tx, [n.id for n in news if not n.problem], now=now)
         await inbox.failed(tx, {n.id: n.problem for n in news if n.problem}, now=now)
     return len(arrived)
+
+
+async def _apply_all(desk: Desk, house: House, news: Sequence[News], heard: Sequence[Heard], now: datetime) -> None:
+    """All in one transaction; where that fails, each hook alone, so that one holds up nobody: what fails by itself has a problem."""
+    try:
+        await apply(desk, house, heard, now)
+    except (*Lost, *Collided, Unavailable):
+        raise
+    except Exception as error:
+        told = [n for n in news if any(h.news == n.id for h in heard)]
+        if len(told) > 1:
+            for each in told:
+                mine = {h.shipment.id for h in heard if h.news == each.id}
+                await _apply_all(
+                    desk, house, [each], [h for h in heard if h.news == each.id or (not h.news and h.shipment.id in mine)], now
+                )
+        elif told:
+            told[0].problem = _why(told[0], error)
 
 
 async def apply(desk: Desk, house: House, heard: Sequence[Heard], now: datetime) -> None:
@@ -144,9 +162,16 @@ def _read(desk: Desk, arrived: inbox.Arrived) -> News:
     try:
         connection, plugin = desk.courier(arrived.code)
         news.scans = list(plugin.heard(connection, arrived.hook, arrived.received_at))
-    except HaatError as error:
-        news.problem = str(error)
+    except Exception as error:
+        news.problem = _why(news, error)
     return news
+
+
+def _why(news: News, error: Exception) -> str:
+    """What is wrong with a hook, for its row; a mistake of ours is also told to the log."""
+    if not isinstance(error, HaatError):
+        log.error("a courier's hook cannot be dealt with", exc_info=error, extra={"hook": news.id, "connection": news.courier})
+    return str(error) or type(error).__name__
 
 
 async def _whose(tx: Tx, news: Sequence[News]) -> list[Heard]:
