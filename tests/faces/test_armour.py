@@ -203,6 +203,19 @@ def test_numbers_that_no_column_holds_are_refused_and_nothing_breaks(served: Ser
             ("/v1/promotions/P", {"code": "P", "kind": "percent", "args": deep}),
             ("/v1/promotions/P", {"code": "P", "kind": "no-such-kind", "args": {}}),
             ("/v1/price-lists/P", {"code": "P", "currency": "BDT", "priority": 10**40}),
+            ("/v1/connections/x", {"kind": "gateway", "plugin": "cod", "title": "x", "config": deep}),
+            ("/v1/connections/x", {"kind": "gateway", "plugin": "cod", "title": "x", "priority": 2**63}),
+            ("/v1/payment-routes/P", {"code": "P", "gateways": ["cod"], "amount_max": 10**40}),
+            ("/v1/payment-routes/P", {"code": "P", "gateways": ["cod"], "bins": ["4" * 5000]}),
+            ("/v1/nodes/dhaka-tejgaon", {"location": "dhaka-tejgaon", "capacity": 2**63}),
+            ("/v1/sourcing-rules/p", {"code": "p", "strategy": "nearest", "conditions": {"value_min": 10**40}}),
+            ("/v1/courier-rules/p", {"code": "p", "daily": {"redx": 2**63}}),
+            ("/v1/couriers/pathao/tariffs", {"tariffs": [{"zone": "dhaka", "base": 10**40}]}),
+            ("/v1/couriers/pathao/areas", {"areas": [{"district": "d" * 500}]}),
+            ("/v1/fraud-policies/web", {"weights": {"ip_velocity": 10**40}}),
+            ("/v1/fraud-policies/web", {"weights": {"no_such_rule": 1}}),
+            ("/v1/notification-manners", {"owners": {"x" * 5000: ["a@example.com"]}}),
+            ("/v1/notification-manners", {"timezone": "../../etc/passwd"}),
         ):
             answer = client.put(path, json=body)
             assert answer.status_code in (400, 422), (path, answer.text)

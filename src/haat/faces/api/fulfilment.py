@@ -209,7 +209,9 @@ def _pick(order: orders.Order, parcel_id: str) -> fulfilment.label.Pick:
 
 def _printed(form: str, picks: list[fulfilment.label.Pick], title: str) -> Answer:
     if form == "html":
-        return Answer(200, fulfilment.label.pick_list(picks, title=title).encode(), content_type=b"text/html; charset=utf-8")
+        page = fulfilment.label.pick_list(picks, title=title).encode()
+        headers = [(b"cache-control", b"no-store"), (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'")]
+        return Answer(200, page, headers, content_type=b"text/html; charset=utf-8")
     return Answer(200, PickLists(picks))
 
 
