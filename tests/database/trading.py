@@ -127,38 +127,47 @@ async def count(parts: app.Parts, table: str) -> int:
         return int(await tx.fetchval(f"SELECT count(*) FROM {table}"))
 
 
-async def assert_all_is_well(parts: app.Parts) -> None:
-    """No stock leaked or oversold, reservations equal open demand, and every row is the fold of its facts."""
+async def assert_rows_are_the_fold(parts: app.Parts) -> Mapping[str, orders.Order]:
+    """Every row of an order, its lines and its vendors' parts is what its facts make of it; returns the orders by id."""
     async with parts.database.reading() as tx:
-        assert await inventory.drift(tx) == []
         stored = await tx.fetch(f"SELECT id::text, {', '.join(orders.ORDER_COLUMNS[1:])}, serial FROM orders")
         streams = await orders.streams(parts.journal, tx, [row[0] for row in stored])
         lines = await tx.fetch(f"SELECT order_id::text, {', '.join(orders.LINE_COLUMNS[1:])} FROM order_lines")
         shares = await tx.fetch(f"SELECT id::text, order_id::text, {', '.join(orders.VENDOR_COLUMNS[2:])} FROM vendor_orders")
-        held = await tx.fetch(
-            """SELECT owner::text, line_no, sku, sum(quantity - released) FROM order_reservations
-               WHERE status IN ('COMMITTED', 'PICKED') GROUP BY owner, line_no, sku"""
-        )
         events = await tx.fetchval("SELECT count(DISTINCT order_id) FROM order_events")
     assert events == len(stored)
-    folded = {order_id: orders.fold(stream) for order_id, stream in streams.items()}
-    by_line: dict[tuple[str, int], dict[str, int]] = {}
-    for owner, line_no, sku, units in held:
-        by_line.setdefault((owner, line_no), {})[sku] = units
+    folded: dict[str, orders.Order] = {}
     expected_lines, expected_shares = [], []
     for row in stored:
-        order = folded[row[0]]
+        order = orders.fold(streams[row[0]])
         assert order is not None
+        folded[order.id] = order
         expected = list(orders.order_row(order))
         expected[5] = [kind for kind in str(expected[5]).strip("{}").split(",") if kind]
         expected[7], expected[8] = expected[7] or None, expected[8] or None
         assert list(row)[:-1] == expected
         expected_lines += [tuple(line) for line in orders.line_rows(order)]
         expected_shares += [tuple(share) for share in orders.vendor_rows(order)]
+    assert sorted(tuple(row) for row in lines) == sorted(expected_lines)
+    assert sorted(tuple(row) for row in shares) == sorted(expected_shares)
+    return folded
+
+
+async def assert_all_is_well(parts: app.Parts) -> None:
+    """No stock leaked or oversold, reservations equal open demand, and every row is the fold of its facts. For orders not yet sent."""
+    folded = await assert_rows_are_the_fold(parts)
+    async with parts.database.reading() as tx:
+        assert await inventory.drift(tx) == []
+        held = await tx.fetch(
+            """SELECT owner::text, line_no, sku, sum(quantity - released) FROM order_reservations
+               WHERE status IN ('COMMITTED', 'PICKED') GROUP BY owner, line_no, sku"""
+        )
+    by_line: dict[tuple[str, int], dict[str, int]] = {}
+    for owner, line_no, sku, units in held:
+        by_line.setdefault((owner, line_no), {})[sku] = units
+    for order in folded.values():
         for line in order.lines:
             left = line.quantity - line.buckets.get("cancelled", 0)
             wanted = {part: units * left for part, units in KITS.get(line.sku, ((line.sku, 1),))} if left else {}
             assert by_line.pop((order.id, line.line_no), {}) == wanted
     assert not by_line
-    assert sorted(tuple(row) for row in lines) == sorted(expected_lines)
-    assert sorted(tuple(row) for row in shares) == sorted(expected_shares)

@@ -21,7 +21,6 @@ import msgspec
 
 from haat.domain import inventory, orders
 from haat.engine import flowing
-from haat.engine.clock import Hands
 from haat.engine.database import Tx
 from haat.engine.flowing import Outside, Task
 from haat.kernel.errors import Refused
@@ -33,7 +32,7 @@ UNSURE = ("OrderPaymentUncertain", "OrderShipmentUncertain", "OrderRefundUncerta
 #: What differs between two lives of the same kind: names, instants, and which of its facts a step was asked for by.
 _NAMES = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "#"),
-    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00)?( UTC)?"), "@"),
+    (re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00)?( UTC)?)?"), "@"),
     (re.compile(r"\b(ref|trx|back)-[0-9a-f]{6}"), "#"),
     (re.compile(r'"exception":"[^"]*"'), ""),
 )
@@ -80,15 +79,27 @@ class Points:
 
 
 class Frail(flowing.Worker):
-    """A worker that stores every step before it runs it, so that there is a point after each; and that can die for some orders."""
+    """A worker that can die for some orders, and stores every step before it runs it, so that there is a point after each.
+
+    One that `falls` dies altogether, and works as workers do.
+    """
 
     points: Points
     keeper: Any
+    falls: bool
 
     async def _turn(self, keys: Any, answers: Any, deferred: Any, *, chain: bool = True) -> int:
-        return await super()._turn(keys, answers, deferred, chain=False)
+        return await super()._turn(keys, answers, deferred, chain=chain and self.falls)
+
+    async def answered(self) -> None:
+        died = sum([len(names) for names in self.points.died.values()])
+        await super().answered()
+        if self.falls and sum([len(names) for names in self.points.died.values()]) > died:
+            raise Crash(list(self.points.died))
 
     async def step(self) -> int:
+        if self.falls:
+            return await super().step()
         answers, deferred = list(self._answers), list(self._deferred)
         try:
             return await super().step()
@@ -148,6 +159,8 @@ class Mortals(lives.Cast):
         try:
             return await super().hear()
         except Crash as crash:
+            if self.worker.falls:
+                raise
             await self._spare(crash)
             return 1
 
@@ -163,12 +176,12 @@ class Mortals(lives.Cast):
             await tx.execute("UPDATE hook_inbox SET due_at = $2 WHERE id = ANY ($1::uuid[])", spared, self.stage.clock.now())
 
 
-def mortal(cast: lives.Cast, points: Points) -> Mortals:
+def mortal(cast: lives.Cast, points: Points, *, falls: bool = False) -> Mortals:
     """The same cast with a frail worker."""
     parts = cast.stage.parts
     flows = flowing.Flows([_mortal(flow, points) for flow in parts.flows.newest.values()])
     worker = Frail(parts.house, flows, _Book(parts.keeper, points), cast.stage.lane, name="frail")
-    worker.points, worker.keeper = points, parts.keeper
+    worker.points, worker.keeper, worker.falls = points, parts.keeper, falls
     change = parts.keeper.change
 
     async def dying(tx: Tx, changes: Sequence[orders.Change]) -> list[orders.Changed | Refused]:
@@ -180,10 +193,12 @@ def mortal(cast: lives.Cast, points: Points) -> Mortals:
     return Mortals(cast.stage, cast.parties, cast.life, worker, cast.placed)
 
 
-def same_day_of_the_week(clock: Hands) -> None:
+async def begin_again(cast: lives.Cast) -> None:
     """Some weeks after the beginning, to the minute: vendors' hours and promised days are the same again."""
+    clock = cast.stage.clock
     weeks = (clock.now() - START) // timedelta(weeks=1) + 1
     clock.turn_to(START + weeks * timedelta(weeks=1))
+    await lives.sell_in_advance(cast.stage)
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -16,9 +16,10 @@ from haat.app import desks
 from haat.domain import fraud, fulfilment, inventory, orders, vendors
 from haat.engine import flowing
 from haat.engine import outside as speaking
+from haat.engine.flowing.repairing import Search
 from haat.engine.outside import inbox
-from haat.flows import fulfilling, paying
-from haat.kernel.facts import Fact
+from haat.flows import fulfilling, paying, repairing
+from haat.kernel.facts import Fact, Origin
 from haat.kernel.outside import Connection, Conversation, Hook, Unknown
 from tests.database import trading
 from tests.flows import stage as staging
@@ -28,7 +29,9 @@ from tests.flows.moody_courier import Books
 courier = fulfilment.courier
 events = orders.events
 PLENTY = 10_000
+FOR_EVER = ("unavailable",) * 10_000
 HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 LAPSE = timedelta(minutes=6)  # by then the lease of a worker that died is over
 
 Act = Callable[["Cast", Sequence[str]], Awaitable[None]]
@@ -77,8 +80,11 @@ class Life(msgspec.Struct, frozen=True):
     script: tuple[Act | timedelta, ...]
     ends: tuple[str, str, str]
     told: tuple[str, ...] = ()  # facts that must be there, in this order
+    takes: tuple[str, ...] = ()  # steps of which this life is the example, beside those that every life takes
     payment_policy: paying.Policy = paying.Policy(authorises=frozenset({"cardly"}))
     fraud_policy: fraud.PolicySheet | None = None
+    closed: str = ""  # an operation of a gateway that does not work from the beginning
+    tries_vary: bool = False  # how often something is tried is up to the dice of the back-off
 
 
 class Cast(msgspec.Struct):
@@ -116,17 +122,20 @@ class Cast(msgspec.Struct):
 
     async def play(self, ids: Sequence[str]) -> None:
         """The script for these orders. After each scene what was lost with a dead worker has had time to come back."""
-        await self._pause()
-        for scene in self.life.script:
-            if isinstance(scene, timedelta):
-                self.stage.clock.turn_by(scene)
-            else:
-                await scene(self, ids)
-            await self._pause()
-        self.stage.clock.turn_by(HOUR)
-        await self._pause()
+        await self.pause()
+        for scene in (*self.life.script, HOUR):
+            await self.scene(scene, ids)
+            await self.pause()
 
-    async def _pause(self) -> None:
+    async def scene(self, scene: Act | timedelta, ids: Sequence[str]) -> None:
+        """Something happens, or time goes by."""
+        if isinstance(scene, timedelta):
+            self.stage.clock.turn_by(scene)
+        else:
+            await scene(self, ids)
+
+    async def pause(self) -> None:
+        """Everything comes to rest, also what a dead worker had taken."""
         await self.rest()
         self.stage.clock.turn_by(LAPSE)
         await self.rest()
@@ -152,8 +161,17 @@ async def opened(
     async with staging.opened(dsn, place, *flows, outfit=outfit, **more) as stage:
         if more.get("seed", True):
             await _furnish(stage, life, found)
+            if life.closed:
+                parties.bank.mood(life.closed, *FOR_EVER)
+            await sell_in_advance(stage)
             await stage.parts.memory.catch_up()
         yield Cast(stage, parties, life)
+
+
+async def sell_in_advance(stage: staging.Stage) -> None:
+    """«FEW» is not there, and will be in a week."""
+    async with stage.parts.database.transaction() as tx:
+        await inventory.put_terms(tx, [inventory.Terms("FEW", "DHK", PLENTY, stage.clock.now() + timedelta(days=7))])
 
 
 async def _furnish(stage: staging.Stage, life: Life, found: desks.Connectors) -> None:
@@ -173,7 +191,6 @@ async def _furnish(stage: staging.Stage, life: Life, found: desks.Connectors) ->
         moved.append(inventory.Movement(parts.draw.uuid(), "LAST", "CTG", PLENTY, "receipt"))
         moved.append(inventory.Movement(parts.draw.uuid(), "FEW", "DHK", -100, "adjustment"))
         await inventory.move(tx, moved, actor="system", now=now)
-        await inventory.put_terms(tx, [inventory.Terms("FEW", "DHK", PLENTY, now + timedelta(days=7))])
         if life.fraud_policy is not None:
             await fraud.put_policy(tx, "default", life.fraud_policy, expected=None, by="admin:test", now=now)
 
@@ -263,26 +280,59 @@ def loses(operation: str) -> Act:
     return act
 
 
+def closes(operation: str) -> Act:
+    """From now on the gateway cannot be reached for this."""
+
+    async def act(cast: Cast, ids: Sequence[str]) -> None:
+        cast.parties.bank.mood(operation, *FOR_EVER)
+
+    return act
+
+
+async def opens(cast: Cast, ids: Sequence[str]) -> None:
+    """Every gateway works again."""
+    cast.parties.bank.moods.clear()
+
+
+def repairs(how: str, cause: str) -> Act:
+    """The staff repairs whatever waits for this reason."""
+
+    async def act(cast: Cast, ids: Sequence[str]) -> None:
+        parts, now = cast.stage.parts, cast.stage.clock.now()
+        repair = repairing.Repair(how, "looked at it", Origin("admin:test", "api"))
+        await repairing.repair_all(parts.database, parts.keeper.change, Search(cause=cause), repair, now=now)
+
+    return act
+
+
 async def forgets(cast: Cast, ids: Sequence[str]) -> None:
     """The riders' answers to bookings are lost from now on."""
     cast.parties.riders.forgetful = True
 
 
+@each
+def doubts(order: orders.Order) -> tuple[Fact, ...]:
+    return (events.OrderShipmentDoubted(order.shipments[0].id, "two_stories", "delivered, and lost"),)
+
+
 DELIVERED = rides("picked_up", "out_for_delivery", "delivered")
 PAID_AT_THE_DOOR = rides("picked_up", "out_for_delivery", "delivered", paid=True)
-CARDS = paying.Policy(authorises=frozenset({"cardly"}))
 SCREENED = ("OrderScreened", "OrderInventoryAllocated", "OrderConfirmed")
 WENT = ("OrderShipmentBooked", "OrderShipped", "OrderDelivered")
 
 LIVES = (
     Life("prepaid", {"TEA": 2}, "acme", (pays, DELIVERED), ("completed", "paid", "delivered"),
-         ("OrderPaymentRequested", "OrderPaymentStarted", "OrderPaymentProcessed", "OrderConfirmed", *WENT, "OrderCompleted")),
+         ("OrderPaymentRequested", "OrderPaymentStarted", "OrderPaymentProcessed", "OrderConfirmed", *WENT, "OrderCompleted"),
+         takes=("validation:screen", "validation:confirm", "payment:request", "payment:charge", "payment:ask", "allocation:source",
+                "fulfilment:offer", "fulfilment:prepare", "fulfilment:pack", "fulfilment:choose", "fulfilment:book")),
     Life("cash_two_vendors", {"TEA": 2, "LAST": 1}, "cod", (accepts, packs, PAID_AT_THE_DOOR), ("completed", "paid", "delivered"),
          (*SCREENED, "VendorOrderAccepted", "VendorOrderAccepted", "OrderDelivered", "OrderDelivered", "OrderPaymentProcessed",
-          "OrderCompleted")),
+          "OrderCompleted"),
+         takes=("payment:collect", "fulfilment:complete")),
     Life("cancelled_after_booking", {"TEA": 2}, "acme", (pays, cancels), ("cancelled", "refunded", "cancelled"),
          ("OrderPaymentProcessed", "OrderShipmentBooked", "OrderInterceptAsked", "OrderShipmentRecalled", "OrderCancelled",
-          "OrderRefundRequested", "OrderRefunded")),
+          "OrderRefundRequested", "OrderRefunded"),
+         takes=("fulfilment:recall", "payment:settle", "payment:refund", "payment:book_refund")),
     Life("refused_by_a_vendor", {"LAST": 1}, "cod", (rejects, accepts, packs, PAID_AT_THE_DOOR), ("completed", "paid", "delivered"),
          ("VendorOrderOffered", "VendorOrderRejected", "OrderInventoryAllocated", "VendorOrderOffered", "VendorOrderAccepted", *WENT,
           "OrderPaymentProcessed", "OrderCompleted")),
@@ -290,7 +340,7 @@ LIVES = (
          ("OrderExpired", "OrderPaymentOrphaned", "OrderReinstated", "OrderConfirmed", *WENT, "OrderCompleted")),
     Life("paid_late_and_given_back", {"TEA": 2}, "acme", (timedelta(minutes=31), pays, HOUR), ("expired", "refunded", "cancelled"),
          ("OrderExpired", "OrderPaymentOrphaned", "OrderRefundRequested", "OrderRefunded"),
-         paying.Policy(reinstates=False)),
+         payment_policy=paying.Policy(reinstates=False)),
     Life("paid_after_cancelling", {"TEA": 2}, "acme", (cancels, pays, HOUR), ("cancelled", "refunded", "cancelled"),
          ("OrderCancelled", "OrderPaymentOrphaned", "OrderRefundRequested", "OrderRefunded")),
     Life("three_tries_at_the_door", {"TEA": 1}, "cod",
@@ -298,35 +348,57 @@ LIVES = (
                 "delivery_failed"), rides("returning", "returned", hooks=False), timedelta(hours=7)),
          ("completed", "not_required", "returned"),
          ("OrderShipped", "OrderDeliveryFailed", "OrderDeliveryFailed", "OrderDeliveryFailed", "OrderInterceptAsked",
-          "OrderReturnStarted", "OrderReturnReceived", "OrderCompleted")),
+          "OrderReturnStarted", "OrderReturnReceived", "OrderCompleted"),
+         takes=("fulfilment:give_up", "fulfilment:track")),
     Life("reviewed_and_approved", {"POT": 15}, "cod", (approves, PAID_AT_THE_DOOR), ("completed", "paid", "delivered"),
-         ("OrderScreened", "OrderHeld", "OrderReleased", "OrderConfirmed", *WENT, "OrderCompleted"), CARDS,
-         fraud.PolicySheet(review_at=200)),
+         ("OrderScreened", "OrderHeld", "OrderReleased", "OrderConfirmed", *WENT, "OrderCompleted"), fraud_policy=fraud.PolicySheet(review_at=200)),
     Life("reviewed_by_nobody", {"POT": 15}, "cod", (timedelta(hours=7),), ("rejected", "not_required", "cancelled"),
-         ("OrderHeld", "OrderRejected"), CARDS, fraud.PolicySheet(review_at=200, overdue="reject")),
+         ("OrderHeld", "OrderRejected"), fraud_policy=fraud.PolicySheet(review_at=200, overdue="reject"),
+         takes=("validation:review_overdue",)),
     Life("partly_cancelled_after_paying", {"LAST": 3}, "acme",
          (pays, loses("acme.refund"), drops(1, 1), HOUR, accepts, packs, DELIVERED, HOUR),
          ("completed", "partially_refunded", "delivered"),
-         ("OrderPaymentProcessed", "OrderLinesCancelled", "OrderRefundRequested", "OrderRefunded", "OrderDelivered", "OrderCompleted")),
+         ("OrderPaymentProcessed", "OrderLinesCancelled", "OrderRefundRequested", "OrderRefunded", "OrderDelivered", "OrderCompleted"),
+         takes=("payment:ask_refund",)),
     Life("served_when_goods_arrive", {"FEW": 2, "TEA": 1}, "cod", (HOUR, receives("FEW", 2), timedelta(minutes=11), PAID_AT_THE_DOOR),
          ("completed", "paid", "delivered"),
-         ("OrderConfirmed", "OrderBackorderArrived", "OrderInventoryAllocated", "OrderDelivered", "OrderDelivered", "OrderCompleted")),
+         ("OrderConfirmed", "OrderBackorderArrived", "OrderInventoryAllocated", "OrderDelivered", "OrderDelivered", "OrderCompleted"),
+         takes=("allocation:await_stock",)),
     Life("card_taken_as_parcels_leave", {"TEA": 2, "LAST": 1}, "cardly",
          (pays, DELIVERED, drops(2, 1), HOUR), ("completed", "paid", "delivered"),
-         ("OrderPaymentAuthorized", "OrderShipped", "OrderPaymentProcessed", "OrderLinesCancelled", "OrderPaymentVoided")),
+         ("OrderPaymentAuthorized", "OrderShipped", "OrderPaymentProcessed", "OrderLinesCancelled", "OrderPaymentVoided"),
+         takes=("payment:capture", "payment:void", "payment:missing")),
     Life("card_held_and_let_go", {"TEA": 2}, "cardly", (holds, pays, cancels, HOUR), ("cancelled", "voided", "cancelled"),
          ("OrderPaymentAuthorized", "OrderCancelled", "OrderPaymentVoided")),
     Life("card_taken_before_it_lapses", {"TEA": 2}, "cardly", (holds, pays, timedelta(days=6, hours=13), releases, DELIVERED),
          ("completed", "paid", "delivered"),
-         ("OrderPaymentAuthorized", "OrderPaymentProcessed", "OrderReleased", *WENT, "OrderCompleted")),
+         ("OrderPaymentAuthorized", "OrderPaymentProcessed", "OrderReleased", *WENT, "OrderCompleted"),
+         takes=("payment:renew", "fulfilment:late")),
     Life("a_silent_vendor", {"LAST": 1}, "cod",
          (timedelta(hours=13), timedelta(hours=12), accepts, timedelta(hours=50), timedelta(hours=25), packs, PAID_AT_THE_DOOR),
          ("completed", "paid", "delivered"),
          ("OrderNoted", "VendorOrderRejected", "VendorOrderAccepted", "OrderExceptionRaised", "OrderNoted", "OrderParcelPacked",
-          "OrderExceptionResolved", "OrderCompleted")),
-    Life("booked_without_an_answer", {"TEA": 2}, "cod", (forgets, HOUR, PAID_AT_THE_DOOR), ("completed", "paid", "delivered"),
-         (*WENT, "OrderCompleted")),
+          "OrderExceptionResolved", "OrderCompleted"),
+         takes=("fulfilment:remind", "fulfilment:lapse", "fulfilment:ship_by", "fulfilment:overcome", "exceptions:escalate")),
+    Life("booked_without_an_answer", {"TEA": 1, "LAST": 1}, "cod", (forgets, accepts, packs, HOUR, PAID_AT_THE_DOOR),
+         ("completed", "paid", "delivered"), ("OrderShipmentUncertain", "OrderShipmentBooked", "OrderDelivered", "OrderCompleted"),
+         ("fulfilment:look_up",)),
     Life("lost_on_the_road", {"TEA": 2}, "acme", (pays, rides("picked_up", "in_transit", "lost"), HOUR),
          ("completed", "partially_refunded", "lost"), ("OrderShipped", "OrderParcelLost", "OrderRefunded", "OrderCompleted")),
+    Life("a_gateway_that_stays_away", {"TEA": 2}, "acme", (MINUTE, MINUTE, MINUTE), ("expired", "not_required", "cancelled"),
+         ("OrderPaymentFailed", "OrderPaymentAttempted", "OrderPaymentFailed", "OrderExpired"), ("payment:route", "payment:expire"),
+         closed="acme.create"),
+    Life("money_that_cannot_be_let_go_for_long", {"TEA": 2}, "cardly",
+         (holds, pays, closes("cardly.void"), cancels, *[MINUTE * 10] * 7, opens, HOUR), ("cancelled", "voided", "cancelled"),
+         ("OrderCancelled", "OrderExceptionRaised", "OrderExceptionResolved", "OrderPaymentVoided"), ("exceptions:heal",),
+         tries_vary=True),
+    Life("two_stories_of_a_parcel", {"TEA": 2}, "cod", (doubts, repairs("skip", "two_stories"), PAID_AT_THE_DOOR),
+         ("completed", "paid", "delivered"), ("OrderShipmentDoubted", "OrderExceptionRaised", "OrderExceptionResolved", "OrderDelivered"),
+         ("fulfilment:look_at",)),
+    Life("a_return_that_takes_too_long", {"TEA": 1}, "cod",
+         (rides("picked_up", "delivery_failed", "returning"), timedelta(days=21), rides("returned"), HOUR),
+         ("completed", "not_required", "returned"),
+         ("OrderReturnStarted", "OrderExceptionRaised", "OrderReturnReceived", "OrderExceptionResolved", "OrderCompleted"),
+         ("fulfilment:return_overdue",)),
 )  # fmt: skip
 BY_NAME = {life.name: life for life in LIVES}
