@@ -221,3 +221,28 @@ async def empty(s: stage.Stage) -> None:
         await tx.execute("UPDATE stock SET on_hand = 0, reserved = 0")
         moves = [inventory.Movement(s.parts.draw.uuid(), sku, "DHK", units, "count") for sku, units in goods.items()]
         await inventory.move(tx, moves, actor="system", now=s.clock.now())
+
+
+async def test_an_order_that_comes_back_counts_again_and_nobody_is_admitted_beyond_the_limit(dsn: str, tmp_path: Path) -> None:
+    def back(order: orders.Order) -> tuple[Fact, ...]:
+        assert isinstance(ended, events.OrderCancelled)
+        return orders.settling.reinstate(first, ended, (), reason="paid_late")
+
+    async def used() -> int:
+        async with s.parts.database.reading() as tx:
+            return int(await tx.fetchval("SELECT sum(used) FROM quotas"))
+
+    async with stage.opened(dsn, tmp_path, QUIET) as s:
+        first = await s.place({"FEW": 3}, phone="01712345678")
+        assert await used() == 3
+        ended = (await s.ask(first.id, lambda o: orders.cancel(o, None, reason="changed_mind"))).facts[0]
+        assert await used() == 0
+        second = await s.place({"FEW": 2}, phone="01712345678")
+        await s.ask(first.id, back)
+        assert await used() == 5, "both were promised; the limit is three"
+        with pytest.raises(Refused, match="more than one customer may buy"):
+            await s.place({"FEW": 1}, phone="01712345678")
+        await s.ask(first.id, lambda o: orders.cancel(o, None, reason="changed_mind"))
+        assert await used() == 2
+        await s.ask(second.id, lambda o: orders.cancel(o, None, reason="changed_mind"))
+        assert await used() == 0

@@ -61,3 +61,18 @@ async def record(tx: Tx, deltas: Mapping[str, int]) -> None:
             [key for key, _ in changed],
             [delta for _, delta in changed],
         )
+
+
+async def take_again(tx: Tx, amounts: Mapping[str, int]) -> None:
+    """Take what was given back before, whatever the limit: who comes back keeps what was promised. Nobody else is admitted beyond it."""
+    if amounts:
+        keys = sorted(amounts)
+        await tx.execute(
+            """WITH locked AS MATERIALIZED (
+                 SELECT q.key, d.amount FROM unnest($1::text[], $2::bigint[]) AS d (k, amount) JOIN quotas AS q ON q.key = d.k
+                 ORDER BY q.key FOR NO KEY UPDATE OF q)
+               UPDATE quotas SET used = used + locked.amount, cap = greatest(cap, used + locked.amount) FROM locked
+               WHERE quotas.key = locked.key""",
+            keys,
+            [amounts[key] for key in keys],
+        )

@@ -162,15 +162,18 @@ class Keeper:
         shipped: list[tuple[orders.Order, orders.Order, Fact]] = []
         returned: list[tuple[orders.Order, Fact]] = []
         gone: list[orders.Order] = []
+        back: list[orders.Order] = []
         for before, after, facts in changed:
             if any(isinstance(f, CUT) for f in facts):
                 cut.append((before, after))
-            if any(isinstance(f, ENDED) for f in facts):
-                gone.append(after)
+            gone.extend(after for f in facts if isinstance(f, ENDED))
+            back.extend(after for f in facts if isinstance(f, orders.events.OrderReinstated))
             shipped.extend((before, after, f) for f in facts if isinstance(f, orders.events.OrderShipped | orders.events.OrderParcelLost))
             returned.extend((after, f) for f in facts if isinstance(f, orders.events.OrderReturnReceived))
         if gone:
-            await _give_back_limits(tx, gone)
+            await quotas.record(tx, {key: -amount for key, amount in _claimed(gone).items()})
+        if back:
+            await quotas.take_again(tx, _claimed(back))
         left = await _consume(tx, shipped, now) if shipped else {}
         if cut:
             await _release(tx, cut, left, now)
@@ -239,12 +242,13 @@ async def _release(tx: Tx, cut: Sequence[tuple[orders.Order, orders.Order]], lef
         await inventory.release(tx, inventory.releases(held, units, needed), now=now)
 
 
-async def _give_back_limits(tx: Tx, gone: Sequence[orders.Order]) -> None:
+def _claimed(found: Sequence[orders.Order]) -> dict[str, int]:
+    """What these orders take of counted limits."""
     claims: dict[str, int] = {}
-    for order in gone:
+    for order in found:
         for claim in order.claims:
-            claims[claim.key] = claims.get(claim.key, 0) - claim.amount
-    await quotas.record(tx, claims)
+            claims[claim.key] = claims.get(claim.key, 0) + claim.amount
+    return claims
 
 
 def _live(found: Sequence[orders.Order]) -> dict[tuple[str, int], int]:
