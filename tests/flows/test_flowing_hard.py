@@ -25,6 +25,7 @@ from haat.engine.flowing import (
     Step,
     Stop,
     Task,
+    Verb,
     repairing,
     table,
     turn,
@@ -64,7 +65,7 @@ def undoing(call: Any, *, more: frozenset[type[Fact]] = frozenset(), stops: Sequ
         return [Failed("no") if isinstance(a, Exception) else Done((events.OrderNoted(f"{t.step} {t.subject}"),)) for t, a in answers]
 
     verb = Outside(call=call, settle=settle, party=lambda task: "x", **options)
-    run = {"do": Local(run=noting("done")), "undo": verb}
+    run: dict[str, Verb] = {"do": Local(run=noting("done")), "undo": verb}
     return Flow(
         code="toy", title="Toy", facts=RESERVED | {events.OrderCancelled} | more, decide=decide, run=run, undo={"do": "undo"}
     )  # fmt: skip
@@ -174,7 +175,7 @@ async def test_an_answer_whose_commit_was_not_answered_asks_for_its_steps_once(d
     async def settle(house: Any, tx: Tx, answers: Sequence[tuple[Task, Any]], now: datetime) -> Sequence[Outcome]:
         return [Done(steps=(Step("next"),)) for _ in answers]
 
-    run = {"call": Outside(call=call, settle=settle, party=lambda task: "x"), "next": Local(run=noting("next"))}
+    run: dict[str, Verb] = {"call": Outside(call=call, settle=settle, party=lambda task: "x"), "next": Local(run=noting("next"))}
     flow = Flow(code="toy", title="Toy", facts=RESERVED, decide=lambda order, fact: (Step("call"),), run=run)
     async with stage.opened(dsn, tmp_path, flow) as s:
         lane = Deaf(dsn, "deaf")
@@ -202,7 +203,7 @@ async def test_a_late_answer_about_a_step_that_is_over_is_no_trouble_for_anybody
         return (Step("call"),) if isinstance(fact, events.OrderStockReserved) else (Stop("call"),)
 
     block = asyncio.Event()
-    run = {"call": Outside(call=call, settle=settle, party=lambda task: "x")}
+    run: dict[str, Verb] = {"call": Outside(call=call, settle=settle, party=lambda task: "x")}
     flow = Flow(code="toy", title="Toy", facts=RESERVED | {events.OrderCancelled}, decide=decide, run=run)
     async with stage.opened(dsn, tmp_path, flow) as s:
         order = await s.place()
