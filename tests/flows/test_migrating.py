@@ -52,12 +52,12 @@ def first(calls: list[str]) -> Flow:
     def decide(order: orders.Order, fact: Fact) -> Sequence[Step]:
         return (Step("wait", after=timedelta(hours=2)), Step("print"), Step("ring", after=timedelta(hours=1)))
 
-    run = {"wait": noting("old wait"), "print": stuck(), "ring": asking(calls, "old ring")}
+    run: Mapping[str, flowing.Verb] = {"wait": noting("old wait"), "print": stuck(), "ring": asking(calls, "old ring")}
     return Flow(code="toy", title="Toy", facts=HEARD, decide=decide, run=run)
 
 
 def second(old: Flow, calls: list[str], names: Mapping[str, str] | None = None) -> Flow:
-    run = {"pause": noting("new pause"), "call_up": asking(calls, "new call")}
+    run: Mapping[str, flowing.Verb] = {"pause": noting("new pause"), "call_up": asking(calls, "new call")}
     return Flow(
         code="toy", title="Toy", version=2, facts=HEARD, decide=lambda order, fact: (Step("pause"),), run=run, earlier=(old,),
         migrates={1: RENAMED if names is None else names},

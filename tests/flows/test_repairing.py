@@ -10,8 +10,9 @@ from haat.domain import orders
 from haat.domain.orders import events
 from haat.engine.database import Tx
 from haat.engine.flowing import Dead, Done, Failed, Flow, Local, Outcome, Step, Task
+from haat.engine.flowing.repairing import Search
 from haat.flows import repairing
-from haat.kernel.facts import Fact
+from haat.kernel.facts import Fact, Origin
 from tests.flows import stage
 
 HEARD = frozenset({events.OrderStockReserved})
@@ -68,3 +69,26 @@ async def test_an_order_that_ends_leaves_no_exception_that_is_moot(dsn: str, tmp
         await s.settle()
         assert not (await s.order(order.id)).exceptions
         assert (await s.steps(order.id))["toy:print"] == "done"
+
+
+async def test_of_an_order_with_several_exceptions_those_are_repaired_for_which_it_is_safe(dsn: str, tmp_path: Path) -> None:
+    async def run(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:
+        return [Dead("no_paper") for _ in tasks]
+
+    run_table = {"print": Local(run=run), "look": Local(run=run, repairs=("skip",))}
+    toy = Flow(code="toy", title="Toy", facts=HEARD, decide=lambda order, fact: (Step("print"), Step("look")), run=run_table)
+    async with stage.opened(dsn, tmp_path, toy, repairing.flow()) as s:
+        placed = [(await s.place()).id for _ in range(3)]
+        await s.settle()
+        parts = s.parts
+        how = repairing.Repair("retry", "paper has come", Origin("admin:test", "api"))
+
+        async def repaired() -> repairing.Repaired:
+            search = Search(flow="toy")
+            return await repairing.repair_all(parts.database, parts.keeper.change, search, how, now=s.clock.now(), limit=2)
+
+        first, second = await repaired(), await repaired()
+        assert (first.repaired, second.repaired) == (2, 1), "what cannot be repaired is in nobody's way"
+        assert all(text.endswith("retry is not safe for toy:look; safe are: skip.") for text in (*first.refused, *second.refused))
+        for order_id in placed:
+            assert [e.step for e in (await s.order(order_id)).exceptions] == ["look"]

@@ -156,7 +156,9 @@ async def repair(tx: Tx, change: Change, exceptions: Sequence[tuple[str, str]], 
         names = by_order[ask.order_id]
         if isinstance(outcome, orders.Changed):
             resolved = [f.exception for f in outcome.facts if isinstance(f, orders.events.OrderExceptionResolved)]
-            unchanged += len(names) - len(resolved)
+            unsafe = [e for e in outcome.before.exceptions if e.id in names and e.id not in resolved]
+            refused.extend(f"{ask.order_id}: {_unsafe(how, e)}" for e in unsafe)
+            unchanged += len(names) - len(resolved) - len(unsafe)
             keys.extend((ask.order_id, *found) for name in resolved if (found := repairing.parse(name)) is not None)
         else:
             refused.extend(f"{ask.order_id}: {outcome}" for _ in names)
@@ -171,14 +173,10 @@ def _decision(names: Sequence[str], how: Repair) -> Callable[[orders.Order], tup
         open_ = [e for e in order.exceptions if e.id in names]
         if not open_:
             return ()
-        unsafe = [e for e in open_ if how.how not in e.repairs]
-        if unsafe:
-            safe = ", ".join(unsafe[0].repairs) or "none"
-            raise Refused(
-                "unsafe_repair", f"{how.how} is not safe for {unsafe[0].flow}:{unsafe[0].step}; safe are: {safe}.", kind="conflict",
-                repairs=list(unsafe[0].repairs),
-            )  # fmt: skip
-        resolved = tuple(orders.events.OrderExceptionResolved(e.id, how.how, how.reason) for e in open_)
+        safe = [e for e in open_ if how.how in e.repairs]
+        if not safe:
+            raise Refused("unsafe_repair", _unsafe(how, open_[0]), kind="conflict", repairs=list(open_[0].repairs))
+        resolved = tuple(orders.events.OrderExceptionResolved(e.id, how.how, how.reason) for e in safe)
         if how.how == "cancel_order" and not order.ended:
             return (*orders.stopping.stop(order, None, reason="exception").facts, *resolved)
         return resolved
@@ -186,20 +184,25 @@ def _decision(names: Sequence[str], how: Repair) -> Callable[[orders.Order], tup
     return decide_repair
 
 
+def _unsafe(how: Repair, trouble: orders.Trouble) -> str:
+    return f"{how.how} is not safe for {trouble.flow}:{trouble.step}; safe are: {', '.join(trouble.repairs) or 'none'}."
+
+
 async def repair_all(
     database: Database, change: Change, search: repairing.Search, how: Repair, *, now: datetime, limit: int = 100_000
 ) -> Repaired:
-    """Repair everything that is stuck for this reason, some hundred at a time, each batch committed. Asked again it goes on."""
+    """Repair `limit` of what is stuck for this reason, some hundred at a time, each batch committed. Asked again it goes on.
+
+    What cannot be repaired this way does not count, so it is in nobody's way.
+    """
     done, unchanged = 0, 0
     refused: list[str] = []
     after: repairing.Key | None = None
-    seen = 0
-    while seen < limit:
+    while done < limit:
         async with database.reading() as tx:
-            page = await repairing.stuck(tx, search, now, after=after, limit=min(BATCH, limit - seen))
+            page = await repairing.stuck(tx, search, now, after=after, limit=min(BATCH, limit - done))
         if not page:
             break
-        seen += len(page)
         last = page[-1]
         after = (last.order_id, *(repairing.parse(last.id) or (0, 0)))
         async with database.transaction() as tx:

@@ -49,6 +49,8 @@ class _Offering:
         part = fulfilling.part_of(order, task.subject)
         if part.answer != "offered" or part.offered_until is None or order.status not in fulfilling.LIVING:
             return Done()
+        if not any(p.vendor_order == part.id and p.status == "planned" for p in order.shipments):
+            return Done()  # all of it was cancelled meanwhile
         until = part.offered_until.isoformat(timespec="minutes")
         return Done((events.OrderNoted(f"Please accept or reject {order.number} until {until}.", "vendor"),))
 
