@@ -47,7 +47,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     orders: int = 10_000
     seed: int = 1
-    rate: float = 30.0  # orders a second
+    rate: float = 28.0  # orders a second
     faults: float = 0.2
     workers: int = 2
     server_kills: int = 6
@@ -56,10 +56,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     outages: int = 4
     pace: float = 60.0
     linger_s: float = 45.0
-    fast: float = 7200.0
+    fast: float = 10_800.0
     rest: timedelta = timedelta(days=12)
     hang_s: float = 1.5
     limit_s: int = 1
+    habits: Habits = HABITS
 
 
 class Patient(markets.Market):
@@ -69,10 +70,13 @@ class Patient(markets.Market):
         until = time.monotonic() + PATIENCE_S
         while True:
             try:
-                return await super().ask(key, method, path, value, once=once)
+                reply = await super().ask(key, method, path, value, once=once)
             except Lost:
                 if time.monotonic() > until:
                     raise
+            else:
+                if reply.status not in markets.BUSY or time.monotonic() > until:
+                    return reply
 
 
 class Sim:
@@ -86,7 +90,7 @@ class Sim:
         self.kills: Counter[str] = Counter()
         clock = Paced(haat.clock.start, haat.clock.pace, NEVER)
         mishaps = faults.moody(plan.faults, latency_ms=5, hang_s=plan.hang_s)
-        self.world = World(seed=plan.seed, clock=clock, line=Line(connections=300), faults=mishaps, habits=HABITS)
+        self.world = World(seed=plan.seed, clock=clock, line=Line(connections=300), faults=mishaps, habits=plan.habits)
         self.market = Patient(self.world.line, haat.url, markets.Keys("", "", {}), "web")
         self.seconds: dict[str, float] = {}
 

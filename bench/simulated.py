@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -124,7 +124,7 @@ class Haat:
         until = time.monotonic() + READY_S
         while time.monotonic() < until:
             asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-            with suppress(OSError, http.client.HTTPException):
+            with closing(asked), suppress(OSError, http.client.HTTPException):
                 asked.request("GET", "/readyz")
                 if asked.getresponse().status == 200:
                     return

@@ -12,7 +12,6 @@ from haat_world.truth import Consignment, Payment, Truth
 
 ENDED = frozenset({"cancelled", "rejected", "expired"})
 CASH = "cod"  # collected by couriers: compared with their books, parcel by parcel
-SILENT = "courier_silent"  # some couriers have no word for a loss, they say nothing any more: somebody was told
 TAKA = 100  # couriers count whole taka, so their sums may differ by less than one
 DELIVERED = frozenset({"delivered", "partially_delivered"})
 ON_ITS_WAY = frozenset({"requested", "uncertain"})
@@ -79,11 +78,13 @@ def _parcels(truth: Truth, orders: Sequence[Order]) -> Iterator[str]:
 
 
 def _parcel(order: Order, parcel: Order, true: Consignment) -> Iterator[str]:
+    if parcel.get("doubts") or any(trouble["flow"] == "fulfilment" for trouble in order.get("exceptions", ())):
+        return  # what does not fit was shown to somebody
     name = f"{order['number']} {true.party} {true.id}"
     believed, status = parcel["status"], true.status
     if (status in DELIVERED) != (believed in DELIVERED):
         yield f"{name} is {status}, Haat believes {believed}"
-    if status == "lost" and believed != "lost" and SILENT not in parcel.get("doubts", ()):
+    if status == "lost" and believed != "lost":
         yield f"{name} is lost, Haat believes {believed}"
     if abs(parcel.get("cash", 0) - true.cash) >= TAKA:
         yield f"{name} was to collect {true.cash}, Haat believes {parcel.get('cash', 0)}"
