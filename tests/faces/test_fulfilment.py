@@ -160,6 +160,55 @@ def test_scans_are_reported_once_and_told_in_order(served: Served, tell: Tell) -
         assert back.json()["returned"] == [{"line_no": 1, "quantity": 1}]
 
 
+def uncertain(served: Served, tell: Tell) -> tuple[str, str]:
+    """A shipment whose booking is unknown, and its order."""
+    shipment = packed(served, tell)
+    with served.client("admin") as admin:
+        order_id: str = admin.get(f"/v1/shipments/{shipment}").json()["shipment"]["order_id"]
+    tell(order_id, lambda _: (events.OrderShipmentUncertain(shipment, "swift"),))
+    return shipment, order_id
+
+
+def test_a_person_says_that_a_courier_has_what_it_did_not_answer_for(served: Served, tell: Tell) -> None:
+    shipment, order_id = uncertain(served, tell)
+    url, name = f"/v1/shipments/{shipment}/bookings", f"DL{shipment[-12:]}"
+    with served.client("admin") as admin:
+        for body, code in (
+            ({}, "consignment_required"), ({"found": False}, "reason_required"), ({"found": False, "reason": " "}, "reason_required"),
+            ({"found": False, "consignment": "D1", "reason": "rang them"}, "contradictory"), ({"consignment": "D 1"}, "invalid"),
+        ):  # fmt: skip
+            answer = admin.post(url, json=body)
+            assert (answer.status_code, answer.json()["code"]) == (422, code), body
+        other = admin.post(url, json={"consignment": name, "reference": "another"})
+        assert (other.status_code, other.json()["code"]) == (409, "other_booking")
+        for _ in range(2):
+            answer = admin.post(url, json={"consignment": name})
+            assert answer.status_code == 201, answer.text
+            found = answer.json()["shipment"]
+            assert (found["status"], found["courier"], found["consignment"]) == ("booked", "swift", name)
+        known = admin.post(url, json={"found": False, "reason": "rang them"})
+        assert (known.status_code, known.json()["code"]) == (409, "booking_known")
+        said = [e for e in admin.get(f"/v1/orders/{order_id}/events").json()["data"] if e["type"] == "OrderShipmentBooked"]
+        assert len(said) == 1 and said[0]["actor"].startswith("admin:"), "the story says who said so, once"
+        second, _ = uncertain(served, tell)
+        taken = admin.post(f"/v1/shipments/{second}/bookings", json={"consignment": name})
+        assert (taken.status_code, taken.json()["code"]) == (409, "consignment_taken")
+
+
+def test_a_person_says_that_a_courier_surely_has_it_not(served: Served, tell: Tell) -> None:
+    shipment, order_id = uncertain(served, tell)
+    url = f"/v1/shipments/{shipment}/bookings"
+    with served.client("admin") as admin:
+        for _ in range(2):
+            answer = admin.post(url, json={"found": False, "reason": "Their desk has no such parcel."})
+            assert (answer.status_code, answer.json()["shipment"]["status"]) == (201, "packed")
+        said = [e for e in admin.get(f"/v1/orders/{order_id}/events").json()["data"] if e["type"] == "OrderShipmentFailed"]
+        assert [(e["data"]["reason"], e["data"]["detail"]) for e in said] == [("not_booked", "Their desk has no such parcel.")]
+    for role in (MINE, OTHER, "customer", "channel"):
+        with served.client(role) as client:
+            assert client.post(url, json={"consignment": "D1"}).status_code == 403
+
+
 def test_another_day_is_agreed_upon(served: Served, tell: Tell) -> None:
     shipment = booked(served, tell)
     with served.client("admin") as admin:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -102,12 +102,15 @@ class Ground:
 
 
 @asynccontextmanager
-async def opened(dsn: str, place: Path, *, policy: fulfilling.Policy | None = None) -> AsyncIterator[Ground]:
+async def opened(
+    dsn: str, place: Path, *, policy: fulfilling.Policy | None = None, lookup: Literal["reference", "hook"] = "reference"
+) -> AsyncIterator[Ground]:
+    """`lookup`: whether «swift» can be asked by our reference."""
     clock = Hands(START)
     database = await Database.open(dsn, size=3)
     memory = Memory(database)
     vault = speaking.Vault([SECRET])
-    swift, slow = Books(), Books()
+    swift, slow = Books(lookup), Books()
     plugins = {"courier": {"swift": swift.plugin("swift"), "slow": slow.plugin("slow")}}
     driver = speaking.Outside(database, clock, speaking.Book(memory, plugins, vault), vault)
     stages: list[Stage] = []

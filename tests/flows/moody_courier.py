@@ -6,6 +6,7 @@ call: `ok`, `lost` (it happened, the answer is gone), `down` (it did not happen)
 
 from collections import deque
 from datetime import datetime, timedelta
+from typing import Literal
 
 import msgspec
 
@@ -23,7 +24,8 @@ class Nothing(msgspec.Struct, frozen=True):
 class Books:
     """What one courier has booked, by our reference, and what it says of each parcel."""
 
-    def __init__(self) -> None:
+    def __init__(self, lookup: Literal["reference", "hook"] = "reference") -> None:
+        self.lookup: Literal["reference", "hook"] = lookup
         self.booked: dict[str, courier.Consignment] = {}
         self.calls: list[str] = []
         self.moods: deque[str] = deque()
@@ -32,7 +34,7 @@ class Books:
 
     def plugin(self, code: str) -> courier.Courier:
         return courier.Courier(
-            code=code, title=code, config=Nothing, secrets=Nothing, capabilities=courier.Capabilities(lookup="reference", hooks=True),
+            code=code, title=code, config=Nothing, secrets=Nothing, capabilities=courier.Capabilities(lookup=self.lookup, hooks=True),
             book=self._book, look_up=self._look_up, verify=self._verify, heard=self._heard, track=self._track, cancel=self._cancel,
         )  # fmt: skip
 
@@ -65,6 +67,8 @@ class Books:
         mood = self.moods.popleft() if self.moods else "ok"
         if mood == "down":
             raise Unavailable("outside_down", "nobody is there")
+        if self.lookup == "hook":
+            raise Unknown("no_lookup", "it cannot be asked")
         return courier.Booked(f"C-{reference}", fee=5_000) if reference in self.booked else courier.NotThere()
 
     def _cancel(self, connection: Connection, known: courier.Known, reason: str) -> Conversation[courier.Recalled | courier.Declined]:

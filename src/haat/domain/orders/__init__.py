@@ -8,7 +8,7 @@ knows where Bangladesh is, `timeline/` tells the story in two languages. Quantit
 was ordered; amounts were frozen to units at the sale, so any sequence of partial steps gives back exactly what was charged.
 """
 
-from haat.domain.orders import checking, collecting, events, fulfilling, geography, paying, settling, stopping
+from haat.domain.orders import ascertaining, checking, collecting, events, fulfilling, geography, paying, settling, stopping
 from haat.domain.orders.address import Address, Place, Unresolved
 from haat.domain.orders.commands import RECORD, Change, Changed, NewOrder, ask, begin, cancelled_units, change, record_arguments
 from haat.domain.orders.decisions import cancel, hold, note, release
@@ -107,6 +107,7 @@ __all__ = [
     "VendorOrder",
     "VendorPart",
     "Verdict",
+    "ascertaining",
     "ask",
     "basket_arguments",
     "basket_key",

@@ -54,7 +54,7 @@ _OUT = frozenset({"shipped", "out_for_delivery", "attempt_failed"})
 FROM: Mapping[type[Fact], frozenset[str]] = {
     OrderFulfillmentStarted: frozenset({"planned"}),
     OrderParcelPacked:       frozenset({"planned", "picking"}),
-    OrderShipmentUncertain:  frozenset({"packed"}),
+    OrderShipmentUncertain:  frozenset({"packed", "cancelled"}),
     OrderShipmentBooked:     frozenset({"packed", "uncertain", "cancelled"}),
     OrderShipmentFailed:     frozenset({"packed", "uncertain"}),
     OrderShipmentRecalled:   frozenset({"booked", "cancelled"}),
@@ -173,9 +173,11 @@ def pack(order: Order, parcel_id: str, *, rest_id: str, weight_g: int = 0, lines
 
 
 def uncertain(order: Order, parcel_id: str, *, courier: str) -> Facts:
-    """The courier did not say whether it took the booking."""
+    """The courier did not say whether it took the booking, which may have been cancelled while it was asked."""
     parcel = parcel_of(order, parcel_id)
-    return (OrderShipmentUncertain(parcel_id, courier),) if parcel.status == "packed" else ()
+    if parcel.status not in FROM[OrderShipmentUncertain] or parcel.consignment or parcel.courier == courier:
+        return ()
+    return (OrderShipmentUncertain(parcel_id, courier),)
 
 
 def book(order: Order, booked: OrderShipmentBooked) -> Facts:

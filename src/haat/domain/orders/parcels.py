@@ -136,6 +136,8 @@ def _packed(g: Goods, p: Parcel, f: OrderParcelPacked, at: datetime) -> None:
 def _shipment_uncertain(g: Goods, p: Parcel, f: OrderShipmentUncertain, at: datetime) -> None:
     if p.status == "packed":
         g.put(msgspec.structs.replace(p, status="uncertain", courier=f.courier))
+    elif p.status == "cancelled":  # while it was asked: who may have it is known all the same
+        g.put(msgspec.structs.replace(p, courier=f.courier))
 
 
 def _booked(g: Goods, p: Parcel, f: OrderShipmentBooked, at: datetime) -> None:

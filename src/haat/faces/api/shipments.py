@@ -1,5 +1,6 @@
 """Shipments: where each parcel is, what was said of it, its label, and what people report: scans, receptions, another day.
 
+What a courier did not say of a booking and cannot be asked by our name for it, a person finds out and tells (`…/bookings`).
 A vendor sees and reports its own parcels only, and scans only those that it brings itself; buyers see theirs in the order.
 """
 
@@ -85,6 +86,18 @@ class ReceptionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     damaged: LinesOf = None
 
 
+class BookingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the courier says of a booking whose answer was lost: it has it as `consignment`, or (`found` false) surely has not.
+
+    `reference`: our name of the booking that was asked about; refused where another one was begun since.
+    """
+
+    consignment: Annotated[str, Meta(min_length=1, max_length=64, pattern="^[!-~]+$")] | None = None
+    found: bool = True
+    reason: Annotated[str, Meta(max_length=300)] = ""
+    reference: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+
+
 class RescheduleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Another day was agreed with the buyer."""
 
@@ -102,6 +115,8 @@ def endpoints(shop: Shop) -> list[Endpoint]:
                  answers={200: ShipmentView}, problems=(404,)),
         Endpoint("POST", one + "/scans", "scanShipment", "Report what happened to a shipment", desk.scan, "Shipments", access.SELLERS,
                  ScanRequest, answers={201: ShipmentView}, problems=changed, example=examples.SCAN),
+        Endpoint("POST", one + "/bookings", "settleBooking", "Say what became of a booking that its courier left unanswered", desk.settle,
+                 "Shipments", access.STAFF, BookingRequest, answers={201: ShipmentView}, problems=changed, example=examples.BOOKING),
         Endpoint("POST", one + "/receptions", "receiveShipment", "Report what came back of a shipment", desk.receive, "Shipments",
                  access.SELLERS, ReceptionRequest, answers={201: ShipmentView}, problems=changed, example={}),
         Endpoint("POST", one + "/reschedules", "rescheduleShipment", "Agree on another day", desk.reschedule, "Shipments",
@@ -155,6 +170,24 @@ class _Desk:
         if not new:
             return await self._view(call, shipment, 201)
         return await self._change(call, shipment, decide)
+
+    async def settle(self, call: Call) -> Answer:
+        asked: BookingRequest = call.data
+        _check(asked)
+        shipment = await self._shipment(call)
+        if asked.reference is not None and asked.reference != shipment.reference:
+            raise Refused("other_booking", "Another booking was begun since.", kind="conflict", reference=shipment.reference)
+        if asked.consignment is None:
+            detail, now = asked.reason, self._shop.clock.now()
+            return await self._change(
+                call, shipment, lambda o: orders.ascertaining.absent(o, shipment.id, courier=shipment.courier, detail=detail, now=now)
+            )
+        async with self._shop.database.reading() as tx:
+            others = await fulfilment.by_name(tx, shipment.courier, consignments=[asked.consignment], references=[])
+        if any(other.id != shipment.id for other in others):
+            raise Refused("consignment_taken", "That is the consignment of another shipment.", kind="conflict", shipment=others[0].id)
+        booked = orders.events.OrderShipmentBooked(shipment.id, shipment.courier, asked.consignment, cash=shipment.cash)
+        return await self._change(call, shipment, lambda o: orders.ascertaining.booked(o, booked))
 
     async def receive(self, call: Call) -> Answer:
         asked: ReceptionRequest = call.data
@@ -225,6 +258,15 @@ class _Desk:
         ]
         seen = ShipmentView(_shown(call, now), list(parcel.lines), list(parcel.delivered), list(parcel.returned), scans)
         return Answer(status, seen, [(b"location", b"/v1/shipments/" + shipment.id.encode())])
+
+
+def _check(asked: BookingRequest) -> None:
+    if asked.found and asked.consignment is None:
+        raise Refused("consignment_required", "Say under which name the courier has it, or that it has not (`found`: false).")
+    if not asked.found and asked.consignment is not None:
+        raise Refused("contradictory", "What was not found has no consignment.")
+    if not asked.found and not asked.reason.strip():
+        raise Refused("reason_required", "Say how you know that the courier has not got it.")
 
 
 def _shown(call: Call, shipment: fulfilment.Shipment) -> fulfilment.Shipment:

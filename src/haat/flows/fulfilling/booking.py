@@ -43,7 +43,8 @@ def verbs(desk: Desk) -> dict[str, Local | Outside]:
         "book": Outside(call=booking.book, settle=_each(booking.booked), party=_party, title="Book the courier",
                         title_bn="কুরিয়ার বুকিং", owner="fulfilment"),
         "look_up": Outside(call=booking.look_up, settle=_each(booking.looked_up), party=_party, title="Find out about a booking",
-                           title_bn="বুকিং যাচাই", owner="fulfilment", waits_for_holds=False, age_limit_s=3 * 86_400),
+                           title_bn="বুকিং যাচাই", owner="fulfilment", waits_for_holds=False, age_limit_s=3 * 86_400,
+                           repairs=("retry",)),
         "recall": Outside(call=booking.recall, settle=_each(booking.recalled), party=_party, title="Take a booking back",
                           title_bn="বুকিং ফেরত", owner="fulfilment", waits_for_holds=False, repairs=("retry", "skip")),
     }  # fmt: skip
@@ -174,9 +175,12 @@ class _Booking:
                 return Again(pause, str(answer))
             case Unknown() | TimeoutError():
                 _, courier = self._desk.courier(task.data["courier"])
-                if courier.capabilities.lookup == "hook" and asked > courier.capabilities.lookup_wait_s:
-                    return Dead("booking_unknown", f"{task.data['courier']} does not say whether it has {task.data['reference']}.")
-                return Again(pause, str(answer))
+                mute = courier.capabilities.lookup == "hook" or getattr(answer, "code", "") == "no_lookup"
+                left = courier.capabilities.lookup_wait_s - asked
+                if mute and left < 0:
+                    asked_for = f"{task.data['courier']} does not say whether it has {task.data['reference']}."
+                    return Dead("booking_unknown", f"{asked_for} Ask it, then POST /v1/shipments/{parcel.id}/bookings.")
+                return Again(min(pause, timedelta(seconds=left + 1)) if mute else pause, str(answer))
         return Failed(f"{type(answer).__name__}: {answer}"[:300])
 
     async def recall(self, house: House, task: Task) -> Any:

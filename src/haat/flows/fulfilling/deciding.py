@@ -30,14 +30,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """The marketplace's choices about goods.
 
     `remind_at`: the part of the vendor's time after which it is reminded. `tries_max` failed tries at the door, then it comes back.
-    `ask_after`: how soon a booked parcel is asked about first. `silent_after`: how long a courier may say nothing of a parcel.
-    `returns_within`: how long a return to origin may take, the inspection of what came back included. `retry_after`: how long to
-    wait with a courier that could not take a booking now. `late_by`: by how much a promise that was missed is put off at least.
+    `ask_after`: how soon a booked parcel is asked about first, `ask_on_the_last_mile`: how often while a rider has it.
+    `silent_after`: how long a courier may say nothing of a parcel. `returns_within`: how long a return to origin may take, the
+    inspection of what came back included. `retry_after`: how long to wait with a courier that could not take a booking now.
+    `late_by`: by how much a promise that was missed is put off at least.
     """
 
     remind_at: float = 0.5
     tries_max: int = 3
     ask_after: timedelta = timedelta(minutes=30)
+    ask_on_the_last_mile: timedelta = timedelta(minutes=10)
     ask_at_most_each: timedelta = timedelta(hours=6)
     silent_after: timedelta = timedelta(days=5)
     returns_within: timedelta = timedelta(days=21)
@@ -57,6 +59,7 @@ LISTENS: frozenset[type[Fact]] = frozenset(
         events.OrderShipmentFailed,
         events.OrderShipmentBooked,
         events.OrderShipmentRecalled,
+        events.OrderOutForDelivery,
         events.OrderDeliveryFailed,
         events.OrderInterceptAsked,
         events.OrderShipmentDoubted,
@@ -156,6 +159,8 @@ class Decide:
 
     def _of_road(self, order: orders.Order, fact: Fact) -> list[Decision]:
         match fact:
+            case events.OrderOutForDelivery(parcel=parcel):
+                return self._last_mile(fulfilling.parcel_of(order, parcel))
             case events.OrderDeliveryFailed(parcel=parcel):
                 found = fulfilling.parcel_of(order, parcel)
                 return [Step("give_up", parcel)] if found.tries >= self._policy.tries_max and not found.intercept else []
@@ -172,6 +177,12 @@ class Decide:
                 if isinstance(fact, events.OrderDelivered):
                     return [Stop("return_overdue", parcel), Step("return_overdue", parcel, after=self._policy.returns_within)]
         return []
+
+    def _last_mile(self, parcel: orders.Parcel) -> list[Decision]:
+        """A rider has it: asked about soon, however long the pauses were before, as the hook that it arrived may be lost."""
+        if parcel.status != "out_for_delivery" or parcel.courier == fulfilling.SELF:
+            return []
+        return [Stop("track", parcel.id), Step("track", parcel.id, after=self._policy.ask_on_the_last_mile)]
 
     def _of_ends(self, order: orders.Order, fact: Fact) -> list[Decision]:
         if isinstance(fact, _ENDS):

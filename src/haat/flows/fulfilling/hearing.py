@@ -19,6 +19,7 @@ from haat.kernel.facts import Fact
 events = orders.events
 fulfilling = orders.fulfilling
 tracking = fulfilment.tracking
+UNCLEAR = "partial_delivery_unclear"
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +52,8 @@ def moved(order: orders.Order, parcel_id: str, scans: Sequence[fulfilment.courie
 
 def _decided(order: orders.Order, parcel_id: str, move: tracking.Move, reading: Reading) -> tuple[Fact, ...]:
     if move.correction:
+        if move.kind == "partially_delivered" and UNCLEAR in fulfilling.parcel_of(order, parcel_id).doubts:
+            return ()  # somebody was asked about just that, and said that all of it was kept
         return trouble(order, parcel_id, "courier_corrects", f"{move.kind}: {move.detail or move.reason}")
     return _MOVES[move.kind](order, parcel_id, move, reading)
 
@@ -63,7 +66,7 @@ def _partly(order: orders.Order, parcel_id: str, move: tracking.Move, reading: R
         units = lines[0].quantity * move.collected // parcel.cash
         if 0 < units < lines[0].quantity:
             return fulfilling.deliver(order, parcel_id, lines={lines[0].line_no: units}, collected=move.collected)
-    return trouble(order, parcel_id, "partial_delivery_unclear", f"collected {move.collected}")
+    return trouble(order, parcel_id, UNCLEAR, f"collected {move.collected}")
 
 
 def _back(order: orders.Order, parcel_id: str, move: tracking.Move, reading: Reading) -> tuple[Fact, ...]:

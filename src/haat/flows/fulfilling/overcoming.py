@@ -1,7 +1,8 @@
 """Exceptions that life has overcome: what somebody should have looked at happened after all, so nobody has to any more.
 
     a parcel is packed       «late to pack» is over           booked     nobody has to find a courier
-    a parcel has arrived     whatever was unclear about it    ended      everything of this flow
+    it surely has none       nobody has to ask any more       ended      everything of this flow
+    a parcel has arrived     whatever was unclear about it
 
 An open exception is a promise that a human is needed; one that lies there for nothing makes the others invisible.
 """
@@ -20,14 +21,15 @@ STEP = "overcome"
 OVERCOMES: Mapping[type[Fact], tuple[str, ...]] = {
     events.OrderParcelPacked: ("ship_by",),
     events.OrderShipmentBooked: ("choose", "book", "look_up"),
-    events.OrderShipmentRecalled: ("recall", "look_at", "track"),
+    events.OrderShipmentFailed: ("look_up",),
+    events.OrderShipmentRecalled: ("recall", "look_up", "look_at", "track"),
     events.OrderReturnStarted: ("recall",),
     events.OrderDelivered: ("recall", "look_at", "track", "give_up", "return_overdue"),
     events.OrderReturnReceived: ("recall", "look_at", "track", "give_up", "return_overdue"),
     events.OrderParcelLost: ("recall", "look_at", "track", "give_up", "return_overdue"),
 }
 _ENDS = (events.OrderCompleted, events.OrderCancelled, events.OrderRejected, events.OrderExpired)
-_NEVER = frozenset({"recall"})  # an order that ended may still have a courier on its way with its goods
+_NEVER = frozenset({"recall", "look_up"})  # an order that ended may still have a courier on its way with its goods, or to them
 
 
 def overcome(order: orders.Order, fact: Fact, flow: str) -> list[Decision]:
@@ -38,6 +40,8 @@ def overcome(order: orders.Order, fact: Fact, flow: str) -> list[Decision]:
     if isinstance(fact, _ENDS):
         moot = sorted(open_steps if isinstance(fact, events.OrderCompleted) else open_steps - _NEVER)
         return [Step(STEP, data={"steps": moot})] if moot else []
+    if isinstance(fact, events.OrderReturnReceived) and not orders.fulfilling.parcel_of(order, fact.parcel).settled:
+        return []  # only some of it is back: the rest is as unclear as before
     moot = sorted(open_steps & set(OVERCOMES.get(type(fact), ())))
     return [Step(STEP, fact.parcel, data={"steps": moot})] if moot else []  # type: ignore[attr-defined]
 

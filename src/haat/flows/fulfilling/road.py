@@ -107,7 +107,7 @@ class _Road:
         """More seldom the longer it takes, but always soon while a rider has it."""
         policy = self._desk.policy
         if parcel.status == "out_for_delivery":
-            return policy.ask_after
+            return policy.ask_on_the_last_mile
         return min(max((now - task.created_at) / 4, policy.ask_after), policy.ask_at_most_each)
 
     def late(self, order: orders.Order, task: Task, now: datetime) -> Outcome:

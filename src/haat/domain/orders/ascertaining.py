@@ -1,0 +1,53 @@
+"""What a person found out about a booking of which its courier says nothing: it has the parcel under this name, or surely has not. Pure.
+
+    booked   OrderShipmentBooked, as if the courier had said so
+    absent   OrderShipmentFailed, not for good: a courier is chosen anew and asked under a new name of ours
+    of a parcel that was cancelled meanwhile: what the courier has is recalled, what it has not is off its books
+
+Only what nobody knows is decided so. Told again they change nothing; what is known otherwise by then is refused.
+"""
+
+from datetime import datetime
+
+from haat.domain.orders import fulfilling, stopping
+from haat.domain.orders.events import OrderShipmentBooked, OrderShipmentFailed, OrderShipmentRecalled
+from haat.domain.orders.goods import Parcel
+from haat.domain.orders.order import Order, evolve
+from haat.kernel.errors import Refused
+from haat.kernel.facts import Fact
+
+#: Why a booking did not come about, in the words of OrderShipmentFailed.
+NOT_BOOKED = "not_booked"
+
+
+def booked(order: Order, found: OrderShipmentBooked) -> tuple[Fact, ...]:
+    """The courier has it under this name. Refused where it is known under another one, or nothing is unknown of it."""
+    parcel = fulfilling.parcel_of(order, found.parcel)
+    if (parcel.courier, parcel.consignment) == (found.courier, found.consignment):
+        return ()
+    _unknown(parcel)
+    return fulfilling.book(order, found)
+
+
+def absent(order: Order, parcel_id: str, *, courier: str, detail: str, now: datetime) -> tuple[Fact, ...]:
+    """The courier surely does not have it. What was asked back of it meanwhile is cut: it is at home."""
+    parcel = fulfilling.parcel_of(order, parcel_id)
+    if (parcel.status, parcel.reason) == ("packed", NOT_BOOKED) or (parcel.status, parcel.courier) == ("cancelled", ""):
+        return ()
+    _unknown(parcel)
+    if parcel.status == "cancelled":
+        return (OrderShipmentRecalled(parcel_id, NOT_BOOKED),)
+    failed = OrderShipmentFailed(parcel_id, courier, NOT_BOOKED, detail)
+    if not parcel.intercept:
+        return (failed,)
+    then = evolve(order, failed, order_id=order.id, version=order.version + 1, at=now, by="")
+    return (failed, *stopping.recalled(then, parcel, reason=parcel.intercept))
+
+
+def _unknown(parcel: Parcel) -> None:
+    asked = parcel.status == "uncertain" or (parcel.status == "cancelled" and bool(parcel.courier))
+    if not asked or parcel.consignment:
+        raise Refused(
+            "booking_known", "Nothing is unknown about a booking of this shipment.", kind="conflict", status=parcel.status,
+            courier=parcel.courier, consignment=parcel.consignment,
+        )  # fmt: skip

@@ -1,0 +1,93 @@
+"""A booking that stays unknown: its courier cannot be asked, so a person finds out, and the order goes on as if it had said so."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from haat.domain import orders
+from tests.flows.fulfilling_ground import Ground, opened
+
+events = orders.events
+ascertaining = orders.ascertaining
+
+
+async def unknown(ground: Ground) -> orders.Order:
+    """An order whose booking was lost on the wire, long enough ago for somebody to be asked."""
+    ground.swift.moods.append("lost")
+    await ground.vendor(auto_accept=True, auto_pack=True)
+    order = await ground.confirmed({"TEA": 2})
+    for _ in range(3):
+        order = await ground.later(order, minutes=20)
+    assert order.shipments[0].status == "uncertain"
+    assert [(t.step, t.cause, t.repairs) for t in order.exceptions] == [("look_up", "booking_unknown", ("retry",))]
+    return order
+
+
+def absent(order: orders.Order, now: datetime) -> Any:
+    return lambda o: ascertaining.absent(o, order.shipments[0].id, courier="swift", detail="rang their desk", now=now)
+
+
+def there(ground: Ground, order: orders.Order, consignment: str) -> Any:
+    cash = ground.swift.booked[f"{order.number}-1"].cash
+    return lambda o: ascertaining.booked(o, events.OrderShipmentBooked(order.shipments[0].id, "swift", consignment, cash=cash))
+
+
+async def test_what_the_courier_has_after_all_goes_on_from_there(dsn: str, tmp_path: Path) -> None:
+    async with opened(dsn, tmp_path, lookup="hook") as ground:
+        order = await unknown(ground)
+        reference = f"{order.number}-1"
+        order = await ground.do(order, there(ground, order, f"C-{reference}"))
+        assert (order.shipments[0].status, order.exceptions) == ("booked", ())
+        ground.swift.story(reference, ground.stage.clock.now(), "picked_up", "delivered", collected=order.totals.grand)
+        order = await ground.later(order, hours=3)
+        assert order.shipments[0].status == "delivered"
+        assert [c for c in ground.swift.calls if c.startswith("book")] == [f"book {reference}"]
+
+
+async def test_what_the_courier_surely_has_not_is_booked_again_under_a_new_name(dsn: str, tmp_path: Path) -> None:
+    async with opened(dsn, tmp_path, lookup="hook") as ground:
+        order = await unknown(ground)
+        say = absent(order, ground.stage.clock.now())
+        order = await ground.do(order, say)
+        assert (order.shipments[0].status, order.shipments[0].refused_by, order.exceptions) == ("packed", (), ())
+        told = await ground.stage.said(order.id)
+        order = await ground.do(order, say)
+        assert await ground.stage.said(order.id) == told, "said twice it changes nothing"
+        order = await ground.later(order, minutes=1)
+        stored = await ground.shipment(order)
+        assert (order.shipments[0].status, stored.reference, stored.bookings) == ("booked", f"{order.number}-1-2", 2)
+
+
+@pytest.mark.parametrize("found", [True, False])
+async def test_what_was_cancelled_meanwhile_is_recalled_where_it_is_found_and_cut_where_it_is_not(
+    dsn: str, tmp_path: Path, found: bool
+) -> None:
+    async with opened(dsn, tmp_path, lookup="hook") as ground:
+        order = await unknown(ground)
+        order = await ground.do(order, lambda o: orders.stopping.stop(o, None, reason="changed_mind").facts)
+        assert (order.status, len(order.exceptions)) == ("processing", 1)
+        reference = f"{order.number}-1"
+        say = there(ground, order, f"C-{reference}") if found else absent(order, ground.stage.clock.now())
+        order = await ground.do(order, say)
+        assert (order.status, order.exceptions) == ("cancelled", ())
+        assert (f"cancel {reference}" in ground.swift.calls) is found
+
+
+@pytest.mark.parametrize("found", [True, False])
+async def test_an_order_that_ended_still_waits_for_word_of_its_booking(dsn: str, tmp_path: Path, found: bool) -> None:
+    async with opened(dsn, tmp_path, lookup="hook") as ground:
+        order = await unknown(ground)
+        order = await ground.do(order, lambda o: orders.cancel(o, None, reason="exception"))
+        assert order.status == "cancelled"
+        assert [t.cause for t in order.exceptions] == ["booking_unknown"], "its courier may be on its way to nothing"
+        reference = f"{order.number}-1"
+        say = there(ground, order, f"C-{reference}") if found else absent(order, ground.stage.clock.now())
+        order = await ground.do(order, say)
+        assert order.exceptions == ()
+        assert (order.shipments[0].courier, order.shipments[0].consignment) == ("", "")
+        assert (f"cancel {reference}" in ground.swift.calls) is found
+        told = await ground.stage.said(order.id)
+        order = await ground.do(order, absent(order, ground.stage.clock.now()))
+        assert await ground.stage.said(order.id) == told
