@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from haat import app
 from haat.domain import inventory
 from haat.engine import settings, vitals
-from haat.faces.cli import bench, doctor, root
+from haat.faces.cli import bench, doctor, root, server, serving
 from haat.faces.cli.house import Runtime
 from tests.database.test_olist_import import ITEMS, ORDERS, PAYMENTS
 from tests.domain.olist.dumps import a_dump
@@ -161,3 +161,12 @@ def test_benchmarks_are_found_by_what_they_say_of_themselves(tmp_path: Path) -> 
     (tmp_path / "speed.py").write_text('"""How fast it is.\n\nMore."""\n\nif __name__ == "__main__":\n    pass\n')
     (tmp_path / "part.py").write_text('"""Not to be run."""\n')
     assert bench.benchmarks(tmp_path) == {"speed": (tmp_path / "speed.py", "How fast it is.")}
+
+
+def test_a_demos_world_has_the_next_port_and_a_free_one_where_that_is_taken() -> None:
+    with server.listening(serving.WORLD_HOST, 0, share=False) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert serving.port_beside(port - 1) not in (port - 1, port)
+    assert serving.port_beside(port - 1) == port == serving.port_beside(port - 1), "the same from one run to the next"
+    assert 0 < serving.port_beside(65_535) < 65_535

@@ -25,6 +25,8 @@ Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Processes = Annotated[int, typer.Option(help="Server processes; they share the port.", min=1, max=64)]
 Tied = Annotated[bool, typer.Option("--tied", hidden=True, help="Stop when standard input ends.")]
 READY_S = 60.0
+PORT_MAX = 65_535
+WORLD_HOST = "127.0.0.1"  # where the world listens; it is for this machine only
 
 
 def add_to(cli: typer.Typer) -> None:
@@ -44,7 +46,12 @@ def up(
         bool, typer.Option("--demo", help="Seed a demo market, once, and write demo.json into the data directory.")
     ] = False,
     with_world: Annotated[
-        bool, typer.Option("--world/--no-world", help="Beside a demo: simulated buyers, vendors, gateways and couriers, gently.")
+        bool,
+        typer.Option(
+            "--world/--no-world",
+            help="Beside a demo: simulated buyers, vendors, gateways and couriers, gently, on the next port where that is free. "
+            "--no-world leaves the demo to you: nobody buys or packs, and no gateway or courier is connected.",
+        ),
     ] = True,
 ) -> None:
     """Everything on one machine: the embedded PostgreSQL (or that of DATABASE_URL), migrated, served, with a worker beside it."""
@@ -67,8 +74,9 @@ def _run_up(found: Settings, processes: int, signals: Signals, watch: Callable[[
     listening = ["--host", found.host, "--port", str(found.port)]
     children = [Child("The server", ["serve", *listening, "--processes", str(processes), "--share-port"], environment)]
     children.append(Child("The worker", ["work"], environment))
-    if with_world:
-        children.append(Child("The world", _world(found), environment))
+    beside = port_beside(found.port) if with_world else 0
+    if beside:
+        children.append(Child("The world", _world(found, beside), environment))
     url, began, told = url_of(found), time.monotonic(), False
 
     def meanwhile() -> None:
@@ -80,6 +88,8 @@ def _run_up(found: Settings, processes: int, signals: Signals, watch: Callable[[
             show.say(
                 f"API: {url}/docs   keys: {found.data_dir / demo.FILE}   stop: Ctrl+C" if with_demo else f"API: {url}/docs   stop: Ctrl+C"
             )
+            if beside:
+                show.say(f"World: http://{WORLD_HOST}:{beside}/_world (pay pages, gateways, couriers)   without it: --no-world")
         elif not told and time.monotonic() - began > READY_S:
             told = True
             show.error(f"Still not ready after {READY_S:.0f} s; going on.")
@@ -87,11 +97,21 @@ def _run_up(found: Settings, processes: int, signals: Signals, watch: Callable[[
     look_after(children, signals, grace_s=found.shutdown_grace_s + 10, meanwhile=meanwhile)
 
 
-def _world(found: Settings) -> list[str]:
+def port_beside(port: int) -> int:
+    """The next port, so that a world's addresses (pay pages, gateways) stand from one run to the next; a free one where it is taken."""
+    with contextlib.suppress(OSError):
+        if port < PORT_MAX:
+            server.listening(WORLD_HOST, port + 1, share=False).close()
+            return port + 1
+    with server.listening(WORLD_HOST, 0, share=False) as free:
+        return int(free.getsockname()[1])
+
+
+def _world(found: Settings, port: int) -> list[str]:
     """The command line of a gentle world beside this demo; it waits until we answer."""
     keys = found.data_dir / demo.FILE
     books = ["--books", str(keys.with_name("world.books"))]
-    return ["world", "play", "--gentle", "--url", f"http://127.0.0.1:{found.port}", "--keys", str(keys), "--port", "0", *books]
+    return ["world", "play", "--gentle", "--url", f"http://127.0.0.1:{found.port}", "--keys", str(keys), "--port", str(port), *books]
 
 
 def _seed(house: House, found: Settings, address: str) -> None:
