@@ -293,6 +293,9 @@ async def test_what_is_forged_unknown_or_too_large_is_turned_away_and_not_kept(s
     assert (await told(served, genuine, "/v1/hooks/courier/cards")).status_code == 404
     assert (await told(served, msgspec.structs.replace(genuine, body=b"x" * (256 * 1024 + 1)))).status_code == 413
     assert (await told(served, Hook(headers={"content-type": "image/png"}))).status_code == 415
+    for nothing in (b"tran_id=x%00&status=VALID", b"tran_id=x\0&status=VALID"):
+        form = Hook(headers={"content-type": "application/x-www-form-urlencoded"}, body=nothing)
+        assert (await told(served, form, "/v1/hooks/gateway/cards/returns")).status_code == 400
     assert await waiting(served) == []
 
 

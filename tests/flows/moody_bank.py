@@ -167,6 +167,8 @@ def _verify(connection: Connection, hook: Hook, now: datetime) -> Heard:
 
 def _heard(connection: Connection, hook: Hook, now: datetime) -> Conversation[tuple[payments.Signal, ...]]:
     attempt, _, refund = hook.body.decode().partition(" ")
+    if attempt == "named":
+        return (payments.Signal(reference=refund),)
     return (payments.Signal(attempt=attempt, refund=refund),)
     yield
 

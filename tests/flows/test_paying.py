@@ -214,6 +214,16 @@ async def test_a_hook_about_a_refund_ends_the_waiting(dsn: str, tmp_path: Path) 
             assert [r.status for r in await payments.refunds_of(tx, order.id)] == ["succeeded"]
 
 
+async def test_a_hook_with_a_name_that_nothing_could_have_holds_up_nobody(dsn: str, tmp_path: Path) -> None:
+    async with till(dsn, tmp_path) as t:
+        order = await t.placed()
+        t.bank.pay(attempt(order).id)
+        await t.keep("acme", Hook("POST", {}, {}, b"named no\0name"))
+        await t.keep("acme", Hook("POST", {}, {}, attempt(order).id.encode()))
+        assert await t.counter.step() == 2
+        assert (await t.stage.order(order.id)).payment_status == "paid"
+
+
 async def test_a_hook_that_cannot_be_kept_holds_up_nobody(dsn: str, tmp_path: Path) -> None:
     async with till(dsn, tmp_path) as t:
         bad, good = await t.placed(), await t.placed()

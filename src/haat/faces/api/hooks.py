@@ -98,6 +98,6 @@ async def _hook(call: Call) -> Hook:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in call.headers.items()}
     if any("\0" in text for pair in call.pairs.items() for text in pair):
         raise Refused("malformed_query", "The query string is not readable.", kind="malformed")
-    if headers.get("content-type", "").startswith(FORM) and b"%00" in body:
+    if headers.get("content-type", "").startswith(FORM) and (b"%00" in body or b"\0" in body):
         raise Refused("malformed_body", "The form is not readable.", kind="malformed")
     return Hook("GET" if call.chunks is None else "POST", headers, dict(call.pairs), body)

@@ -179,8 +179,8 @@ async def _whose(tx: Tx, news: Sequence[News]) -> list[Heard]:
     found: list[Heard] = []
     for courier in sorted({n.courier for n in news}):
         mine = [n for n in news if n.courier == courier]
-        consignments = [s.consignment for n in mine for s in n.scans if s.consignment]
-        references = [s.reference for n in mine for s in n.scans if s.reference]
+        consignments = [s.consignment for n in mine for s in n.scans if s.consignment and s.consignment.isprintable()]
+        references = [s.reference for n in mine for s in n.scans if s.reference and s.reference.isprintable()]
         stored = await fulfilment.by_name(tx, courier, consignments=consignments, references=references)
         by_consignment = {s.consignment: s for s in stored if s.consignment}
         by_reference = {s.reference: s for s in stored if s.reference}

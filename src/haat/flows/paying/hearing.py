@@ -60,6 +60,9 @@ class Counter:
             except (*Lost, *Collided, HaatError) as error:
                 log.warning("hooks wait", extra={"why": str(error)})
                 pause = PAUSE_S
+            except Exception:
+                log.exception("hooks wait: they cannot be dealt with")
+                pause = PAUSE_S
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), pause)
 
@@ -222,7 +225,7 @@ async def _rows_of(tx: Tx, signals: Sequence[tuple[str, payments.Signal]]) -> li
     """The attempt that each (connection, signal) points at, by our id, else by the gateway's own; None where nothing is ours."""
     named = {payments.attempt_in({"attempt": signal.attempt}) for _, signal in signals} - {""}
     by_id = await payments.attempts(tx, sorted(named)) if named else {}
-    names = {(code, name) for code, signal in signals for name in (signal.reference, signal.transaction) if name}
+    names = {(code, name) for code, signal in signals for name in (signal.reference, signal.transaction) if name and name.isprintable()}
     by_name = await payments.attempts_named(tx, sorted(names)) if names else {}
     rows: list[payments.AttemptRow | None] = []
     for code, signal in signals:
