@@ -6,6 +6,7 @@
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -86,7 +87,8 @@ async def _until_told(asked: argparse.Namespace) -> int:
 
 
 def _when_input_ends(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[int]") -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1024):  # not through its buffer, whose lock would outlive us
+        pass
     loop.call_soon_threadsafe(task.cancel)
 
 

@@ -28,7 +28,7 @@ from haat.kernel.outside import Connection, Conversation, Granted, Reply, Reques
 
 log = logging.getLogger("haat.outside")
 Value = TypeVar("Value")
-STEPS_MAX = 25  # a conversation that goes on for longer is broken
+STEPS_MAX = 300  # a conversation that goes on for longer is broken (a courier is asked about each of its cities)
 WRITE_EACH_S = 1.0
 FORGET_EACH_S = 3600.0
 HOOKS_KEPT = timedelta(days=30)  # after they are done: longer than anybody repeats them

@@ -15,7 +15,7 @@ from haat.engine import flowing
 from haat.faces.cli import show
 from haat.faces.cli.demo import lives
 from haat.faces.cli.house import Runtime
-from haat.flows import fulfilling, keeping
+from haat.flows import fulfilling, keeping, paying
 from haat.kernel.errors import Refused
 
 TOLD_AT_ONCE = timedelta(hours=12)
@@ -44,8 +44,13 @@ async def live(runtime: Runtime, past: Sequence[Past], began: datetime, bars: Pr
     keeper.remember({order.id: order for _, _, order in past})
     for _, same in groupby(changes, key=lambda change: int(change.at.timestamp() // TOLD_AT_ONCE.total_seconds())):
         together = list(same)
+        noted = paying.Noted()
         async with runtime.database.transaction() as tx:
             outcomes = await keeper.change(tx, together)
+            for change, outcome in zip(together, outcomes, strict=True):
+                if isinstance(outcome, orders.Changed):
+                    noted.facts(outcome.before, outcome.facts, change.at)
+            await noted.write(tx)
         keeper.remember({o.after.id: o.after for o in outcomes if isinstance(o, orders.Changed)})
         for change, outcome in zip(together, outcomes, strict=True):
             if isinstance(outcome, Refused):
