@@ -5,6 +5,7 @@
       «step: answered»     the other side has acted, and nobody here knows
       «step, step»         all of a turn is written, and not committed
       «hook»               what a message says is written, and not committed
+      «hook: believed»     it is committed, and the message not yet put away
 
 Dying at a point loses what a dead process would lose for that order: the transaction, its calls and answers, whatever was kept of it
 in memory. A herd is many orders that live the same life at once, each dying at another point.
@@ -13,7 +14,8 @@ in memory. A herd is many orders that live the same life at once, each dying at 
 import asyncio
 import re
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -69,10 +71,10 @@ class Points:
             self.died.setdefault(order_id, []).append(name)
         return dies
 
-    def reach_all(self, names: Mapping[str, str]) -> None:
-        """All of these in one transaction. Raises Crash where some die; the others were not there then."""
+    def reach_all(self, names: Mapping[str, str], *, committed: bool = False) -> None:
+        """All of these in one transaction. Raises Crash where some die; the others were not there then, unless it is committed."""
         dying = [order_id for order_id, name in names.items() if self.doomed(order_id, name)]
-        for order_id in dying or names:
+        for order_id in names if committed or not dying else dying:
             self.reach(order_id, names[order_id])
         if dying:
             raise Crash(dying)
@@ -129,6 +131,26 @@ class _Book:
         self._points.reach_all({order_id: ", ".join(names) for order_id, names in steps.items()})
 
 
+class _Doors:
+    """The database, with points behind the commits of what messages say."""
+
+    def __init__(self, database: Any, points: Points) -> None:
+        self._database = database
+        self._points = points
+        self.behind: Mapping[str, str] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        async with self._database.transaction() as tx:
+            self.behind = {}
+            yield tx
+        behind, self.behind = self.behind, {}
+        self._points.reach_all(behind, committed=True)
+
+
 def _mortal(flow: flowing.Flow, points: Points) -> flowing.Flow:
     run = {name: _dying(verb, f"{flow.code}:{name}", points) if isinstance(verb, Outside) else verb for name, verb in flow.run.items()}
     return msgspec.structs.replace(flow, run=run)
@@ -183,13 +205,16 @@ def mortal(cast: lives.Cast, points: Points, *, falls: bool = False) -> Mortals:
     worker = Frail(parts.house, flows, _Book(parts.keeper, points), cast.stage.lane, name="frail")
     worker.points, worker.keeper, worker.falls = points, parts.keeper, falls
     change = parts.keeper.change
+    house = parts.house
+    doors = house.database = _Doors(parts.database, points)  # type: ignore[assignment]
 
     async def dying(tx: Tx, changes: Sequence[orders.Change]) -> list[orders.Changed | Refused]:
         changed = await change(tx, changes)
         points.reach_all({c.order_id: "hook" for c in changes})
+        doors.behind = {c.order_id: "hook: believed" for c in changes}
         return changed
 
-    parts.house.change = dying
+    house.change = dying
     return Mortals(cast.stage, cast.parties, cast.life, worker, cast.placed)
 
 
