@@ -30,8 +30,7 @@ courier = fulfilment.courier
 events = orders.events
 PLENTY = 10_000
 FOR_EVER = ("unavailable",) * 10_000
-HOUR = timedelta(hours=1)
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 LAPSE = timedelta(minutes=6)  # by then the lease of a worker that died is over
 
 Act = Callable[["Cast", Sequence[str]], Awaitable[None]]
@@ -195,9 +194,6 @@ async def _furnish(stage: staging.Stage, life: Life, found: desks.Connectors) ->
             await fraud.put_policy(tx, "default", life.fraud_policy, expected=None, by="admin:test", now=now)
 
 
-# Scenes
-
-
 def each(decide: Decide, *, actor: str = "admin:test") -> Act:
     """Somebody changes every order over the API."""
 
@@ -317,7 +313,6 @@ def doubts(order: orders.Order) -> tuple[Fact, ...]:
 
 DELIVERED = rides("picked_up", "out_for_delivery", "delivered")
 PAID_AT_THE_DOOR = rides("picked_up", "out_for_delivery", "delivered", paid=True)
-SCREENED = ("OrderScreened", "OrderInventoryAllocated", "OrderConfirmed")
 WENT = ("OrderShipmentBooked", "OrderShipped", "OrderDelivered")
 
 LIVES = (
@@ -326,7 +321,7 @@ LIVES = (
          takes=("validation:screen", "validation:confirm", "payment:request", "payment:charge", "payment:ask", "allocation:source",
                 "fulfilment:offer", "fulfilment:prepare", "fulfilment:pack", "fulfilment:choose", "fulfilment:book")),
     Life("cash_two_vendors", {"TEA": 2, "LAST": 1}, "cod", (accepts, packs, PAID_AT_THE_DOOR), ("completed", "paid", "delivered"),
-         (*SCREENED, "VendorOrderAccepted", "VendorOrderAccepted", "OrderDelivered", "OrderDelivered", "OrderPaymentProcessed",
+         ("OrderScreened", "OrderConfirmed", "VendorOrderAccepted", "VendorOrderAccepted", "OrderDelivered", "OrderDelivered", "OrderPaymentProcessed",
           "OrderCompleted"),
          takes=("payment:collect", "fulfilment:complete")),
     Life("cancelled_after_booking", {"TEA": 2}, "acme", (pays, cancels), ("cancelled", "refunded", "cancelled"),
