@@ -91,3 +91,19 @@ async def test_an_order_that_ended_still_waits_for_word_of_its_booking(dsn: str,
         told = await ground.stage.said(order.id)
         order = await ground.do(order, absent(order, ground.stage.clock.now()))
         assert await ground.stage.said(order.id) == told
+
+
+async def test_a_courier_that_always_declines_for_now_is_asked_more_and_more_seldom_and_then_somebody_looks(
+    dsn: str, tmp_path: Path
+) -> None:
+    async with opened(dsn, tmp_path) as ground:
+        ground.swift.moods.extend(["busy"] * 9)
+        await ground.vendor(auto_accept=True, auto_pack=True)
+        order = await ground.confirmed({"TEA": 2})
+        for _ in range(8):
+            order = await ground.later(order, hours=2)
+        assert order.shipments[0].declines == 8
+        assert [(t.cause, t.owner) for t in order.exceptions] == [("couriers_decline", "fulfilment")]
+        asked = len([c for c in ground.swift.calls if c.startswith("book")])
+        order = await ground.later(order, hours=12)
+        assert len([c for c in ground.swift.calls if c.startswith("book")]) == asked, "nobody asks until somebody has looked"

@@ -93,6 +93,7 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     intercept: str = ""
     asked: tuple[ParcelLine, ...] = ()
     doubts: tuple[str, ...] = ()
+    declines: int = 0  # bookings in a row that no courier took, for no reason of the parcel's
     refused_by: tuple[str, ...] = ()
     at: datetime | None = None
 

@@ -144,7 +144,15 @@ def _booked(g: Goods, p: Parcel, f: OrderShipmentBooked, at: datetime) -> None:
     status = "booked" if p.status in ("packed", "uncertain") else p.status
     g.put(
         msgspec.structs.replace(
-            p, status=status, courier=f.courier, consignment=f.consignment, tracking_url=f.tracking_url, cash=f.cash, fee=f.fee, reason=""
+            p,
+            status=status,
+            courier=f.courier,
+            consignment=f.consignment,
+            tracking_url=f.tracking_url,
+            cash=f.cash,
+            fee=f.fee,
+            reason="",
+            declines=0,
         )
     )
 
@@ -153,7 +161,12 @@ def _shipment_failed(g: Goods, p: Parcel, f: OrderShipmentFailed, at: datetime) 
     if p.status not in ("packed", "uncertain"):
         return
     refused = (*p.refused_by, f.courier) if f.final and f.courier not in p.refused_by else p.refused_by
-    g.put(msgspec.structs.replace(p, status="packed", courier="", reason=f.reason, refused_by=refused, intercept="", asked=()))
+    declines = 0 if f.final else p.declines + 1
+    g.put(
+        msgspec.structs.replace(
+            p, status="packed", courier="", reason=f.reason, refused_by=refused, declines=declines, intercept="", asked=()
+        )
+    )
 
 
 def _recalled(g: Goods, p: Parcel, f: OrderShipmentRecalled, at: datetime) -> None:

@@ -61,9 +61,9 @@ def shown_to(role: str, order: orders.Order) -> orders.Order:
 
 def parcel_to_vendor(parcel: orders.Parcel) -> orders.Parcel:
     """A parcel without what the marketplace and its couriers have between them: price, refusals, doubts."""
-    if not (parcel.fee or parcel.refused_by or parcel.doubts):
+    if not (parcel.fee or parcel.refused_by or parcel.doubts or parcel.declines):
         return parcel
-    return msgspec.structs.replace(parcel, fee=0, refused_by=(), doubts=())
+    return msgspec.structs.replace(parcel, fee=0, refused_by=(), doubts=(), declines=0)
 
 
 def _to_channel(order: orders.Order) -> orders.Order:

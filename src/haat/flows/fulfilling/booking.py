@@ -34,6 +34,8 @@ PAUSE_MAX = timedelta(minutes=10)
 LOOKS_S = (20, 60, 300, 900, 3600)  # pauses between questions about a booking, the last one repeated
 Settle = Callable[[orders.Order, Task, Any, datetime], Outcome]
 
+DECLINES_MAX = 8
+
 
 def verbs(desk: Desk) -> dict[str, Local | Outside]:
     """The steps of this file by name."""
@@ -58,6 +60,10 @@ class _Booking:
         del house
         outcomes: list[Outcome] = [Done() for _ in tasks]
         due = [(n, task, parcel) for n, task in enumerate(tasks) if (parcel := self._needs_courier(task)) is not None]
+        for n, task, parcel in due:
+            if self._declined_too_often(task, parcel):
+                outcomes[n] = Dead("couriers_decline", f"{parcel.declines} bookings in a row were declined: {parcel.reason}")
+        due = [each for each in due if not isinstance(outcomes[each[0]], Dead)]
         if not due:
             return outcomes
         wishes = [self._wish(task, parcel) for _, task, parcel in due]
@@ -82,6 +88,10 @@ class _Booking:
         if parcel is None or parcel.status != "packed" or task.order.status not in fulfilling.LIVING:
             return None
         return None if self._desk.handling(parcel.vendor).self_ship else parcel
+
+    def _declined_too_often(self, task: Task, parcel: orders.Parcel) -> bool:
+        """Nobody takes it and nobody says what is wrong with it: somebody looks. When they have looked, one more try is made at once."""
+        return parcel.declines >= DECLINES_MAX and task.now - task.created_at >= self._desk.policy.retry_after
 
     def _wish(self, task: Task, parcel: orders.Parcel) -> Wish:
         order = task.order

@@ -24,6 +24,7 @@ fulfilling = orders.fulfilling
 
 CODE = "fulfilment"
 NOW = timedelta()
+DOUBLED_MAX = 7  # of thirty seconds: an hour
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,7 +149,8 @@ class Decide:
         parcel = fulfilling.parcel_of(order, parcel_id)
         if parcel.status != "packed" or order.status not in fulfilling.LIVING:
             return []
-        return [Stop("choose", parcel_id), Step("choose", parcel_id, after=None if at_once else self._policy.retry_after)]
+        pause = self._policy.retry_after * 2 ** min(max(parcel.declines - 1, 0), DOUBLED_MAX)
+        return [Stop("choose", parcel_id), Step("choose", parcel_id, after=None if at_once else pause)]
 
     def _booked(self, parcel: orders.Parcel, courier: str) -> list[Decision]:
         if parcel.status == "cancelled" or (parcel.status == "booked" and parcel.intercept):
