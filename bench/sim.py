@@ -39,6 +39,7 @@ from haat_world.world import Habits, World
 
 HABITS = Habits(pay_s=60.0, leg_s=450.0, remit_s=1800.0)
 PATIENCE_S = 60.0
+SETTLED_S = 1.5  # until who was killed last has been started again
 NEVER = 32_503_680_000.0  # the year 3000
 
 
@@ -150,11 +151,14 @@ class Sim:
         for number in range(plan.orders):
             after = self.world.dice.roll("comes", number) * span_s * plan.pace
             self.world.agenda.after(timedelta(seconds=after), partial(self._buy, buyers, number))
+        supervising = asyncio.create_task(self._supervise())
         chaos = asyncio.create_task(self._chaos(span_s + plan.linger_s))
         with suppress(TimeoutError):
             await asyncio.wait_for(self.all_came.wait(), span_s * 3 + 60)
         await asyncio.sleep(plan.linger_s)
         await chaos
+        await asyncio.sleep(SETTLED_S)
+        supervising.cancel()
 
     async def _buy(self, buyers: Buyers, number: int) -> None:
         try:
@@ -189,8 +193,15 @@ class Sim:
             else:
                 process = self.haat.server if what == "server" else rng.choice(self.haat.workers)
                 await asyncio.to_thread(process.kill)
-                await asyncio.sleep(rng.uniform(0, 1))
-                self.haat.revive(process)
+
+    async def _supervise(self) -> None:
+        """Who died is started again, whoever killed it: one that comes up while the database is away ends by itself, as it should."""
+        while True:
+            await asyncio.sleep(0.5)
+            for process in (self.haat.server, *self.haat.workers):
+                if not process.alive:
+                    self.kills["started again"] += 1
+                    self.haat.revive(process)
 
     async def _night(self) -> None:
         """The faults end; every process is started anew with a faster clock."""

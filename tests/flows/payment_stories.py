@@ -74,10 +74,10 @@ class Story:
         """The verb `settle` without its tables: reinstate where the stock is still there, then what the state asks for."""
         facts: tuple[Fact, ...] = ()
         late = self.order.status == "expired" and any(a.orphaned for t in self.order.payments for a in t.attempts)
-        if late and self.stock and self.before_expiry is not None and self.expired is not None:
-            if orders.settling.payable_again(self.order, self.before_expiry):
-                again = [events.Reservation(c.line_no, f"SKU-{c.line_no}", "DHK", c.quantity) for c in self.expired.cuts]
-                facts = orders.settling.reinstate(self.before_expiry, self.expired, again, reason="paid_late")
+        before, expired = self.before_expiry, self.expired
+        if late and self.stock and before is not None and expired is not None and orders.settling.payable_again(self.order, before):
+            again = [events.Reservation(c.line_no, f"SKU-{c.line_no}", "DHK", c.quantity) for c in expired.cuts]
+            facts = orders.settling.reinstate(before, expired, again, reason="paid_late")
         then = self.order
         for fact in facts:
             then = orders.evolve(then, fact, order_id=then.id, version=then.version + 1, at=LATER, by="system")

@@ -46,7 +46,9 @@ async def front(dsn: str, place: Path, *codes: str) -> AsyncIterator[Shopfront]:
         async with parts.database.transaction() as tx:
             for name, role, subject in ((ADMIN, "admin", ""), (CUSTOMER, "customer", "c-1"), (STRANGER, "customer", "c-2")):
                 order = people.KeyOrder(id=parts.draw.uuid(), role=role, subject=subject, name=name)
-                keys[name] = (await people.issue_key(tx, order, entropy=(name.encode() * 8)[:32], by="system", now=t.stage.clock.now())).secret
+                keys[name] = (
+                    await people.issue_key(tx, order, entropy=(name.encode() * 8)[:32], by="system", now=t.stage.clock.now())
+                ).secret
         gate = Gate(parts.database, parts.memory, t.stage.clock, parts.secrets)
         said = [*payments.endpoints(parts.shop, t.counter), *refunds.endpoints(parts.shop), *payment_routes.endpoints(parts.shop, t.counter),
                 *pay_page.endpoints(parts.shop, t.counter)]  # fmt: skip
@@ -85,7 +87,11 @@ async def test_an_open_page_is_used_again_and_another_way_opens_another(dsn: str
 
         wrong = {"tenders": [{"method": "bolt", "amount": 1}]}
         refused = await f.ask("POST", f"/v1/orders/{order.id}/payments", json=wrong)
-        assert (refused.status_code, refused.json()["code"], refused.json()["data"]["due"]) == (422, "tenders_do_not_sum", order.totals.grand)
+        assert (refused.status_code, refused.json()["code"], refused.json()["data"]["due"]) == (
+            422,
+            "tenders_do_not_sum",
+            order.totals.grand,
+        )
 
 
 async def test_asking_now_finds_money_that_nobody_told_of(dsn: str, tmp_path: Path) -> None:

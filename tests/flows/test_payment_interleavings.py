@@ -87,11 +87,10 @@ def situations() -> Iterator[tuple[tuple[str, ...], int]]:
 def what_decides(moments: Sequence[str], decides_at: int) -> tuple[object, ...]:
     """All that the outcome may depend on: the order of what people and clocks do, and whether the money was there (and known)."""
     known = next((n for n, e in enumerate(moments) if n >= decides_at and e in (*SIGNALS, "expiry")), len(moments))
-    acts = tuple(
+    return tuple(
         (e, n >= decides_at, n > known or (e == "expiry" and n >= decides_at)) if e != "cancel" else (e, n > known)
         for n, e in enumerate(moments) if e not in SIGNALS
     )  # fmt: skip
-    return acts
 
 
 @pytest.mark.parametrize("decision", ["paid", "declined"])

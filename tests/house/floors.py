@@ -172,7 +172,7 @@ def _is_app(name: str) -> bool:
 def _foreign(name: str, whole: str) -> Iterator[tuple[int, str]]:
     """What is wrong with an import of somebody else's code."""
     library = whole.split(".", maxsplit=1)[0]
-    if library == name.split(".")[0]:
+    if library == name.split(".", maxsplit=1)[0]:
         return
     if library in sys.stdlib_module_names:
         if _is_pure(name) and library in IMPURE_IMPORTS:
