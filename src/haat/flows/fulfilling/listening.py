@@ -7,6 +7,7 @@ hook is the answer). One that nobody knows comes again with a pause and at last 
 taken is confirmed by asking the courier before it counts.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -31,6 +32,7 @@ tracking = fulfilment.tracking
 log = logging.getLogger("haat.fulfilling")
 KIND = "courier"
 AT_ONCE = 200
+CONFIRMED_WITHIN_S = 5.0
 
 
 class News(msgspec.Struct):
@@ -195,13 +197,10 @@ async def _whose(tx: Tx, news: Sequence[News]) -> list[Heard]:
 
 
 async def _confirmed(desk: Desk, house: House, heard: Sequence[Heard]) -> list[Heard]:
-    """What the courier itself says of parcels of which a mere hint says that money was taken."""
+    """What the courier itself says of parcels of which a mere hint says that money was taken; all are asked at once, and not for long."""
     hinted = {h.shipment.id: h.shipment for h in heard if h.scan.hint and h.scan.status in couriers.PAID_AT_THE_DOOR}
-    found: list[Heard] = []
-    for shipment in hinted.values():
-        scans = await _asked(desk, house, shipment)
-        found += [Heard(shipment, scan, "", "poll") for scan in scans]
-    return found
+    said = await asyncio.gather(*[_asked(desk, house, shipment) for shipment in hinted.values()])
+    return [Heard(shipment, scan, "", "poll") for shipment, scans in zip(hinted.values(), said, strict=True) for scan in scans]
 
 
 async def _asked(desk: Desk, house: House, shipment: fulfilment.Shipment) -> Sequence[couriers.Scan]:
@@ -211,8 +210,9 @@ async def _asked(desk: Desk, house: House, shipment: fulfilment.Shipment) -> Seq
         if plugin.track is None or not shipment.consignment:
             return ()
         talk = plugin.track(connection, couriers.Known(shipment.consignment, shipment.reference), house.clock.now())
-        return await desk.outside.drive(connection, talk, subject=shipment.id)
-    except HaatError as error:  # it is asked again by its own step
+        async with asyncio.timeout(CONFIRMED_WITHIN_S):
+            return await desk.outside.drive(connection, talk, subject=shipment.id)
+    except (HaatError, TimeoutError) as error:  # it is asked again by its own step
         log.info("a courier could not confirm its own news", extra={"shipment": shipment.id, "why": str(error)})
         return ()
 
