@@ -21,7 +21,7 @@ from haat.flows.fulfilling import hearing
 from haat.flows.fulfilling.desk import Desk, consignment, known, reference_of, weight
 from haat.flows.fulfilling.shipments import row_of
 from haat.flows.fulfilling.wish import Chosen, Wish
-from haat.kernel.errors import HaatError, Unavailable
+from haat.kernel.errors import HaatError, Refused, Unavailable
 from haat.kernel.facts import Fact
 from haat.kernel.outside import Unknown
 
@@ -149,7 +149,11 @@ class _Booking:
             task.data["cash"] if booked.cash is None else booked.cash,
             task.data.get("fee", 0) if booked.fee is None else booked.fee,
         )
-        return fulfilling.book(order, fact)
+        try:
+            return fulfilling.book(order, fact)
+        except Refused:  # another word of it came first, under another name: two bookings, and somebody has to see which is which
+            detail = f"{fact.courier} also has it as {fact.consignment}; here it is {parcel.status} as {parcel.consignment or 'nothing'}."
+            return hearing.trouble(order, parcel.id, "booked_twice", detail)
 
     def _declined(
         self, order: orders.Order, parcel: orders.Parcel, courier: str, reason: str, detail: str, now: datetime, *, final: bool
