@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from haat.domain import orders, payments
 from haat.engine.database import Tx
 from haat.engine.flowing import Again, Dead, Done, Failed, House, Local, Outcome, Outside, Step, Task
+from haat.flows.paying.deciding import SOON
 from haat.flows.paying.desk import Desk, Noted, found, payback, refund_row
 from haat.kernel.errors import Unavailable
 from haat.kernel.facts import Fact
@@ -103,15 +104,21 @@ def _sent(task: Task, asked: orders.Refund, answer: object) -> Outcome:
         case payments.RefundObservation(status="failed"):
             return Dead("refund_refused", answer.raw_code or answer.reason, told(task.order, asked, answer))
         case payments.RefundObservation():
-            return Done(told(task.order, asked, answer))
+            return _followed(task.order, asked, answer)
         case None:
             return Dead("pay_back_by_hand", f"{asked.gateway or 'cash'} gives nothing back by itself; note the receipt when it is done.")
         case Unknown():
-            return Done(told(task.order, asked, payments.RefundObservation(status="unknown")))
+            return _followed(task.order, asked, payments.RefundObservation(status="unknown"))
         case Unavailable():
             return Failed(str(answer))
         case _:
             return Failed(str(answer))
+
+
+def _followed(order: orders.Order, asked: orders.Refund, seen: payments.RefundObservation) -> Outcome:
+    """What was learned. One that was uncertain before and still is brings no fact, so the question is asked for here."""
+    facts = told(order, asked, seen)
+    return Done(facts) if facts else Done(steps=(Step("ask_refund", asked.id, after=SOON),))
 
 
 def _asked(task: Task, asked: orders.Refund, answer: object) -> Outcome:

@@ -36,7 +36,7 @@ def _unowned(order: orders.Order, steps: Sequence[Waiting]) -> Iterator[str]:
         if hold.kind == REVIEW and "review_overdue" not in names:
             yield f"hold {hold.id} waits for a review without a time limit"
     for part in order.vendor_orders:
-        if part.answer == "offered" and ("lapse" not in names or part.id not in subjects):
+        if part.status == "offered" and ("lapse" not in names or part.id not in subjects):
             yield f"{part.vendor} was asked and has no time limit"
     if order.status == "placed":
         return  # its parcels are planned, and wait for it
