@@ -57,7 +57,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     outages: int = 4
     pace: float = 60.0
     linger_s: float = 45.0
-    fast: float = 10_800.0
+    calm_s: float = 90.0
+    fast: float = 7200.0
     rest: timedelta = timedelta(days=12)
     hang_s: float = 1.5
     limit_s: int = 1
@@ -113,6 +114,7 @@ class Sim:
             self._mark("prepared", began)
             await self._bad_day(buyers)
             self._mark("bad day", began)
+            await self._evening()
             await self._night()
             await self._rest()
             self._mark("rested", began)
@@ -203,9 +205,20 @@ class Sim:
                     self.kills["started again"] += 1
                     self.haat.revive(process)
 
-    async def _night(self) -> None:
-        """The faults end; every process is started anew with a faster clock."""
+    async def _evening(self) -> None:
+        """The faults end, and Haat catches up with what it was told, before time runs faster than it could."""
         self.world.faults = faults.Faults()
+        until = time.monotonic() + self.plan.calm_s
+        database = await Database.open(self.haat.dsn, size=2)
+        behind = 1
+        while behind and time.monotonic() < until:
+            await asyncio.sleep(1.0)
+            async with database.reading() as tx:
+                behind = await tx.fetchval(_BEHIND, self.world.now() - timedelta(seconds=5 * self.plan.pace))
+        await database.close()
+
+    async def _night(self) -> None:
+        """Every process is started anew with a faster clock."""
         await asyncio.to_thread(self.haat.stop)
         self._same_time()
         for process in (self.haat.server, *self.haat.workers):
@@ -234,6 +247,10 @@ class Sim:
         return found
 
 
+_BEHIND = """
+SELECT (SELECT count(*) FROM hook_inbox WHERE status = 'waiting' AND due_at < $1)
+  + (SELECT count(*) FROM workflow_states WHERE status = 'due' AND due_at < $1)
+"""
 _BUSY = """
 SELECT (SELECT count(*) FROM orders AS o WHERE status IN ('placed', 'confirmed', 'processing')
     AND NOT EXISTS (SELECT FROM workflow_states AS w WHERE w.order_id = o.id AND w.status = 'dead'))
