@@ -19,6 +19,7 @@ from haat.kernel.errors import Unavailable
 log = logging.getLogger("haat.followers")
 POLL_S = 1.0
 PAGE = 2000
+GATHER_S = 0.15
 LOCK_SPACE = 0x48414154  # "HAAT": the first key of advisory locks that followers take
 
 Deal = Callable[[Tx, Sequence[RawFact]], Awaitable[None]]
@@ -54,6 +55,8 @@ class Follower:
                 log.warning("follower lost the database", extra={"follower": self.name})
             except Exception:
                 log.exception("a follower failed on a page; it will try again", extra={"follower": self.name})
+            with suppress(TimeoutError):  # a page costs nearly the same for a hundred facts as for one
+                await asyncio.wait_for(self._stop.wait(), GATHER_S)
             idle = self._idle is not None and self._idle()
             with suppress(TimeoutError):  # who is idle is not woken by every fact: its checkpoint goes on once a second
                 await asyncio.wait_for((self._stop if idle else self._wake).wait(), POLL_S)

@@ -34,6 +34,8 @@ BATCH = 500
 CALLS_MAX = 1024  # calls under way in one worker, those that wait for their party's turn included
 PARTY_SHARE = 4  # a party takes at most this part of them; what is more waits in the table, so that a slow one holds up nobody else
 POLL_S = 0.5
+FEW = 4  # this part of a batch is few
+GATHER_S = 0.04
 LOST_PAUSE_S = 0.3
 BUSY_S = 0.2
 TRIES = 5
@@ -84,10 +86,13 @@ class Worker:
             loop.create_task(self._lease_calls(stop), name="flows calls"),
         ]
         while not stop.is_set():
-            if not await self.step():
+            taken = await self.step()
+            if not taken:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), POLL_S)
                 self._wake.clear()
+            if taken < self._batch // FEW:  # a turn costs nearly the same for ten steps as for one: let more come together
+                await _pause(stop, GATHER_S)
         self._woken()
         await asyncio.gather(*tasks)
         await self.answered()
@@ -239,6 +244,8 @@ class Worker:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake_calls.wait(), POLL_S)
                 self._wake_calls.clear()
+            if took < self._batch // FEW:
+                await _pause(stop, GATHER_S)
 
     async def _lease(self, free: int) -> int:
         now = self._house.clock.now()
@@ -341,6 +348,11 @@ class Worker:
 
 class _UnmadeError(Exception):
     """In the place of an answer: the call could not even be prepared."""
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
 
 
 def _same_try(fresh: Row | None, row: Row) -> bool:
