@@ -87,3 +87,11 @@ async def test_each_finds_what_it_is_there_for(market: Stage, code: str) -> None
     async with market.parts.database.transaction() as tx:
         await tx.execute(BROKEN[code])
     assert code in await broken(market)
+
+
+async def test_a_worker_asks_the_set_wise_ones_by_themselves(market: Stage) -> None:
+    parts = market.parts
+    async with parts.database.transaction() as tx:
+        await tx.execute(BROKEN["hooks"])
+    found = await auditing.checks(parts.database, parts.flows, market.clock.now(), app.invariants())
+    assert [finding.invariant for finding in found] == ["hooks"]

@@ -203,8 +203,7 @@ async def test_a_refund_that_is_lost_on_its_way_again_and_again_is_always_asked_
         order = await t.paid(await t.placed())
         t.bank.mood("acme.refund", "lost_before", "lost_before", "lost_before")
         await t.stage.ask(order.id, lambda o: orders.cancel(o, None, reason="changed_mind"))
-        await t.stage.settle()
-        for _ in range(4):
+        for _ in range(5):
             await t.stage.later(minutes=5)
         order = await t.stage.order(order.id)
         assert (order.refunds[0].status, t.bank.calls.count("acme.refund"), order.payment_status) == ("succeeded", 4, "refunded")

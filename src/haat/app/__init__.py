@@ -216,7 +216,10 @@ async def work(chosen: Settings, dsn: str, stop: asyncio.Event, *, outfit: desks
         try:
             await worker.run(
                 working.followers(parts.database, parts.journal, at),
-                working.chores(parts.database, parts.clock, parts.house, at),
+                [
+                    *working.chores(parts.database, parts.clock, parts.house, at),
+                    working.asking(parts.database, parts.clock, parts.flows, invariants()),
+                ],
                 working.loops(parts.worker(working.name(), lane), at),
                 stop,
             )

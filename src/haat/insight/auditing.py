@@ -89,10 +89,7 @@ class Invariant(msgspec.Struct, frozen=True, kw_only=True):
 async def audit(database: Database, journal: Journal, flows: Flows, now: datetime, invariants: Sequence[Invariant]) -> list[Finding]:
     """Everything that these invariants find. Reads only, each check and each page as of one moment; safe beside busy servers."""
     at, found = At(now, flows), _Found()
-    for each in invariants:
-        if each.check is not None:
-            async with database.reading() as tx, tx.transaction(isolation="repeatable_read", readonly=True):
-                found.add(each, await each.check(tx, at))
+    await _checked(database, at, invariants, found)
     looking = [each for each in invariants if each.look is not None]
     if looking:
         async with database.reading() as tx:
@@ -104,6 +101,20 @@ async def audit(database: Database, journal: Journal, flows: Flows, now: datetim
                     assert each.look is not None
                     found.add(each, await each.look(tx, page, at))
     return found.findings
+
+
+async def checks(database: Database, flows: Flows, now: datetime, invariants: Sequence[Invariant]) -> list[Finding]:
+    """What the set-wise questions alone find: a few statements, so a worker asks them now and then."""
+    found = _Found()
+    await _checked(database, At(now, flows), invariants, found)
+    return found.findings
+
+
+async def _checked(database: Database, at: At, invariants: Sequence[Invariant], found: "_Found") -> None:
+    for each in invariants:
+        if each.check is not None:
+            async with database.reading() as tx, tx.transaction(isolation="repeatable_read", readonly=True):
+                found.add(each, await each.check(tx, at))
 
 
 class _Found:
