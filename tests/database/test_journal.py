@@ -1,6 +1,7 @@
 """The journal: one truth about what came after what, whoever writes, reads or dies at the same time."""
 
 import asyncio
+from collections.abc import Sequence
 from random import Random
 
 import pytest
@@ -200,3 +201,24 @@ async def test_two_followers_of_one_name_do_not_work_at_once(database: Database)
     assert await other.step() == 0
     finish.set()
     assert await working == 1
+
+
+async def test_a_follower_of_some_types_sees_all_of_them_and_passes_the_others(database: Database) -> None:
+    seen: list[str] = []
+
+    async def deal(tx: Tx, facts: Sequence[RawFact]) -> None:
+        seen.extend(f"{fact.order_id}/{fact.version}" for fact in facts)
+
+    journal = Journal(events.decode)
+    follower = Follower("some", database, journal, deal, page=2, types=("OrderHeld",))
+    ids = [f"0198a000-0000-7000-8000-00000000000{n}" for n in range(5)]
+    for order_id in ids:
+        async with database.transaction() as tx:
+            facts = (events.OrderNoted("no"), events.OrderHeld("h", "MANUAL", "look"), events.OrderNoted("no"))
+            await journal.append(tx, [Append(order_id, 0, facts, NOW, Origin("system", "test"))])
+    while await follower.step():
+        pass
+    assert seen == [f"{order_id}/2" for order_id in ids]
+    async with database.reading() as tx:
+        last = await tx.fetchval("SELECT max(position) FROM order_events")
+        assert await tx.fetchval("SELECT position FROM order_event_streams WHERE name = 'some'") >= last - 1

@@ -211,6 +211,7 @@ async def work(chosen: Settings, dsn: str, stop: asyncio.Event, *, outfit: desks
     """A worker, until `stop`."""
     async with open_parts(chosen, dsn, outfit=outfit) as parts:
         await parts.memory.start()
+        memory_tuning.settle()
         lane = Lane(dsn, "haat flows")
         at = parts.desks
         try:

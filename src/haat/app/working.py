@@ -32,9 +32,9 @@ FOLLOWERS = (search.FOLLOWER, signals.FOLLOWER, validating.FOLLOWER, notifying.F
 def followers(database: Database, journal: Journal, at: Desks) -> Sequence[Follower]:
     """Everyone who follows the journal."""
     return [
-        Follower(search.FOLLOWER, database, journal, search.deal),
-        Follower(signals.FOLLOWER, database, journal, signals.deal),
-        Follower(validating.FOLLOWER, database, journal, validating.follow),
+        Follower(search.FOLLOWER, database, journal, search.deal, types=search.TYPES),
+        Follower(signals.FOLLOWER, database, journal, signals.deal, types=signals.TYPES),
+        Follower(validating.FOLLOWER, database, journal, validating.follow, types=validating.FOLLOWED),
         Follower(notifying.FOLLOWER, database, journal, at.teller.deal, idle=at.teller.idle),
     ]
 

@@ -20,6 +20,7 @@ log = logging.getLogger("haat.followers")
 POLL_S = 1.0
 PAGE = 2000
 GATHER_S = 0.15
+SKIPPED = 1000 << 16  # transactions that brought nothing of interest: then the checkpoint goes on all the same
 LOCK_SPACE = 0x48414154  # "HAAT": the first key of advisory locks that followers take
 
 Deal = Callable[[Tx, Sequence[RawFact]], Awaitable[None]]
@@ -28,11 +29,20 @@ Deal = Callable[[Tx, Sequence[RawFact]], Awaitable[None]]
 class Follower:
     """Follows under `name`, dealing with pages of facts through `deal` (in the checkpoint's transaction).
 
-    While `idle` says so, nothing is read: the checkpoint goes on to where the journal is, and what went by is never dealt with.
+    `types`: only facts of these types are read and dealt with; the checkpoint passes the others. While `idle` says so, nothing is
+    read: the checkpoint goes on to where the journal is, and what went by is never dealt with.
     """
 
     def __init__(
-        self, name: str, database: Database, journal: Journal, deal: Deal, *, page: int = PAGE, idle: Callable[[], bool] | None = None
+        self,
+        name: str,
+        database: Database,
+        journal: Journal,
+        deal: Deal,
+        *,
+        page: int = PAGE,
+        idle: Callable[[], bool] | None = None,
+        types: Sequence[str] | None = None,
     ) -> None:
         self.name = name
         self._database = database
@@ -40,6 +50,7 @@ class Follower:
         self._deal = deal
         self._page = page
         self._idle = idle
+        self._types = types
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
         self._meter = metrics.follower(name)
@@ -76,11 +87,16 @@ class Follower:
             if self._idle is not None and self._idle():
                 await self._go_on(tx, max(position, await self._journal.head(tx)))
                 return 0
-            facts = await self._journal.after(tx, position, self._page)
-            if not facts:
-                return 0
-            await self._deal(tx, facts)
-            await self._go_on(tx, facts[-1].position)
+            settled = 0 if self._types is None else await self._journal.settled(tx)  # before the facts are read
+            facts = await self._journal.after(tx, position, self._page, self._types)
+            if facts:
+                await self._deal(tx, facts)
+                whole = self._types is not None and len(facts) < self._page
+                await self._go_on(tx, max(facts[-1].position, settled) if whole else facts[-1].position)
+            elif settled - position > SKIPPED:
+                await self._go_on(tx, settled)
+        if not facts:
+            return 0
         self._meter.dealt_with(len(facts), facts[-1].position, max(time.time() - facts[-1].at.timestamp(), 0))
         return len(facts)
 

@@ -129,9 +129,12 @@ class Journal:
         rows = await tx.fetch(_FIRSTS, order_ids)
         return [Recorded(r[0], r[1], r[2], r[3], r[4], r[5], r[6], self._decode(r[7])) for r in rows]
 
-    async def after(self, tx: Tx, position: int, limit: int) -> list[RawFact]:
-        """The next facts of the global order, up to the horizon. Never misses one, never shows one that may yet roll back."""
-        rows = await tx.fetch(_AFTER, position, limit, self._base)
+    async def after(self, tx: Tx, position: int, limit: int, types: Sequence[str] | None = None) -> list[RawFact]:
+        """The next facts of the global order (of these types), up to the horizon.
+
+        Never misses one, never shows one that may yet roll back.
+        """
+        rows = await tx.fetch(_AFTER, position, limit, self._base, types)
         return [RawFact(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], msgspec.Raw(r[8].encode())) for r in rows]
 
     async def changed_after(self, tx: Tx, position: int, limit: int = 5000) -> list[tuple[str, int]]:
@@ -145,6 +148,11 @@ class Journal:
             self._base,
         )
         return [(row[0], row[1]) for row in rows]
+
+    async def settled(self, tx: Tx) -> int:
+        """Everything up to this position is there or never will be, whether or not there is a fact at it."""
+        value = await tx.fetchval("SELECT $1 + (pg_snapshot_xmin(pg_current_snapshot())::text::bigint << 16) - 1", self._base)
+        return int(value)
 
     async def head(self, tx: Tx) -> int:
         """The last position that readers may see now, 0 for an empty journal."""
@@ -191,6 +199,7 @@ WHERE order_id = ANY ($1::uuid[]) AND version = 1
 _AFTER = """
 SELECT position, order_id::text, version, type, at, actor, cause, trace, data FROM order_events
 WHERE position > $1 AND position < $3 + (pg_snapshot_xmin(pg_current_snapshot())::text::bigint << 16)
+  AND ($4::text[] IS NULL OR type = ANY ($4))
 ORDER BY position LIMIT $2
 """
 

@@ -252,6 +252,8 @@ _OUTCOMES = {
     "OrderReturnStarted": "returned",
 }
 _REFUSED = "customer_refused"
+#: Facts that `follow` looks at.
+FOLLOWED = (*_OUTCOMES, "OrderReleased", "OrderHeld")
 
 
 async def follow(tx: Tx, facts: Sequence[RawFact]) -> None:

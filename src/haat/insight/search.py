@@ -22,6 +22,7 @@ WORDS_MAX = 8  # of a question; more would only cost
 WORD_MAX = 64
 DIGITS_MIN = 6  # of a number or phone whose beginning is asked for
 ENDINGS_MAX = 40  # of a beginning, beyond which it is a sieve
+TYPES = ("OrderCreated",)  # facts that bring words
 PREFIX_MIN = 2  # the last word may be a beginning, but one letter begins everything
 _decode = msgspec.json.Decoder(orders.events.OrderCreated).decode
 #: Letters, digits, and the marks of Bangla (vowel signs, hasanta, candrabindu), which `\\w` leaves out.

@@ -16,6 +16,7 @@ from haat.engine.database import Tx
 from haat.engine.journal import RawFact
 
 FOLLOWER = "pace"
+TYPES = ("OrderCreated",)  # facts that bring a pace
 USUAL_DAYS = 28
 _decode = msgspec.json.Decoder(orders.events.OrderCreated).decode
 
