@@ -96,7 +96,7 @@ async def test_what_was_ordered_counts_once_towards_the_pace(dsn, tmp_path) -> N
         await checkout.acquaint(REQUEST, parts.market)
         errand = checkout.Errand(await parts.draw.serial(), Origin("channel:web", "test"), parts.clock.now())
         await parts.shop.placing.submit(checkout.prepare(REQUEST, parts.market, parts.draw, errand))
-        follower = next(f for f in app.followers(parts) if f.name == signals.FOLLOWER)
+        follower = next(f for f in app.working.followers(parts.database, parts.journal, parts.desks) if f.name == signals.FOLLOWER)
         assert await follower.step() > 0
         assert await follower.step() == 0
         async with parts.database.reading() as tx:
