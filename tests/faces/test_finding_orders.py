@@ -83,7 +83,7 @@ async def test_words_and_filters_hold_together(served: Served, admin: httpx.Clie
 
 
 async def test_nobody_finds_what_is_not_theirs(served: Served) -> None:
-    order = served.place(ship_to=examples.ADDRESS | {"landmark": "Secretpur"})
+    order = served.place(ship_to=examples.ADDRESS | {"landmark": "Gopanpur"})
     await follow(served)
     for role, expected in (("channel", [order["id"]]), ("other_channel", []), ("customer", [])):
         with served.client(role) as client:
