@@ -87,4 +87,4 @@ async def test_nobody_finds_what_is_not_theirs(served: Served) -> None:
     await follow(served)
     for role, expected in (("channel", [order["id"]]), ("other_channel", []), ("customer", [])):
         with served.client(role) as client:
-            assert found(client, q="secretpur") == expected, role
+            assert found(client, q="gopanpur") == expected, role

@@ -137,6 +137,9 @@ class Keeper:
                 appends.append(Append(w.before.id, version, facts, now, Origin("system", cause)))
                 version += len(facts)
         await self._store(tx, appends, [(w.before, w.after) for w in written], new, moved, now)
+
+    async def finish(self, tx: Tx, written: Sequence[flowing.Written], now: datetime) -> None:
+        """The last of a turn: rows that many wait for are locked as late, and so as shortly, as possible."""
         await self.follow(tx, [(w.before, w.after, [fact for fact, _ in w.facts]) for w in written], now)
 
     async def _store(
@@ -157,7 +160,9 @@ class Keeper:
         )
 
     async def follow(self, tx: Tx, changed: Sequence[tuple[orders.Order, orders.Order, Sequence[Fact]]], now: datetime) -> None:
-        """Stock and counted limits after (before, after, facts) of orders; then whoever else keeps rows of them."""
+        """Whoever keeps rows of orders, then counted limits and stock, after (before, after, facts) of orders."""
+        for each in self._follows:
+            await each(tx, changed, now)
         cut: list[tuple[orders.Order, orders.Order]] = []
         shipped: list[tuple[orders.Order, orders.Order, Fact]] = []
         returned: list[tuple[orders.Order, Fact]] = []
@@ -179,8 +184,6 @@ class Keeper:
             await _release(tx, cut, left, now)
         if returned:
             await self._take_back(tx, returned, now)
-        for each in self._follows:
-            await each(tx, changed, now)
 
     async def _take_back(self, tx: Tx, returned: Sequence[tuple[orders.Order, Any]], now: datetime) -> None:
         """Sound units are on hand again where they had been sent from; damaged ones are nobody's stock."""
