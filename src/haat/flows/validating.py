@@ -25,6 +25,7 @@ FOLLOWER = "fraud"
 HOLD = "FRAUD_REVIEW"
 COUNTED_ELSEWHERE = timedelta(milliseconds=100)  # about what a full batch of another worker takes to commit
 PATIENCE = timedelta(seconds=3)  # then an order is counted without those that are being counted with it
+REVIEWED_WITHIN = timedelta(hours=24)  # where whoever held it named no time (a gateway that calls a payment risky)
 SCREEN = (Step("screen"),)
 CONFIRM = (Step("confirm"),)
 NO_REVIEW = (Stop("review_overdue"),)
@@ -150,9 +151,10 @@ def decide(order: orders.Order, fact: Fact) -> Sequence[Decision]:
         case orders.events.OrderStockReserved():
             return SCREEN if not order.screening else ()
         case orders.events.OrderHeld():
-            if fact.kind != HOLD or fact.until is None:
+            if fact.kind != HOLD:
                 return ()
-            return (Step("review_overdue", fact.hold, max(fact.until - order.updated_at, timedelta())),)
+            within = REVIEWED_WITHIN if fact.until is None else max(fact.until - order.updated_at, timedelta())
+            return (Step("review_overdue", fact.hold, within),)
         case orders.events.OrderCancelled() | orders.events.OrderRejected() | orders.events.OrderExpired():
             return NO_REVIEW if order.screening == "review" else ()
         case orders.events.OrderReleased() if fact.kind == HOLD:
