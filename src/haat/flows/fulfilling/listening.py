@@ -10,13 +10,13 @@ taken is confirmed by asking the courier before it counts.
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
 from haat.domain import fulfilment, orders
 from haat.engine.database import Collided, Lost, Tx
-from haat.engine.flowing import House
+from haat.engine.flowing import House, table
 from haat.engine.outside import inbox
 from haat.flows.fulfilling import hearing
 from haat.flows.fulfilling.desk import Desk
@@ -31,6 +31,7 @@ tracking = fulfilment.tracking
 
 log = logging.getLogger("haat.fulfilling")
 KIND = "courier"
+FLOW = "fulfilment"
 AT_ONCE = 200
 CONFIRMED_WITHIN_S = 5.0
 
@@ -63,9 +64,11 @@ async def listen(desk: Desk, house: House, *, limit: int = AT_ONCE) -> int:
     news = [_read(desk, each) for each in arrived]
     async with house.database.reading() as tx:
         heard = await _whose(tx, news)
-    heard += await _confirmed(desk, house, heard)
-    await _apply_all(desk, house, news, heard, now)
+    confirmed, open_ = await _confirmed(desk, house, heard)
+    await _apply_all(desk, house, news, [*heard, *confirmed], now)
     async with house.database.transaction() as tx:
+        if open_:  # what only a hint says is asked about now, and not when its turn comes
+            await table.hasten(tx, open_, FLOW, "track", now=now, rested=timedelta())
         await inbox.done(tx, [n.id for n in news if not n.problem], now=now)
         await inbox.failed(tx, {n.id: n.problem for n in news if n.problem}, now=now)
     return len(arrived)
@@ -196,11 +199,16 @@ async def _whose(tx: Tx, news: Sequence[News]) -> list[Heard]:
     return found
 
 
-async def _confirmed(desk: Desk, house: House, heard: Sequence[Heard]) -> list[Heard]:
-    """What the courier itself says of parcels of which a mere hint says that money was taken; all are asked at once, and not for long."""
+async def _confirmed(desk: Desk, house: House, heard: Sequence[Heard]) -> tuple[list[Heard], list[str]]:
+    """What the courier itself says of parcels of which a mere hint says that money was taken; all are asked at once, and not for long.
+
+    Beside it the orders of those parcels of which it said nothing.
+    """
     hinted = {h.shipment.id: h.shipment for h in heard if h.scan.hint and h.scan.status in couriers.PAID_AT_THE_DOOR}
     said = await asyncio.gather(*[_asked(desk, house, shipment) for shipment in hinted.values()])
-    return [Heard(shipment, scan, "", "poll") for shipment, scans in zip(hinted.values(), said, strict=True) for scan in scans]
+    answered = list(zip(hinted.values(), said, strict=True))
+    confirmed = [Heard(shipment, scan, "", "poll") for shipment, scans in answered for scan in scans]
+    return confirmed, [shipment.order_id for shipment, scans in answered if not scans]
 
 
 async def _asked(desk: Desk, house: House, shipment: fulfilment.Shipment) -> Sequence[couriers.Scan]:
