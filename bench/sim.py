@@ -254,7 +254,7 @@ SELECT (SELECT count(*) FROM hook_inbox WHERE status = 'waiting' AND due_at < $1
 _BUSY = """
 SELECT (SELECT count(*) FROM orders AS o WHERE status IN ('placed', 'confirmed', 'processing')
     AND NOT EXISTS (SELECT FROM workflow_states AS w WHERE w.order_id = o.id AND w.status = 'dead'))
-  + (SELECT count(*) FROM shipments WHERE status IN ('shipped', 'out_for_delivery') AND updated_at > $1::timestamptz - interval '12 hours')
+  + (SELECT count(*) FROM shipments WHERE status IN ('booked', 'shipped', 'out_for_delivery') AND updated_at > $1::timestamptz - interval '12 hours')
   + (SELECT count(*) FROM hook_inbox WHERE status = 'waiting') + (SELECT count(*) FROM notifications WHERE status IN ('due', 'sending'))
   + (SELECT count(*) FROM workflow_states WHERE status = 'due' AND due_at < $1)
 """
