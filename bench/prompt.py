@@ -24,9 +24,8 @@ from haat.domain.fulfilment import courier
 from haat.engine import logs, memory_tuning, outside, settings
 from haat.engine.database import Database
 from haat.flows import fulfilling
-from haat.kernel.errors import Refused
 from haat.kernel.money import AMOUNT_MAX
-from haat.kernel.outside import Connection, Conversation, Heard, Hook
+from haat.kernel.outside import Connection, Conversation
 
 
 class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,15 +40,6 @@ def _charged(connection: Connection, known: Any, now: datetime) -> Conversation[
     yield
 
 
-def _refused(connection: Connection, hook: Hook, now: datetime) -> Heard:
-    raise Refused("no_hooks", "Nobody calls.", kind="forbidden")
-
-
-def _nothing(connection: Connection, hook: Hook, now: datetime) -> Conversation[tuple[Any, ...]]:
-    return ()
-    yield
-
-
 def _back(connection: Connection, query: Mapping[str, str]) -> payments.Signal:
     return payments.Signal()
 
@@ -57,7 +47,7 @@ def _back(connection: Connection, query: Mapping[str, str]) -> payments.Signal:
 GATEWAY = payments.Gateway(
     code="prompt", title="Prompt", methods=("bkash",), config=Nothing, secrets=Nothing,
     abilities=payments.gateway.Abilities(limits={"BDT": (1, AMOUNT_MAX)}, redirects=False),
-    create=_charged, confirm=_charged, query=_charged, verify=_refused, heard=_nothing, callback=_back,
+    create=_charged, confirm=_charged, query=_charged, verify=payments.gateway.no_hooks, heard=payments.gateway.nothing_heard, callback=_back,
 )  # fmt: skip
 
 

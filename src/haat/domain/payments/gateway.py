@@ -14,6 +14,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from haat.kernel.errors import Refused
 from haat.kernel.outside import Connection, Conversation, Heard, Hook
 
 Status = Literal["pending", "authorized", "charged", "failed", "cancelled", "expired", "voided", "unknown"]
@@ -273,6 +274,19 @@ def checked(seen: Observation, known: Known) -> Observation:
         our_reference=seen.our_reference,
         raw_code=seen.raw_code,
     )
+
+
+def no_hooks(connection: Connection, hook: Hook, now: datetime) -> Heard:
+    """`verify` of a gateway that sends none: whoever calls is somebody else."""
+    del hook, now
+    raise Refused("no_hooks", f"{connection.code}: nobody reports here.", kind="forbidden")
+
+
+def nothing_heard(connection: Connection, hook: Hook, now: datetime) -> Conversation[tuple[Signal, ...]]:
+    """`heard` of a gateway that sends no hooks."""
+    del connection, hook, now
+    return ()
+    yield
 
 
 def fee_of(gateway: Gateway, connection: Connection) -> Fee:

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from haat.domain.payments import gateway
 from haat.domain.payments.gateway import Abilities, Charge, Fee, Gateway, Known, Observation, Signal, Started, attempt_in, ours
-from haat.kernel.errors import Refused
 from haat.kernel.money import AMOUNT_MAX
-from haat.kernel.outside import Connection, Conversation, Heard, Hook
+from haat.kernel.outside import Connection, Conversation
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,17 +44,6 @@ def void(connection: Connection, known: Known, now: datetime) -> Conversation[Ob
     yield
 
 
-def verify(connection: Connection, hook: Hook, now: datetime) -> Heard:
-    del hook, now
-    raise Refused("no_hooks", f"{connection.code}: nobody reports cash here; couriers do.", kind="forbidden")
-
-
-def heard(connection: Connection, hook: Hook, now: datetime) -> Conversation[tuple[Signal, ...]]:
-    del connection, hook, now
-    return ()
-    yield
-
-
 def callback(connection: Connection, query: Mapping[str, str]) -> Signal:
     del connection
     return Signal(attempt=attempt_in(query), said="pending")
@@ -78,8 +67,8 @@ GATEWAY = Gateway(
     confirm=query,
     query=query,
     void=void,
-    verify=verify,
-    heard=heard,
+    verify=gateway.no_hooks,
+    heard=gateway.nothing_heard,
     callback=callback,
     check=check,
 )

@@ -38,7 +38,7 @@ from haat.domain.payments.gateway import (
 )
 from haat.kernel.errors import Refused, Unavailable
 from haat.kernel.money import decimal_text
-from haat.kernel.outside import Connection, Conversation, Heard, Hook, Request, Unknown, answered, ask, post_json
+from haat.kernel.outside import Connection, Conversation, Request, Unknown, answered, ask, post_json
 
 DHAKA = timezone(timedelta(hours=6))  # without daylight saving since 2009
 BDT = "050"  # ISO 4217 by number
@@ -161,17 +161,6 @@ def query_refund(connection: Connection, payback: Payback, now: datetime) -> Con
     whole = payback.amount == payback.known.amount
     reason: Reason = "not_found" if whole and said.get("status") == "Success" else "other"
     return RefundObservation(status="unknown", reason=reason, reference=payback.reference, raw_code=str(said.get("status", ""))[:100])
-
-
-def verify(connection: Connection, hook: Hook, now: datetime) -> Heard:
-    del hook, now
-    raise Refused("no_hooks", f"{connection.code}: Nagad sends none.", kind="forbidden")
-
-
-def heard(connection: Connection, hook: Hook, now: datetime) -> Conversation[tuple[Signal, ...]]:
-    del connection, hook, now
-    return ()
-    yield
 
 
 def callback(connection: Connection, query: Mapping[str, str]) -> Signal:
@@ -309,8 +298,8 @@ GATEWAY = Gateway(
     query=query,
     refund=refund,
     query_refund=query_refund,
-    verify=verify,
-    heard=heard,
+    verify=gateway.no_hooks,
+    heard=gateway.nothing_heard,
     callback=callback,
     check=check,
 )
