@@ -15,18 +15,12 @@ CASH = "cod"  # collected by couriers: compared with their books, parcel by parc
 TAKA = 100  # couriers count whole taka, so their sums may differ by less than one
 DELIVERED = frozenset({"delivered", "partially_delivered"})
 ON_ITS_WAY = frozenset({"requested", "uncertain"})
-OPEN = frozenset({"placed", "confirmed", "processing"})
 Order = dict[str, Any]
 
 
 def findings(truth: Truth, orders: Sequence[Order]) -> list[str]:
     """Every disagreement. `orders`: all orders of the play. O(payments + parcels + messages)."""
     return [*_money(truth, orders), *_parcels(truth, orders), *_messages(truth)]
-
-
-def open_orders(orders: Sequence[Order]) -> list[str]:
-    """Numbers of the orders that have not come to an end."""
-    return [order["number"] for order in orders if order["status"] in OPEN]
 
 
 def _money(truth: Truth, orders: Sequence[Order]) -> Iterator[str]:

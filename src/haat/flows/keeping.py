@@ -112,13 +112,11 @@ class Keeper:
         while len(kept) > KEPT:
             kept.popitem(last=False)
 
-    def evolve(self, state: orders.Order, fact: Fact, at: datetime, cause: str) -> orders.Order:
-        del cause
+    def evolve(self, state: orders.Order, fact: Fact, at: datetime) -> orders.Order:
         return orders.evolve(state, fact, order_id=state.id, version=state.version + 1, at=at, by="system")
 
-    def raised(self, state: orders.Order, row: flowing.Row, cause: str, detail: str, verb: flowing.Verb) -> Fact:
+    def raised(self, row: flowing.Row, cause: str, detail: str, verb: flowing.Verb) -> Fact:
         """The fact that a step is dead. Its id names the step: the same step dead again is the same exception."""
-        del state
         name = repairing.step_id(row.version, row.n)
         return orders.events.OrderExceptionRaised(name, row.flow, row.step, cause, verb.owner, row.subject, detail[:500], verb.repairs)
 
@@ -189,14 +187,18 @@ class Keeper:
         """Sound units are on hand again where they had been sent from; damaged ones are nobody's stock."""
         kept = await inventory.every(tx, sorted({order.id for order, _ in returned}))
         each = inventory.components(kept, _live([order for order, _ in returned]))
+        made_of: dict[tuple[str, int], list[tuple[str, int]]] = {}
+        for (owner, line_no, sku), units in each.items():
+            made_of.setdefault((owner, line_no), []).append((sku, units))
         movements = []
         for order, fact in returned:
             parcel = next((p for p in order.shipments if p.id == fact.parcel), None)
-            for line in fact.sound if parcel is not None else ():
-                for (owner, line_no, sku), units in each.items():
-                    if (owner, line_no) == (order.id, line.line_no) and parcel is not None:
-                        quantity = units * line.quantity
-                        movements.append(inventory.Movement(self._draw.uuid(), sku, parcel.location, quantity, "return", order.number))
+            if parcel is None:
+                continue
+            for line in fact.sound:
+                for sku, units in made_of.get((order.id, line.line_no), ()):
+                    quantity = units * line.quantity
+                    movements.append(inventory.Movement(self._draw.uuid(), sku, parcel.location, quantity, "return", order.number))
         if movements:
             await inventory.move(tx, movements, actor="system", now=now)
 

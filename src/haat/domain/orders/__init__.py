@@ -10,10 +10,10 @@ was ordered; amounts were frozen to units at the sale, so any sequence of partia
 
 from haat.domain.orders import ascertaining, checking, collecting, events, fulfilling, geography, paying, settling, stopping
 from haat.domain.orders.address import Address, Place, Unresolved
-from haat.domain.orders.commands import RECORD, Change, Changed, NewOrder, ask, begin, cancelled_units, change, record_arguments
+from haat.domain.orders.commands import RECORD, Change, Changed, NewOrder, ask, begin, cancelled_units, record_arguments
 from haat.domain.orders.decisions import cancel, hold, note, release
 from haat.domain.orders.goods import AT_HOME, BUCKETS, STOPPABLE, UNDER_WAY, OrderLine, Parcel, VendorOrder, less, settled, units
-from haat.domain.orders.order import OPEN, TRANSITIONS, Hold, Note, Order, Trouble, evolve, fold
+from haat.domain.orders.order import OPEN, TRANSITIONS, Hold, Note, Order, Trouble, after, evolve, fold
 from haat.domain.orders.projection import (
     LINE_COLUMNS,
     ORDER_COLUMNS,
@@ -107,6 +107,7 @@ __all__ = [
     "VendorOrder",
     "VendorPart",
     "Verdict",
+    "after",
     "ascertaining",
     "ask",
     "basket_arguments",
@@ -116,7 +117,6 @@ __all__ = [
     "by_external_id",
     "cancel",
     "cancelled_units",
-    "change",
     "checking",
     "collecting",
     "compile_rules",

@@ -12,7 +12,7 @@ from datetime import datetime
 from haat.domain.orders import fulfilling, stopping
 from haat.domain.orders.events import OrderShipmentBooked, OrderShipmentFailed, OrderShipmentRecalled
 from haat.domain.orders.goods import Parcel
-from haat.domain.orders.order import Order, evolve
+from haat.domain.orders.order import Order, after
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact
 
@@ -40,7 +40,7 @@ def absent(order: Order, parcel_id: str, *, courier: str, detail: str, now: date
     failed = OrderShipmentFailed(parcel_id, courier, NOT_BOOKED, detail)
     if not parcel.intercept:
         return (failed,)
-    then = evolve(order, failed, order_id=order.id, version=order.version + 1, at=now, by="")
+    then = after(order, [failed], at=now)
     return (failed, *stopping.recalled(then, parcel, reason=parcel.intercept))
 
 

@@ -1,16 +1,12 @@
-"""The verbs of orders: load, decide, append, project. Each takes many and runs in the caller's transaction.
-
-Locks: `change` takes the orders' locks first of all (Journal.lock), so it must be the transaction's first act.
-"""
+"""The verbs of orders: begin one, ask something of one. The flow that keeps orders writes what comes of it, and all that follows."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
-from haat.domain.orders import projection, queries
-from haat.domain.orders.order import Order, evolve
-from haat.engine.database import Tx
+from haat.domain.orders import projection
+from haat.domain.orders.order import Order, after, evolve
 from haat.engine.journal import APPEND, Append, Journal
 from haat.kernel.errors import Broken, Refused
 from haat.kernel.facts import Fact, Origin
@@ -64,28 +60,6 @@ def record_arguments(journal: Journal, news: Sequence[NewOrder], orders: Sequenc
     return *journal.append_arguments(appends), *projection.insert_arguments(orders, [n.serial for n in news])
 
 
-async def change(journal: Journal, tx: Tx, changes: Sequence[Change]) -> list[Changed | Refused]:
-    """Decide each change on its order as it is now, in the order of asking; append and project what was decided.
-
-    A refused change stands alone: the others go through. Several changes of one order see each other.
-    """
-    await journal.lock(tx, {c.order_id for c in changes})
-    found = await queries.read(journal, tx, sorted({c.order_id for c in changes}))
-    before_version = {order_id: order.version for order_id, order in found.items()}
-    outcomes: list[Changed | Refused] = []
-    appends: list[Append] = []
-    for c in changes:
-        outcome = ask(found.get(c.order_id), c)
-        if isinstance(outcome, Changed) and outcome.facts:
-            appends.append(Append(c.order_id, outcome.before.version, outcome.facts, c.at, c.origin))
-            found[c.order_id] = outcome.after
-        outcomes.append(outcome)
-    if appends:
-        await journal.append(tx, appends)
-        await projection.update(tx, [found[i] for i in sorted(found) if found[i].version != before_version[i]])
-    return outcomes
-
-
 def ask(order: Order | None, asked: Change) -> Changed | Refused:
     """What this change makes of the order as it is."""
     if order is None:
@@ -96,10 +70,7 @@ def ask(order: Order | None, asked: Change) -> Changed | Refused:
         facts = asked.decide(order)
     except Refused as refusal:
         return refusal
-    after = order
-    for n, fact in enumerate(facts, 1):
-        after = evolve(after, fact, order_id=order.id, version=order.version + n, at=asked.at, by=asked.origin.actor)
-    return Changed(order, after, facts)
+    return Changed(order, after(order, facts, at=asked.at, by=asked.origin.actor), facts)
 
 
 def cancelled_units(changed: Changed) -> Mapping[int, tuple[int, int]]:

@@ -179,6 +179,13 @@ def evolve(order: Order | None, fact: Fact, *, order_id: str, version: int, at: 
     return msgspec.structs.replace(order, version=version, updated_at=at, **changes)
 
 
+def after(order: Order, facts: Iterable[Fact], *, at: datetime, by: str = "system") -> Order:
+    """The order as these facts, right behind those it has, will leave it."""
+    for fact in facts:
+        order = evolve(order, fact, order_id=order.id, version=order.version + 1, at=at, by=by)
+    return order
+
+
 Changes = dict[str, Any]
 
 

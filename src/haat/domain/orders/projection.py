@@ -13,7 +13,6 @@ import msgspec
 from haat.domain.orders.order import Order
 from haat.engine import together
 from haat.engine.arrays import ints, texts
-from haat.engine.database import Tx
 
 ORDER_COLUMNS = (
     "id", "number", "status", "payment_status", "fulfilment_status", "holds", "channel", "external_id", "customer_id", "phone",
@@ -70,20 +69,20 @@ def _literal(column: Sequence[Any]) -> str:
     return texts([value or "" for value in column])
 
 
-def update_arguments(changed: Sequence[tuple[Order | None, Order]]) -> tuple[str, ...]:
+def update_arguments(changed: Sequence[tuple[Order, Order]]) -> tuple[str, ...]:
     """The arguments of UPDATE for orders (before, after). Lines and vendors' parts that stayed as they were are not written."""
     orders = [_changing(order_row(after)) for _, after in changed]
     lines: list[tuple[object, ...]] = []
     shares: list[tuple[object, ...]] = []
     for before, after in changed:
-        was = {} if before is None or before.lines is after.lines else {line.line_no: line for line in before.lines}
-        if before is None or before.lines is not after.lines:
+        if before.lines is not after.lines:
+            was = {line.line_no: line for line in before.lines}
             for line in after.lines:
                 if line is not was.get(line.line_no):
                     buckets = _encode(line.buckets).decode()
                     lines.append((after.id, line.line_no, line.discount, line.tax, line.total, buckets))
-        if before is None or before.vendor_orders is not after.vendor_orders:
-            parts = {} if before is None else {v.id: v for v in before.vendor_orders}
+        if before.vendor_orders is not after.vendor_orders:
+            parts = {v.id: v for v in before.vendor_orders}
             shares.extend(
                 (v.id, v.status, v.items, v.discount, v.shipping, v.tax, v.total) for v in after.vendor_orders if v is not parts.get(v.id)
             )
@@ -96,12 +95,6 @@ def update_arguments(changed: Sequence[tuple[Order | None, Order]]) -> tuple[str
 
 def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[str]:
     return [_literal(column) for column in zip(*rows, strict=True)] if rows else ["{}"] * width
-
-
-async def update(tx: Tx, orders: Sequence[Order]) -> None:
-    """Rows of orders that changed, whole: what can change is written, what cannot is not looked at."""
-    if orders:
-        await tx.execute(_UPDATE, *update_arguments([(None, order) for order in orders]))
 
 
 _CHANGING = (
@@ -175,4 +168,3 @@ UPDATE: together.Piece = (
            WHERE vendor_orders.id = t.id""",
     ),
 )
-_UPDATE = together.writes(UPDATE)

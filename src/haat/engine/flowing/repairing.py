@@ -16,7 +16,6 @@ from haat.engine.flowing import table
 from haat.engine.flowing.deciding import Row
 
 Key = tuple[str, int, int]
-REPAIRS = ("retry", "skip")
 PAGE_MAX = 500
 
 
@@ -108,25 +107,13 @@ async def stuck(tx: Tx, search: Search, now: datetime, *, after: Key | None = No
     return [_stuck(r, *_cause(r[7])) for r in rows]
 
 
-async def causes(tx: Tx, now: datetime) -> list[tuple[str, str, str, str, int, datetime]]:
+async def causes(tx: Tx) -> list[tuple[str, str, str, str, int, datetime]]:
     """(flow, step, cause, owner, how many, since when the oldest) of everything that waits for somebody, the most first."""
     rows = await tx.fetch(
         """SELECT flow, step, split_part(coalesce(error, ''), ':', 1) AS cause, coalesce(owner, ''), count(*), min(updated_at)
            FROM workflow_states WHERE status = 'dead' GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 1, 2"""
     )
-    del now
     return [tuple(r) for r in rows]
-
-
-async def overdue(tx: Tx, before: datetime, *, limit: int = 100) -> list[Stuck]:
-    """Steps that were due before then and that nobody took up: workers are down, or too few."""
-    rows = await tx.fetch(
-        """SELECT order_id::text, version, n, flow, step, subject, status, coalesce(error, ''), coalesce(owner, ''), attempts, created_at,
-             due_at FROM workflow_states WHERE status = 'due' AND due_at < $1 ORDER BY due_at LIMIT $2""",
-        before,
-        limit,
-    )
-    return [_stuck(r, "overdue", r[7]) for r in rows]
 
 
 async def steps(tx: Tx, order_id: str) -> list[StepView]:

@@ -45,8 +45,8 @@ class Book(Protocol):
     """Who knows the orders: loads, folds, writes."""
 
     async def load(self, tx: Tx, order_ids: Sequence[str]) -> dict[str, Any]: ...
-    def evolve(self, state: Any, fact: Fact, at: datetime, cause: str) -> Any: ...
-    def raised(self, state: Any, row: Row, cause: str, detail: str, verb: Verb) -> Fact: ...
+    def evolve(self, state: Any, fact: Fact, at: datetime) -> Any: ...
+    def raised(self, row: Row, cause: str, detail: str, verb: Verb) -> Fact: ...
     def ended(self, state: Any) -> bool: ...
     async def write(self, tx: Tx, written: Sequence[Written], new: Sequence[Row], moved: Sequence[Row], now: datetime) -> None: ...
     async def finish(self, tx: Tx, written: Sequence[Written], now: datetime) -> None: ...
@@ -196,8 +196,7 @@ class Turn:
         if id(r) in self._stale:
             return []  # somebody else has the step, or it is over: there is nothing to repair
         self._put(r)
-        state = self.states[r.order_id]
-        return self._happen(r, (self._book.raised(state, r, cause, detail, verb),))
+        return self._happen(r, (self._book.raised(r, cause, detail, verb),))
 
     def _happen(self, r: Row, facts: Iterable[Fact]) -> list[Row]:
         """Facts of one order: fold them, ask the flows; returns the local steps that follow at once."""
@@ -211,7 +210,7 @@ class Turn:
         cause = f"{r.flow}:{r.step}"
         versions = []
         for fact in facts:
-            state = self._book.evolve(state, fact, self._now, cause)
+            state = self._book.evolve(state, fact, self._now)
             versions.append((state.version, fact))
             written.facts.append((fact, cause))
         written.after = self.states[r.order_id] = state
@@ -323,12 +322,10 @@ async def undoing(
 
 async def consequences(tx: Tx, changes: Sequence[tuple[Any, Any]], book: Book, now: datetime) -> None:
     """What follows from (before, after) for waiting steps and for the instances themselves."""
-    released = [after.id for before, after in changes if before is not None and before.holds and not after.holds]
-    resumed = [after.id for before, after in changes if before is not None and before.paused and not after.paused]
+    released = [after.id for before, after in changes if before.holds and not after.holds]
+    resumed = [after.id for before, after in changes if before.paused and not after.paused]
     statuses: dict[str, str] = {}
     for before, after in changes:
-        if before is None:
-            continue
         was, now_is = _status(book, before), _status(book, after)
         if was != now_is:
             statuses[after.id] = now_is

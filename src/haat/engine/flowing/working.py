@@ -52,7 +52,6 @@ class House(msgspec.Struct):
     clock: Clock
     draw: Any
     change: Any = None  # of orders, with all that follows: change(tx, changes)
-    parts: dict[str, Any] = {}
 
 
 class Worker:

@@ -216,7 +216,7 @@ class _Desk:
     async def causes(self, call: Call) -> Answer:
         del call
         async with self._shop.database.reading() as tx:
-            return Answer(200, Causes([CauseView(*row) for row in await repairing.causes(tx, self._shop.clock.now())]))
+            return Answer(200, Causes([CauseView(*row) for row in await repairing.causes(tx)]))
 
     async def repair(self, call: Call) -> Answer:
         asked: RepairRequest = call.data

@@ -47,7 +47,7 @@ def list_causes(context: typer.Context, data_dir: DataDir = None) -> None:
 
     async def ask(runtime: Runtime) -> list[tuple[str, str, str, str, int, datetime]]:
         async with runtime.database.reading() as tx:
-            return list(await repairing.causes(tx, runtime.clock.now()))
+            return list(await repairing.causes(tx))
 
     rows = _run(context, data_dir, ask)
     found = [(r[4], r[0], r[1], r[2], r[3], f"{r[5]:%Y-%m-%d %H:%M}") for r in rows]

@@ -164,7 +164,7 @@ class _Booking:
         facts = fulfilling.refuse_booking(order, parcel.id, courier=courier, reason=reason, detail=detail[:300], final=final)
         if not parcel.intercept:
             return facts
-        return (*facts, *orders.stopping.recalled(hearing.after(order, facts, now), parcel, reason=parcel.intercept))
+        return (*facts, *orders.stopping.recalled(orders.after(order, facts, at=now), parcel, reason=parcel.intercept))
 
     async def look_up(self, house: House, task: Task) -> Any:
         parcel = known(task.order, task.subject)

@@ -41,7 +41,7 @@ def moved(order: orders.Order, parcel_id: str, scans: Sequence[fulfilment.courie
             found = _decided(state, parcel_id, move, reading)
         except Refused as refusal:
             found = trouble(state, parcel_id, "courier_contradicts", f"{move.kind}: {refusal.detail}")
-        state = after(state, found, reading.now)
+        state = orders.after(state, found, at=reading.now)
         facts += found
     for word in story.standing.contradicted:
         facts += trouble(state, parcel_id, "courier_contradicts", f"after {parcel.status}: {word}")
@@ -73,7 +73,7 @@ def _back(order: orders.Order, parcel_id: str, move: tracking.Move, reading: Rea
     parcel = fulfilling.parcel_of(order, parcel_id)
     started = () if move.rest else fulfilling.turn_back(order, parcel_id, reason=move.reason or parcel.intercept or "returned")
     if move.kind == "returned" and reading.trusts(parcel.vendor) and fulfilling.outstanding(parcel):
-        return (*started, *fulfilling.receive(after(order, started, reading.now), parcel_id))
+        return (*started, *fulfilling.receive(orders.after(order, started, at=reading.now), parcel_id))
     return started
 
 
@@ -86,7 +86,7 @@ def _given_up(order: orders.Order, parcel_id: str, move: tracking.Move, reading:
 def home(order: orders.Order, parcel: orders.Parcel, *, reason: str, now: datetime, shun: bool = False) -> tuple[Fact, ...]:
     """A booking that is taken back: the cut that waited for it, or (`shun`) that this courier is not asked again."""
     facts = fulfilling.recall(order, parcel.id, reason=reason)
-    then = after(order, facts, now)
+    then = orders.after(order, facts, at=now)
     if parcel.intercept and parcel.status in ("booked", "uncertain"):
         return (*facts, *orders.stopping.recalled(then, parcel, reason=parcel.intercept))
     if shun and facts and fulfilling.parcel_of(then, parcel.id).status == "packed":
@@ -113,10 +113,3 @@ def trouble(order: orders.Order, parcel_id: str, cause: str, detail: str) -> tup
     if cause in fulfilling.parcel_of(order, parcel_id).doubts:
         return ()
     return (events.OrderShipmentDoubted(parcel_id, cause, detail[:300]),)
-
-
-def after(order: orders.Order, facts: Sequence[Fact], now: datetime) -> orders.Order:
-    """The order when these facts have happened."""
-    for fact in facts:
-        order = orders.evolve(order, fact, order_id=order.id, version=order.version + 1, at=now, by="system")
-    return order

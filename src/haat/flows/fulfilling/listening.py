@@ -143,7 +143,7 @@ class _Deciding:
 
     def __call__(self, order: orders.Order) -> tuple[Fact, ...]:
         booked = self._booked(order)
-        state = hearing.after(order, booked, self._reading.now)
+        state = orders.after(order, booked, at=self._reading.now)
         consignment = fulfilling.parcel_of(state, self._parcel).consignment
         scans = fulfilment.shipment.present(self._told, consignment)
         scans += [h.scan for h in self._heard if _booking(h) == consignment]

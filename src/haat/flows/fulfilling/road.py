@@ -100,7 +100,7 @@ class _Road:
         if not facts and since is not None and now - since > self._desk.policy.silent_after:
             silent = f"{parcel.courier} has said nothing new of it since {since:%Y-%m-%d}."
             facts = hearing.trouble(task.order, parcel.id, "courier_silent", silent)
-        after = fulfilling.parcel_of(hearing.after(task.order, facts, now), parcel.id)
+        after = fulfilling.parcel_of(orders.after(task.order, facts, at=now), parcel.id)
         return Done(facts) if after.settled or not after.consignment else Again(self._pause(after, task, now), facts=facts)
 
     def _pause(self, parcel: orders.Parcel, task: Task, now: datetime) -> timedelta:
@@ -123,7 +123,7 @@ class _Road:
         if order.status not in fulfilling.LIVING or not orders.settled(order.lines):
             return Done()
         facts: tuple[Fact, ...] = orders.collecting.uncollectable(order)
-        done = fulfilling.complete(hearing.after(order, facts, now))
+        done = fulfilling.complete(orders.after(order, facts, at=now))
         if done:
             return Done((*facts, *done))
         pause = min(max((now - task.created_at), timedelta(seconds=10)), timedelta(hours=6))

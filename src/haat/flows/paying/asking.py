@@ -11,7 +11,7 @@ from haat.domain import orders, payments
 from haat.engine.database import Tx
 from haat.engine.flowing import Again, Dead, Done, Failed, House, Local, Outcome, Outside, Step, Task
 from haat.flows.paying.deciding import SOON
-from haat.flows.paying.desk import Desk, Noted, after, found, observed
+from haat.flows.paying.desk import Desk, Noted, found, observed
 from haat.kernel.errors import HaatError, Unavailable
 from haat.kernel.facts import Fact
 from haat.kernel.outside import Unknown
@@ -68,7 +68,7 @@ def expire(desk: Desk) -> Outside:
         for task, said in answers:
             heard: Answers = said if isinstance(said, dict) else {}
             facts, silent = _last_word(task.order, heard, now, noted)
-            then = after(task.order, facts, now)
+            then = orders.after(task.order, facts, at=now)
             if then.status == "placed" and orders.paying.uncovered(then) and silent and task.attempts < LAST_TRIES:
                 outcomes.append(Failed("a gateway did not say whether it has the money", facts))
             else:
@@ -123,7 +123,7 @@ def _heard(desk: Desk, task: Task, answer: object, now: datetime, noted: Noted) 
             told = any(e.step == "mismatch" for e in order.exceptions)
             if answer.reason == "mismatch" and not facts and not told:
                 return Done(steps=(Step("mismatch", task.subject), Step("ask", task.subject, after=desk.policy.ask_at_most_each)))
-            then = found(after(order, facts, now), task.subject)
+            then = found(orders.after(order, facts, at=now), task.subject)
             open_still = then is not None and then[1].status in orders.paying.OPEN
             return Again(pause, answer.status, facts) if open_still else Done(facts)
         case None:
@@ -153,7 +153,7 @@ def _last_word(order: orders.Order, heard: Answers, now: datetime, noted: Noted)
         if seen is None or seen.status == "unknown":
             silent = True
         if seen is not None:
-            learned = orders.paying.learn(after(order, facts, now), attempt.id, observed(seen))
+            learned = orders.paying.learn(orders.after(order, facts, at=now), attempt.id, observed(seen))
             noted.signals.append(payments.SignalRow(attempt=attempt.id, source="poll", observation=seen, counted=bool(learned), at=now))
             facts += learned
     return facts, silent

@@ -168,13 +168,6 @@ def found(order: orders.Order, attempt_id: str) -> tuple[orders.Tender, orders.A
         return None
 
 
-def after(order: orders.Order, facts: Sequence[Fact], now: datetime) -> orders.Order:
-    """The order as these facts will leave it."""
-    for fact in facts:
-        order = orders.evolve(order, fact, order_id=order.id, version=order.version + 1, at=now, by="system")
-    return order
-
-
 class Noted(msgspec.Struct):
     """What a batch of steps leaves in the rows about payments."""
 
@@ -188,7 +181,7 @@ class Noted(msgspec.Struct):
         """Rows of the attempts and refunds that these facts are about. `order` is as it was before them."""
         if not facts:
             return
-        then = after(order, facts, now)
+        then = orders.after(order, facts, at=now)
         touched = {getattr(fact, "attempt", "") for fact in facts}
         if any(isinstance(fact, orders.events.OrderReinstated) for fact in facts):  # its orphaned money is owed again
             touched |= {attempt.id for tender in then.payments for attempt in tender.attempts if attempt.captured}

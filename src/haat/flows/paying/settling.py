@@ -9,7 +9,7 @@ from datetime import datetime
 from haat.domain import inventory, orders
 from haat.engine.database import Tx
 from haat.engine.flowing import Dead, Done, House, Local, Outcome, Task
-from haat.flows.paying.desk import Desk, Noted, after
+from haat.flows.paying.desk import Desk, Noted
 from haat.kernel.facts import Fact
 
 OWNER = "payments"
@@ -26,7 +26,7 @@ def settle(desk: Desk) -> Local:
         for task in tasks:
             order: orders.Order = task.order
             facts = back.get(order.id, ())
-            facts += orders.settling.settle(after(order, facts, now), desk.new_id)
+            facts += orders.settling.settle(orders.after(order, facts, at=now), desk.new_id)
             noted.facts(order, facts, now)
             outcomes.append(Done(facts))
         await noted.write(tx)

@@ -310,9 +310,7 @@ def _booked(parcel_id: str, courier: str, consignment: str, fee: int, order: ord
 def _handed_over(parcel_id: str, attempt: str, order: orders.Order) -> tuple[Fact, ...]:
     """Delivered, and the cash of the door in the books."""
     facts = orders.fulfilling.deliver(order, parcel_id)
-    after = order
-    for fact in facts:
-        after = orders.evolve(after, fact, order_id=order.id, version=after.version + 1, at=order.updated_at, by=SYSTEM)
+    after = orders.after(order, facts, at=order.updated_at, by=SYSTEM)
     return (*facts, *orders.paying.collect(after, attempt_id=attempt, parcel=parcel_id))
 
 
