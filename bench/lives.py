@@ -141,12 +141,10 @@ def _pattern(parts: app.Parts, random: Random, address: dict[str, Any], n: int, 
     admitted = levels.admit(prepared.demands, request.channel)
     assert isinstance(admitted, inventory.Admitted)
     taken = tuple(orders.events.Reservation(t.line_no, t.sku, t.location, t.quantity, t.backordered) for t in admitted.takes)
-    first = preparing.facts(prepared, prepared.verdict, orders.events.OrderStockReserved(taken))
+    first = preparing.facts(prepared, prepared.verdict, orders.events.OrderStockReserved(taken), flows={})
     before = orders.begin(orders.NewOrder(prepared.ids.order_id, 0, first, AT, origin))
     later = _later(before, random.choices(("placed", "cancelled", "partly", "held", "noted"), (82, 9, 4, 2, 3))[0])
-    after = before
-    for version, fact in enumerate(later, before.version + 1):
-        after = orders.evolve(after, fact, order_id=before.id, version=version, at=LATER, by="admin:1")
+    after = orders.after(before, later, at=LATER, by="admin:1")
     cut = orders.cancelled_units(orders.Changed(before, after, later))
     reservations = [inventory.Reservation(before.id, t.line_no, t.sku, t.location, t.quantity, 0, 0, "COMMITTED") for t in admitted.takes]
     back = {(r.line_no, r.sku): r.quantity for r in inventory.releases(reservations, {(before.id, no): units for no, units in cut.items()})}
