@@ -89,6 +89,13 @@ async def test_each_finds_what_it_is_there_for(market: Stage, code: str) -> None
     assert code in await broken(market)
 
 
+async def test_flows_that_vanished_are_missed_even_at_the_end(market: Stage) -> None:
+    async with market.parts.database.transaction() as tx:
+        ended = await tx.fetch("DELETE FROM order_workflows WHERE status = 'ended' RETURNING order_id")
+    assert ended
+    assert len((await broken(market))["streams"]) == len(ended)
+
+
 async def test_a_worker_asks_the_set_wise_ones_by_themselves(market: Stage) -> None:
     parts = market.parts
     async with parts.database.transaction() as tx:

@@ -11,7 +11,7 @@ from haat.domain import inventory, people
 from haat.engine import instance, settings
 from haat.engine.database import Database
 from haat.faces.cli import Runtime, demo
-from haat.insight import recount
+from haat.insight import auditing, recount
 
 
 async def seeded(runtime: Runtime, place: Path, url: str = "http://haat.example") -> dict[str, Any]:
@@ -28,6 +28,12 @@ async def counts(database: Database) -> dict[str, int]:
     )  # fmt: skip
     async with database.reading() as tx:
         return {table: await tx.fetchval(f"SELECT count(*) FROM {table}") for table in tables}
+
+
+async def without_flows(runtime: Runtime) -> int:
+    """How many orders the audit misses flows of."""
+    streams = [each for each in app.invariants() if each.code == "streams"]
+    return len(await auditing.audit(runtime.database, runtime.journal, runtime.flows, runtime.clock.now(), streams))
 
 
 async def test_the_market_is_seeded_once_with_its_past_and_its_keys(dsn: str, tmp_path: Path) -> None:
@@ -60,6 +66,8 @@ async def test_the_market_is_seeded_once_with_its_past_and_its_keys(dsn: str, tm
         assert stat.S_IMODE((tmp_path / demo.FILE).stat().st_mode) == 0o600
         counted = await recount.count(runtime.database, runtime.journal, None, None)
         assert counted.orders == 2_000 and counted.differences == ()
+        ended = sum(statuses[status] for status in ("completed", "cancelled", "expired"))
+        assert await without_flows(runtime) == 2_000 - led_on - ended  # an order that had ended has no flows to miss
 
         again = await seeded(runtime, tmp_path, "http://elsewhere.example")
         assert await counts(runtime.database) == before
