@@ -29,12 +29,18 @@ PLAN = "01a20000-0000-7000-8000-0000000000bb"
 DEAR = {"POT": 15}  # BDT 13,500 and more: a first order this dear, paid at the door, is 200 points
 
 
+class Screened(Stage):
+    """A stage, and what its screening remembers of policies and blocks."""
+
+    screening: Memory
+
+
 def a_desk(memory: Memory) -> validating.Desk:
     return validating.Desk(memory, rules=RULES, models=MODELS, key=fraud.key_of("tests"))
 
 
 @asynccontextmanager
-async def opened(dsn: str, place: Path, **policy: Any) -> AsyncIterator[Stage]:
+async def opened(dsn: str, place: Path, **policy: Any) -> AsyncIterator[Screened]:
     """A stage with nothing but validation on it, every channel screened by `policy`."""
     database = await Database.open(dsn, size=2)
     memory = Memory(database)
@@ -44,8 +50,7 @@ async def opened(dsn: str, place: Path, **policy: Any) -> AsyncIterator[Stage]:
     await memory.start()
     try:
         async with staging.opened(dsn, place, validating.flow(desk)) as stage:
-            stage.parts.house.parts["screening"] = memory
-            yield stage
+            yield Screened(stage.parts, stage.clock, stage.lane, stage.worker, stage.dsn, memory)
     finally:
         await memory.stop()
         await database.close()
@@ -147,7 +152,7 @@ async def test_a_buyer_who_was_blocked_after_ordering_is_rejected(dsn: str, tmp_
         async with stage.parts.database.transaction() as tx:
             wish = people.BlockOrder(id=stage.parts.draw.uuid(), kind="phone", value="+8801712345678", reason="refuses")
             await people.block(tx, [wish], by="admin:test", now=stage.clock.now())
-        await stage.parts.house.parts["screening"].catch_up()
+        await stage.screening.catch_up()
         await stage.settle()
         order = await stage.order(order_id)
         assert (order.screening, order.status) == ("reject", "rejected")
