@@ -38,6 +38,7 @@ class Row(msgspec.Struct):
     owner: str = ""
     after_version: int = 0  # of the compensating step that comes before this one; 0: none
     after_n: int = 0
+    worker: str = ""  # who has leased it, where it is stored leased
 
     @property
     def key(self) -> tuple[str, int, int]:

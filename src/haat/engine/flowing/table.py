@@ -50,14 +50,14 @@ INSERT: together.Piece = (
     (
         "asked_steps",
         """INSERT INTO workflow_states (order_id, version, n, flow, step, subject, status, outside, due_at, attempts, data, error, owner,
-             after_version, after_n, created_at, updated_at)
+             after_version, after_n, created_at, updated_at, worker)
            SELECT order_id, version, n, flow, step, subject, status, outside, due_at, attempts, nullif(data, '')::json, nullif(error, ''),
-             nullif(owner, ''), nullif(after_version, 0), CASE WHEN after_version > 0 THEN after_n END, created_at, $17
+             nullif(owner, ''), nullif(after_version, 0), CASE WHEN after_version > 0 THEN after_n END, created_at, $18, nullif(worker, '')
            FROM unnest($1::text::uuid[], $2::text::int[], $3::text::smallint[], $4::text::text[], $5::text::text[], $6::text::text[],
              $7::text::text[], $8::text::boolean[], $9::text::timestamptz[], $10::text::int[], $11::text[], $12::text::text[],
-             $13::text::text[], $14::text::int[], $15::text::smallint[], $16::text::timestamptz[])
+             $13::text::text[], $14::text::int[], $15::text::smallint[], $16::text::timestamptz[], $17::text::text[])
              AS t (order_id, version, n, flow, step, subject, status, outside, due_at, attempts, data, error, owner, after_version,
-               after_n, created_at)""",
+               after_n, created_at, worker)""",
     ),
 )
 
@@ -102,6 +102,7 @@ def insert_arguments(rows: Sequence[Row], now: datetime) -> tuple[object, ...]:
         ints([r.after_version for r in rows]),
         ints([r.after_n for r in rows]),
         texts([r.created_at.isoformat() for r in rows]),
+        texts([r.worker for r in rows]),
         now,
     )
 
@@ -145,9 +146,9 @@ async def read(tx: Tx, keys: Sequence[Key]) -> list[Row]:
     return sorted([of(r) for r in rows], key=lambda r: (r.due_at, r.version, r.n))
 
 
-async def lease(tx: Tx, now: datetime, span: timedelta, limit: int, worker: str) -> list[Row]:
-    """Calls that are due, ours until `now + span`. Their attempts count this one."""
-    return [of(r) for r in await tx.fetch(_LEASE, now, now + span, limit, worker)]
+async def lease(tx: Tx, now: datetime, until: datetime, limit: int, worker: str) -> list[Row]:
+    """Calls that are due, ours until then. Their attempts count this one."""
+    return [of(r) for r in await tx.fetch(_LEASE, now, until, limit, worker)]
 
 
 async def put_back(tx: Tx, rows: Sequence[Row], due_at: datetime) -> None:
@@ -164,14 +165,25 @@ async def put_back(tx: Tx, rows: Sequence[Row], due_at: datetime) -> None:
 
 
 async def stop(tx: Tx, stops: Sequence[tuple[str, str, Stop]], now: datetime) -> None:
-    """End waiting steps that are no longer needed. A compensation that waited for one of them has its turn."""
+    """End waiting steps that are no longer needed. A compensation that waited for one of them has its turn.
+
+    An order's open steps are looked up once, however many of them are meant: most decisions stop what was never stored.
+    """
+    stops = list({(order_id, flow, stop.name, stop.subject): (order_id, flow, stop) for order_id, flow, stop in stops}.values())
     await tx.execute(
-        """WITH stopped AS (
-             UPDATE workflow_states AS w SET status = 'stopped', worker = NULL, updated_at = $6
-             FROM unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::boolean[])
-               AS t (order_id, flow, step, subject, any_subject)
-             WHERE w.order_id = t.order_id AND w.flow = t.flow AND w.step = t.step AND (t.any_subject OR w.subject = t.subject)
-               AND w.status IN ('due', 'held', 'paused')
+        """WITH t AS MATERIALIZED (
+             SELECT * FROM unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::boolean[])
+               AS t (order_id, flow, step, subject, any_subject)),
+           meant AS MATERIALIZED (
+             SELECT DISTINCT w.order_id, w.version, w.n
+             FROM (SELECT DISTINCT order_id AS o FROM t) AS orders
+             CROSS JOIN LATERAL (
+               SELECT order_id, version, n, flow, step, subject FROM workflow_states
+               WHERE order_id = orders.o AND status IN ('due', 'held', 'paused') OFFSET 0) AS w
+             JOIN t ON t.order_id = w.order_id AND t.flow = w.flow AND t.step = w.step AND (t.any_subject OR t.subject = w.subject)),
+           stopped AS (
+             UPDATE workflow_states AS w SET status = 'stopped', worker = NULL, updated_at = $6 FROM meant AS m
+             WHERE w.order_id = m.order_id AND w.version = m.version AND w.n = m.n AND w.status IN ('due', 'held', 'paused')
              RETURNING w.order_id, w.version, w.n)
            UPDATE workflow_states AS w SET status = 'due', due_at = $6, updated_at = $6 FROM stopped AS s
            WHERE w.order_id = s.order_id AND w.after_version = s.version AND w.after_n = s.n AND w.status = 'waiting'""",

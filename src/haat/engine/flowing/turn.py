@@ -12,14 +12,15 @@ round each order is seen by one step only, so a verb always has the state that t
 
 import logging
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from haat.engine.database import Tx
 from haat.engine.flowing import table
+from haat.engine.flowing.book import Book, Written
 from haat.engine.flowing.deciding import Decided, Flows, Row, row
 from haat.engine.flowing.step import Again, Dead, Done, Failed, Local, Outcome, State, Step, Task, Verb
 from haat.kernel.errors import Broken
@@ -33,30 +34,29 @@ UNDOING_EACH = 500
 BACK_OFF_DOUBLINGS = 40  # more of them than any limit, and a number that is still one
 
 
-class Written(msgspec.Struct):
-    """What a turn adds to one order: facts, each with the step that caused it, and the states before and after."""
+class Take(msgspec.Struct, frozen=True):
+    """The lease that a turn gives to calls that it asks for: whose they are, until when, and how many at the most."""
 
-    before: Any
-    after: Any
-    facts: list[tuple[Fact, str]] = []
-
-
-class Book(Protocol):
-    """Who knows the orders: loads, folds, writes."""
-
-    async def load(self, tx: Tx, order_ids: Sequence[str]) -> dict[str, Any]: ...
-    def evolve(self, state: Any, fact: Fact, at: datetime) -> Any: ...
-    def raised(self, row: Row, cause: str, detail: str, verb: Verb) -> Fact: ...
-    def ended(self, state: Any) -> bool: ...
-    async def write(self, tx: Tx, written: Sequence[Written], new: Sequence[Row], moved: Sequence[Row], now: datetime) -> None: ...
-    async def finish(self, tx: Tx, written: Sequence[Written], now: datetime) -> None: ...
-    def remember(self, states: Mapping[str, Any]) -> None: ...
+    worker: str
+    until: datetime
+    room: int
 
 
 class Turn:
     """A turn that is under way. `run` what was claimed, then `write` it."""
 
-    def __init__(self, house: Any, flows: Flows, book: Book, tx: Tx, now: datetime, states: dict[str, Any], *, chain: bool = True) -> None:
+    def __init__(
+        self,
+        house: Any,
+        flows: Flows,
+        book: Book,
+        tx: Tx,
+        now: datetime,
+        states: dict[str, Any],
+        *,
+        take: Take | None = None,
+        chain: bool = True,
+    ) -> None:
         self._house = house
         self._flows = flows
         self._book = book
@@ -73,7 +73,10 @@ class Turn:
         self._stale: set[int] = set()
         self._waiting: dict[str, list[Row]] = {}  # of each order, what this round has not come to
         self._finished: list[Row] = []  # in the order in which they were done
+        self._places: dict[tuple[str, int], int] = {}  # of the last fact of each order, the next free place among its steps
+        self._take = take  # calls that are due leave with the commit, as far as there is room; else they are stored to be leased
         self._chain = chain  # run what follows at once; else store it for the next turn
+        self.taken: list[Row] = []
         self.done = 0
 
     async def run(self, rows: Sequence[Row], answers: Sequence[tuple[Row, Any]] = (), stale: Iterable[Row] = ()) -> None:
@@ -171,9 +174,7 @@ class Turn:
                 self.done += 1
                 self._finished.append(r)
                 self._put(r)
-                follow = self._happen(r, facts)
-                self._ask(r, steps)
-                return follow
+                return [*self._happen(r, facts), *self._ask(r, steps)]
             case Again(after=after, reason=reason, facts=facts):
                 r.attempts, r.due_at, r.error = max(tried - 1, 0), self._now + after, reason
                 if self._now - r.created_at > timedelta(seconds=verb.age_limit_s):
@@ -216,18 +217,30 @@ class Turn:
         written.after = self.states[r.order_id] = state
         decided = Decided()
         self._flows.decide(state, versions, self._now, decided)
+        self._places[state.id, state.version] = sum([new.version == state.version for new in decided.rows])
         self._decided.undoing.extend(decided.undoing)
         if decided.stops:
             self._stop(decided)
         return [new for new in decided.rows if self._follows(new)]
 
-    def _ask(self, r: Row, steps: Sequence[Step]) -> None:
-        """Steps that a verb asked for itself, stored for the next turn; their places are found when this one is written."""
-        state = self.states[r.order_id]
+    def _ask(self, r: Row, steps: Sequence[Step]) -> list[Row]:
+        """Steps that a verb asked for itself; returns those that follow at once.
+
+        Behind a fact of this turn their places are known. Others are stored for the next one, their places found when this is written.
+        """
+        state, follow = self.states[r.order_id], list[Row]()
+        last = (state.id, state.version)
         for step in steps:
-            new = row(state, self._flows.of(state, r.flow), step, version=state.version, n=UNSTORED, now=self._now)
-            self._explicit.append(new)
-            self._put(new)
+            place = self._places.get(last, UNSTORED)
+            new = row(state, self._flows.of(state, r.flow), step, version=state.version, n=place, now=self._now)
+            if place == UNSTORED:
+                self._explicit.append(new)
+                self._put(new)
+            else:
+                self._places[last] = place + 1
+                if self._follows(new):
+                    follow.append(new)
+        return follow
 
     def _follows(self, new: Row) -> bool:
         """Whether a new step runs in this turn; else it is stored for later."""
@@ -260,12 +273,26 @@ class Turn:
         if self._decided.stops:
             await table.stop(tx, self._decided.stops, now)
         new = [r for r in _once(self._new) if r.status != "stopped"]  # asked for and taken back in one turn: it never was
+        if self._take is not None:
+            self._lease(new, self._take)
         moved = _once(self._moved)
         written = list(self._written.values())
         await self._book.write(tx, written, new, moved, now)
         await self._consequences(written)
         await self._book.finish(tx, written, now)
         return sum(len(w.facts) for w in written)
+
+    def _lease(self, new: Sequence[Row], take: Take) -> None:
+        """Calls among the new steps that may be made at once are stored as ours."""
+        for r in new:
+            if len(self.taken) == take.room:
+                return
+            if r.outside and r.status == "due" and r.due_at <= self._now:
+                state = self.states[r.order_id]
+                verb = self._flows.verb(state, r.flow, r.step)
+                if verb is not None and not state.paused and not (state.holds and verb.waits_for_holds):
+                    r.attempts, r.due_at, r.worker = r.attempts + 1, take.until, take.worker
+                    self.taken.append(r)
 
     async def _consequences(self, written: Sequence[Written]) -> None:
         """Holds and pauses that ended wake their steps; a compensation that is done calls the next; instances end."""

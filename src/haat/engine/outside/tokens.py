@@ -5,7 +5,8 @@ and a grant whose answer got lost is counted as well. No transaction stands open
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 import msgspec
@@ -43,13 +44,8 @@ class Tokens:
         if self._good(held, token):
             assert held is not None
             return held.text
-        async with self._locks.setdefault(key, asyncio.Lock()), self._database.reading() as tx:
-            lock = f"{key[0]}:{key[1]}"
-            await tx.execute("SELECT pg_advisory_lock(hashtextextended($1, 7201))", lock)
-            try:
-                held = await self._granted(tx, key, token, grant)
-            finally:
-                await tx.execute("SELECT pg_advisory_unlock(hashtextextended($1, 7201))", lock)
+        async with self._locks.setdefault(key, asyncio.Lock()), self._database.reading() as tx, _alone(tx, f"{key[0]}:{key[1]}"):
+            held = await self._granted(tx, key, token, grant)
         self._held[key] = held
         return held.text
 
@@ -102,3 +98,19 @@ _ASKED = """
 INSERT INTO outside_tokens (connection, name, token, expires_at, grants) VALUES ($1, $2, $3, $4, $5::timestamptz[])
 ON CONFLICT (connection, name) DO UPDATE SET grants = excluded.grants
 """
+
+
+@asynccontextmanager
+async def _alone(tx: Tx, name: str) -> AsyncIterator[None]:
+    """No other process asks under this name meanwhile. A connection that may still hold the lock afterwards is not used again."""
+    free = False
+    try:
+        await tx.execute("SELECT pg_advisory_lock(hashtextextended($1, 7201))", name)
+        try:
+            yield
+        finally:
+            await tx.execute("SELECT pg_advisory_unlock(hashtextextended($1, 7201))", name)
+            free = True
+    finally:
+        if not free:
+            tx.terminate()

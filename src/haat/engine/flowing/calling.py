@@ -1,0 +1,237 @@
+"""Calls to the outside: taken by the turn that asks for them, or leased when they are due; made beside the turns, with nothing open.
+
+    a turn stores a call, leased already ─► committed ─► made ─► answer        most calls: no second write before they leave
+    a call that is due (later, again) ─ lease ─► made ─► answer
+
+A lease is `due_at` moved behind the longest time that a call may take, with the try counted. So a killed worker's calls come back by
+themselves, and a call that comes back has been tried once already: it asks before it repeats.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from haat.engine.clock import Clock
+from haat.engine.database import Database, Lost, Tx
+from haat.engine.flowing import table
+from haat.engine.flowing.book import Book
+from haat.engine.flowing.deciding import Flows, Row
+from haat.engine.flowing.step import Outside, Prepare, Task
+from haat.engine.flowing.turn import Take
+from haat.engine.journal import Journal
+from haat.kernel.errors import Unavailable
+
+log = logging.getLogger("haat.flowing")
+CALLS_MAX = 1024  # calls under way in one worker, those that wait for their party's turn included
+PARTY_SHARE = 4  # a party takes at most this part of them; what is more waits in the table, so that a slow one holds up nobody else
+POLL_S = 0.5
+FEW = 4  # this part of a batch is few
+GATHER_S = 0.04
+LOST_PAUSE_S = 0.3
+BUSY_S = 0.2
+
+Asked = tuple[Row, Outside, Task]
+
+
+class House(msgspec.Struct):
+    """What every verb may use; what belongs to one flow is handed to the flow when it is made."""
+
+    database: Database
+    journal: Journal
+    clock: Clock
+    draw: Any
+    change: Any = None  # of orders, with all that follows: change(tx, changes)
+
+
+class Deferred(msgspec.Struct, frozen=True):
+    """In the place of an answer: the call was not made, and is due again at once."""
+
+
+class UnmadeError(Exception):
+    """In the place of an answer: the call could not even be prepared."""
+
+
+class Calls:
+    """The calls of one worker. `heard(row, answer)` is told what came of each."""
+
+    def __init__(
+        self, house: House, flows: Flows, book: Book, heard: Callable[[Row, Any], None], *, name: str, batch: int, calls_max: int
+    ) -> None:
+        self._house = house
+        self._flows = flows
+        self._book = book
+        self._heard = heard
+        self._name = name
+        self._batch = batch
+        self._calls_max = calls_max
+        self._taken: list[tuple[Row, Any]] = []
+        self._calls: set[asyncio.Task[None]] = set()
+        self._parties: dict[str, tuple[asyncio.Semaphore, list[int]]] = {}
+        self._wake = asyncio.Event()
+        self._ended = False
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def taking(self, now: datetime) -> Take | None:
+        """The lease that a turn may give to calls that it asks for, so that they leave right after its commit."""
+        room = 0 if self._ended else self._calls_max - len(self._calls) - len(self._taken)
+        return Take(self._name, now + self._longest(), room) if room > 0 else None
+
+    def begin(self, rows: Sequence[Row], states: Mapping[str, Any]) -> None:
+        """Calls that a committed turn has taken: made as soon as the loop comes round."""
+        self._taken.extend([(row, states[row.order_id]) for row in rows])
+        self._wake.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Take calls that are due, as many as may be under way, until `stop`."""
+        while not stop.is_set():
+            took = 0
+            try:
+                took = await self.lease()
+            except (*Lost, Unavailable) as error:
+                log.warning("calls could not be leased", extra={"worker": self._name, "error": type(error).__name__})
+                await asyncio.sleep(LOST_PAUSE_S)
+            except Exception:
+                log.exception("calls could not be leased", extra={"worker": self._name})
+                await asyncio.sleep(LOST_PAUSE_S)
+            if not took:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), POLL_S)
+                self._wake.clear()
+            if took < self._batch // FEW:
+                await pause(stop, GATHER_S)
+
+    async def end(self) -> None:
+        """Take no more; what was taken and not begun is given back, what is under way is waited for as long as its limits say."""
+        self._ended = True
+        taken, self._taken = [row for row, _ in self._taken], []
+        if taken:
+            with suppress(*Lost, Unavailable):
+                async with self._house.database.transaction() as tx:
+                    await table.put_back(tx, taken, self._house.clock.now())
+        await self.answered()
+
+    async def answered(self) -> None:
+        """Wait until every call under way has its answer."""
+        while self._calls:
+            await asyncio.wait(self._calls)
+
+    async def lease(self) -> int:
+        """Begin what was taken, and lease what is due now; returns how many calls were begun."""
+        began = await self._begin_taken() if self._taken else 0
+        free = self._calls_max - len(self._calls) - len(self._taken)
+        return began + (await self._lease(free) if free > 0 else 0)
+
+    async def _begin_taken(self) -> int:
+        taken, self._taken = self._taken, []
+        try:
+            asked = await self._prepared(self._tasks([row for row, _ in taken], {row.order_id: state for row, state in taken}))
+        except BaseException:
+            self._taken = taken + self._taken
+            raise
+        return await self._make(asked)
+
+    async def _lease(self, free: int) -> int:
+        now = self._house.clock.now()
+        async with self._house.database.transaction() as tx:
+            rows = await table.lease(tx, now, now + self._longest(), min(free, self._batch), self._name)
+        if not rows:
+            return 0
+        async with self._house.database.reading() as tx:
+            states = await self._book.load(tx, sorted({r.order_id for r in rows}))
+        return await self._make(await self._prepared(self._tasks(rows, states)))
+
+    async def _make(self, asked: Sequence[Asked]) -> int:
+        """Begin these leased calls; returns how many. Those of a party that has its share already are due again in a moment."""
+        busy = [row for row, verb, task in asked if not self._begin(row, verb, task)]
+        if busy:
+            async with self._house.database.transaction() as tx:
+                await table.put_back(tx, busy, self._house.clock.now() + timedelta(seconds=BUSY_S))
+        return len(asked) - len(busy)
+
+    def _tasks(self, rows: Sequence[Row], states: Mapping[str, Any]) -> list[Asked]:
+        """Calls to be made now; those that a hold or a pause keeps go back to a turn, which puts them aside."""
+        now = self._house.clock.now()
+        asked: list[Asked] = []
+        for row in rows:
+            state = states[row.order_id]
+            verb = self._flows.verb(state, row.flow, row.step)
+            if not isinstance(verb, Outside) or state.paused or (state.holds and verb.waits_for_holds):
+                self._heard(row, Deferred())
+            else:
+                asked.append((row, verb, Task(state, row.key, row.step, row.subject, row.data, row.attempts, row.created_at, now)))
+        return asked
+
+    async def _prepared(self, asked: list[Asked]) -> list[Asked]:
+        """What the verbs look up beforehand, for all tasks of a verb at once."""
+        found: list[Asked] = []
+        groups: dict[int, list[Asked]] = {}
+        for one in asked:
+            if one[1].prepare is None:
+                found.append(one)
+            else:
+                groups.setdefault(id(one[1]), []).append(one)
+        if groups:
+            async with self._house.database.reading() as tx:
+                for group in groups.values():
+                    prepare = group[0][1].prepare
+                    assert prepare is not None
+                    found.extend(await self._prepared_by(prepare, tx, group))
+        return found
+
+    async def _prepared_by(self, prepare: Prepare, tx: Tx, group: Sequence[Asked]) -> list[Asked]:
+        """As `_prepared`, for one verb. What cannot be prepared by itself counts as a failed try; its neighbours are called."""
+        try:
+            values = await prepare(self._house, tx, [task for _, _, task in group])
+            return [(row, verb, msgspec.structs.replace(task, prepared=v)) for (row, verb, task), v in zip(group, values, strict=True)]
+        except (*Lost, Unavailable):
+            raise
+        except Exception as error:
+            if len(group) == 1:
+                log.exception("a call could not be prepared", extra={"worker": self._name})
+                self._heard(group[0][0], UnmadeError(f"{type(error).__name__}: {error}"[:500]))
+                return []
+            return [asked for one in group for asked in await self._prepared_by(prepare, tx, [one])]
+
+    def _begin(self, row: Row, verb: Outside, task: Task) -> bool:
+        """Make a call beside all others; False where its party has its share of them already."""
+        gate, waiting = self._parties.setdefault(verb.party(task), (asyncio.Semaphore(verb.concurrency), [0]))
+        if waiting[0] >= max(self._calls_max // PARTY_SHARE, 1):
+            return False
+        waiting[0] += 1
+        call = asyncio.get_running_loop().create_task(self._call(row, verb, task, gate, waiting))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        return True
+
+    def _longest(self) -> timedelta:
+        """A lease outlives the longest call by far, so that a call under way is never made a second time beside it."""
+        limits = [v.limit_s for f in self._flows.newest.values() for v in f.run.values() if isinstance(v, Outside)]
+        return self._house.clock.during(3 * max(limits, default=30.0) + 30)
+
+    async def _call(self, row: Row, verb: Outside, task: Task, gate: asyncio.Semaphore, waiting: list[int]) -> None:
+        answer: Any
+        async with gate:
+            waiting[0] -= 1
+            clock = self._house.clock
+            if clock.now() + clock.during(verb.limit_s) > row.due_at:  # the lease would end during the call, beside somebody else's
+                self._heard(row, Deferred())
+                return
+            try:
+                async with asyncio.timeout(verb.limit_s):
+                    answer = await verb.call(self._house, task)
+            except Exception as error:
+                answer = error
+        self._heard(row, answer)
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Until `stop`, this long at the most."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
