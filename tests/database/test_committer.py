@@ -54,6 +54,32 @@ async def test_what_waits_at_the_same_moment_goes_together_in_order_of_arrival()
     await committer.stop()
 
 
+async def test_who_came_while_a_batch_was_under_way_waits_for_others_as_long_as_the_pace_says() -> None:
+    till = Till()
+    committer: Committer[int, int] = Committer("test", till.run, pace_s=0.5)
+    committer.start()
+    till.open.clear()
+    first = committer.submit(0)
+    await asyncio.sleep(0)
+    second = committer.submit(1)
+    till.open.set()
+    assert await first == 0
+    third = committer.submit(2)
+    assert await asyncio.gather(second, third) == [1, 2]
+    assert till.batches == [[0], [1, 2]]
+    await committer.stop()
+
+
+async def test_an_idle_committer_keeps_nobody_waiting_for_its_pace() -> None:
+    till = Till()
+    committer: Committer[int, int] = Committer("test", till.run, pace_s=3600)
+    committer.start()
+    for n in range(3):
+        assert await asyncio.wait_for(committer.submit(n), 60) == n
+    assert till.batches == [[0], [1], [2]]
+    await committer.stop()
+
+
 async def test_beyond_its_queue_it_says_so_at_once() -> None:
     till = Till()
     committer = started(till, batch_max=1, queue_max=2)

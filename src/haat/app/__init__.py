@@ -42,6 +42,8 @@ from haat.flows.keeping import Keeper
 from haat.insight import auditing, search, signals
 from haat.insight import invariants as always
 
+PACE_S = 0.008  # between the beginnings of two batches of orders, where there is more than one at a time
+
 
 class Parts(msgspec.Struct):
     """The running parts of one process."""
@@ -112,7 +114,7 @@ async def open_parts(
     looking = Looking(lanes[4], market, clock)
     shop = Shop(
         chosen, database, clock, draw, ledger, market,
-        Committer("placing", desk.place, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[0].drop),
+        _placing(chosen, desk, lanes[0]),
         Committer("changing", changes.apply, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[1].drop),
         Live(database, ledger), secrets[0], search.find, kinds,
         Committer("carting", carting.apply, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[2].drop),
@@ -132,6 +134,10 @@ async def open_parts(
             await lane.close()
         await at.outside.close()
         await database.close()
+
+
+def _placing(chosen: Settings, desk: Desk, lane: Lane) -> Committer[Any, Any]:
+    return Committer("placing", desk.place, batch_max=chosen.batch_max, queue_max=chosen.queue_max, pace_s=PACE_S, lost=lane.drop)
 
 
 def _committers(shop: Shop) -> tuple[Committer[Any, Any], ...]:

@@ -9,6 +9,7 @@ Documents (JSON, long free text) stay ordinary arrays: escaping them would cost 
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 
 def ints(values: Sequence[int]) -> str:
@@ -24,3 +25,9 @@ def texts(values: Sequence[str]) -> str:
     if "\\" in joined or joined.count('"') != 2 * (len(values) - 1):
         joined = '","'.join([value.replace("\\", "\\\\").replace('"', '\\"') for value in values])
     return '{"' + joined + '"}'
+
+
+def instants(values: Sequence[datetime]) -> str:
+    """Instants, each written once however often it stands there: the rows of a batch have few different ones."""
+    written = {value: value.isoformat() for value in set(values)}
+    return texts([written[value] for value in values])

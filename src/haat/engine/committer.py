@@ -4,7 +4,9 @@
                          ▲                            │
                          └── next batch is sent ◄─────┘   before the last batch's futures are resolved
 
-An idle committer adds no delay: the first request wakes it and goes alone. The queue is bounded; beyond it the asker is told
+An idle committer adds no delay: the first request wakes it and goes alone. Where others came while a batch was under way, the next
+one begins `pace_s` after it at the earliest: a batch costs as much as four orders before the first order in it, and under load
+that is worth more than the milliseconds (docs/decisions/018-pace.md). The queue is bounded; beyond it the asker is told
 to come back. One request that the database refuses is found by halving the batch; its neighbours go through.
 """
 
@@ -45,12 +47,14 @@ class Committer(Generic[Ask, Answer]):
         *,
         batch_max: int = 256,
         queue_max: int = 4096,
+        pace_s: float = 0.0,
         lost: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.name = name
         self._run = run
         self._batch_max = batch_max
         self._queue_max = queue_max
+        self._pace_s = pace_s
         self._lost = lost
         self._queue: deque[tuple[Ask, asyncio.Future[Answer]]] = deque()
         self._wake = asyncio.Event()
@@ -94,7 +98,10 @@ class Committer(Generic[Ask, Answer]):
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         queue = self._queue
+        began = 0.0
         while True:
+            if queue and not self._stopping and (left := began + self._pace_s - time.perf_counter()) > 0:
+                await asyncio.sleep(left)
             while not queue:
                 if self._stopping:
                     return

@@ -16,7 +16,7 @@ from operator import attrgetter
 import msgspec
 
 from haat.engine import together
-from haat.engine.arrays import ints, texts
+from haat.engine.arrays import instants, ints, texts
 from haat.engine.database import Row, Tx
 from haat.kernel.errors import Broken
 from haat.kernel.facts import Fact, Origin, Recorded
@@ -85,7 +85,7 @@ class Journal:
         ids: list[str] = []
         versions: list[int] = []
         types: list[str] = []
-        ats: list[str] = []
+        ats: list[datetime] = []
         actors: list[str] = []
         causes: list[str] = []
         traces: list[str] = []
@@ -93,20 +93,29 @@ class Journal:
         for one in appends:
             origin = one.origin
             version = one.after_version
-            at = one.at.isoformat()
             for fact in one.facts:
                 version += 1
                 ids.append(one.order_id)
                 versions.append(version)
                 types.append(type(fact).__name__)
-                ats.append(at)
+                ats.append(one.at)
                 actors.append(origin.actor)
                 causes.append(origin.cause)
                 traces.append(origin.trace)
                 datas.append(_encode(fact))
         if offset + len(ids) > FACTS_PER_TRANSACTION_MAX:
             raise Broken(f"{offset + len(ids)} facts in one transaction; the position has room for {FACTS_PER_TRANSACTION_MAX}")
-        return texts(ids), ints(versions), texts(types), texts(ats), texts(actors), texts(causes), texts(traces), datas, self._base + offset
+        return (
+            texts(ids),
+            ints(versions),
+            texts(types),
+            instants(ats),
+            texts(actors),
+            texts(causes),
+            texts(traces),
+            datas,
+            self._base + offset,
+        )
 
     async def streams(self, tx: Tx, order_ids: Sequence[str], *, until: datetime | None = None) -> dict[str, list[Recorded]]:
         """The facts of these orders by version, each order under its id; orders without facts are absent."""

@@ -25,8 +25,10 @@ from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact, Origin
 
 KEPT = 20_000  # orders that a process remembers, each as it stood after the last transaction it took part in
-ENDED = (orders.events.OrderCancelled, orders.events.OrderExpired, orders.events.OrderRejected)
-CUT = (*ENDED, orders.events.OrderLinesCancelled)
+ENDED = frozenset({orders.events.OrderCancelled, orders.events.OrderExpired, orders.events.OrderRejected})
+CUT = ENDED | {orders.events.OrderLinesCancelled}
+_LEAVES = frozenset({orders.events.OrderShipped, orders.events.OrderParcelLost})
+_TOUCHES_STOCK = CUT | _LEAVES | {orders.events.OrderReinstated, orders.events.OrderReturnReceived}
 #: Keeps rows of its own after (before, after, facts) of orders, in their transaction.
 Follow = Callable[[Tx, Sequence[tuple[orders.Order, orders.Order, Sequence[Fact]]], datetime], Awaitable[None]]
 _CAUSE = itemgetter(1)
@@ -167,11 +169,14 @@ class Keeper:
         gone: list[orders.Order] = []
         back: list[orders.Order] = []
         for before, after, facts in changed:
-            if any(isinstance(f, CUT) for f in facts):
+            kinds = {type(f) for f in facts}
+            if kinds.isdisjoint(_TOUCHES_STOCK):
+                continue
+            if not kinds.isdisjoint(CUT):
                 cut.append((before, after))
-            gone.extend(after for f in facts if isinstance(f, ENDED))
+            gone.extend(after for f in facts if type(f) in ENDED)
             back.extend(after for f in facts if isinstance(f, orders.events.OrderReinstated))
-            shipped.extend((before, after, f) for f in facts if isinstance(f, orders.events.OrderShipped | orders.events.OrderParcelLost))
+            shipped.extend((before, after, f) for f in facts if type(f) in _LEAVES)
             returned.extend((after, f) for f in facts if isinstance(f, orders.events.OrderReturnReceived))
         if gone:
             await quotas.record(tx, {key: -amount for key, amount in _claimed(gone).items()})

@@ -12,7 +12,7 @@ import msgspec
 
 from haat.domain.orders.order import Order
 from haat.engine import together
-from haat.engine.arrays import ints, texts
+from haat.engine.arrays import instants, ints, texts
 
 ORDER_COLUMNS = (
     "id", "number", "status", "payment_status", "fulfilment_status", "holds", "channel", "external_id", "customer_id", "phone",
@@ -65,7 +65,7 @@ def _literal(column: Sequence[Any]) -> str:
     if isinstance(first, int):
         return ints(column)
     if isinstance(first, datetime):
-        return texts([instant.isoformat() for instant in column])
+        return instants(column)
     return texts([value or "" for value in column])
 
 

@@ -10,7 +10,7 @@ import msgspec
 from haat.domain.payments.attempt import AttemptRow, RefundRow, SignalRow
 from haat.domain.payments.routing import RULES_MAX, Route
 from haat.engine import changes
-from haat.engine.arrays import ints, texts
+from haat.engine.arrays import instants, ints, texts
 from haat.engine.database import Tx
 from haat.kernel.errors import Refused
 
@@ -68,12 +68,12 @@ async def note_signals(tx: Tx, rows: Sequence[SignalRow]) -> None:
         return
     await tx.execute(
         """INSERT INTO payment_signals (attempt, source, observation, counted, at)
-           SELECT * FROM unnest($1::text::uuid[], $2::text::text[], $3::json[], $4::boolean[], $5::timestamptz[])""",
+           SELECT * FROM unnest($1::text::uuid[], $2::text::text[], $3::json[], $4::text::boolean[], $5::text::timestamptz[])""",
         texts([r.attempt for r in rows]),
         texts([r.source for r in rows]),
         [_encode(r.observation).decode() for r in rows],
-        [r.counted for r in rows],
-        [r.at for r in rows],
+        texts(["t" if r.counted else "f" for r in rows]),
+        instants([r.at for r in rows]),
     )
 
 

@@ -59,6 +59,7 @@ class Flows:
     def __init__(self, flows: Iterable[Flow]) -> None:
         self.newest = {flow.code: flow for flow in flows}
         self._kept = {(f.code, f.version): f for flow in self.newest.values() for f in (flow, *flow.earlier)}
+        self._first = {code: self._kept.get((code, 1)) or flow for code, flow in self.newest.items()}
         self._listening: dict[type[Fact], list[str]] = {}
         for code in sorted(self.newest):
             for fact in frozenset[type[Fact]]().union(*(f.facts for (c, _), f in self._kept.items() if c == code)):
@@ -73,6 +74,8 @@ class Flows:
 
     def of(self, state: State, code: str) -> Flow:
         """The flow in the version that this order keeps."""
+        if not state.flows:
+            return self._first[code]
         return self._kept.get((code, state.flows.get(code, 1))) or self.newest[code]
 
     def verb(self, state: State, flow: str, step: str) -> Verb | None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from haat.engine import together
-from haat.engine.arrays import ints, texts
+from haat.engine.arrays import instants, ints, texts
 from haat.engine.database import Row as Record
 from haat.engine.database import Tx
 from haat.engine.flowing.deciding import NO_DATA, Row
@@ -94,14 +94,14 @@ def insert_arguments(rows: Sequence[Row], now: datetime) -> tuple[object, ...]:
         texts([r.subject for r in rows]),
         texts([r.status for r in rows]),
         texts(["t" if r.outside else "f" for r in rows]),
-        texts([r.due_at.isoformat() for r in rows]),
+        instants([r.due_at for r in rows]),
         ints([r.attempts for r in rows]),
         [_encode(r.data).decode() if r.data else "" for r in rows],
         texts([r.error for r in rows]),
         texts([r.owner for r in rows]),
         ints([r.after_version for r in rows]),
         ints([r.after_n for r in rows]),
-        texts([r.created_at.isoformat() for r in rows]),
+        instants([r.created_at for r in rows]),
         texts([r.worker for r in rows]),
         now,
     )
@@ -114,7 +114,7 @@ def update_arguments(rows: Sequence[Row], now: datetime) -> tuple[object, ...]:
         ints([r.version for r in rows]),
         ints([r.n for r in rows]),
         texts([r.status for r in rows]),
-        texts([r.due_at.isoformat() for r in rows]),
+        instants([r.due_at for r in rows]),
         ints([r.attempts for r in rows]),
         texts([r.error for r in rows]),
         texts([r.owner for r in rows]),

@@ -2,8 +2,8 @@
 
     asked(flow)    (fact, step): what `decide` may ask for        follows(flow)  (step, step), (step, fact): what verbs may bring
 
-Functions are followed by their source, with what their names mean: globals, closures, `self`. `match fact` and `isinstance(fact, …)`
-narrow the facts; conditions about the order do not, so an edge means «may». A flow names its fact `fact`.
+Functions are followed by their source, with what their names mean: globals, closures, `self`. `match fact`, `isinstance(fact, …)` and
+`type(fact) in …` narrow the facts; conditions about the order do not, so an edge means «may». A flow names its fact `fact`.
 """
 
 import ast
@@ -115,13 +115,16 @@ class _Block:
                 left -= names
 
     def _narrowed(self, test: ast.expr, facts: Names) -> Names | None:
-        """The facts that pass `isinstance(fact, …)`, alone or in an `and`; None where the test is about something else."""
+        """The facts that pass `isinstance(fact, …)` or `type(fact) in …`, alone or in an `and`; None where the test is about else."""
         parts = test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
         for part in parts:
             match part:
-                case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id="fact"), kinds]):
+                case (
+                    ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id="fact"), kinds])
+                    | ast.Compare(left=ast.Call(func=ast.Name(id="type"), args=[ast.Name(id="fact")]), ops=[ast.In()], comparators=[kinds])
+                ):
                     value = self._value(kinds)
-                    found = value if isinstance(value, tuple) else (value,)
+                    found = value if isinstance(value, tuple | frozenset) else (value,)
                     return facts & frozenset(k.__name__ for k in found if isinstance(k, type))
         return None
 

@@ -78,8 +78,7 @@ class _Booking:
             reference = reference_of(task.order, parcel, (before.bookings if before is not None else 0) + 1)
             begun.append((row_of(task.order, parcel), fulfilment.Begun(parcel.id, choice.courier, reference, wish.cash)))
             outcomes[n] = Done(steps=(Step("book", parcel.id, data=_data(choice, wish, reference)),))
-        await fulfilment.project(tx, [row for row, _ in begun], now=now)
-        await fulfilment.begin(tx, [b for _, b in begun], now=now)
+        await fulfilment.begin(tx, begun, now=now)
         return outcomes
 
     def _needs_courier(self, task: Task) -> orders.Parcel | None:

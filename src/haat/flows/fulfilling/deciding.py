@@ -80,12 +80,27 @@ LISTENS: frozenset[type[Fact]] = frozenset(
         events.OrderCompleted,
     }
 )
-_ENDS = (events.OrderCancelled, events.OrderRejected, events.OrderExpired)
-_ARRIVES = (events.OrderDelivered, events.OrderReturnReceived, events.OrderParcelLost)
-_SETTLES = (
-    *_ARRIVES, events.OrderLinesCancelled, events.OrderPaymentProcessed, events.OrderPaymentWaived, events.OrderPaymentVoided,
+_ENDS = frozenset({events.OrderCancelled, events.OrderRejected, events.OrderExpired})
+_ARRIVES = frozenset({events.OrderDelivered, events.OrderReturnReceived, events.OrderParcelLost})
+_SETTLES = _ARRIVES | {
+    events.OrderLinesCancelled,
+    events.OrderPaymentProcessed,
+    events.OrderPaymentWaived,
+    events.OrderPaymentVoided,
     events.OrderRefunded,
-)  # fmt: skip
+}
+#: Which of the questions below a fact answers; the others are about the road, and about ends.
+_OF_VENDORS = frozenset(
+    {
+        events.OrderConfirmed,
+        events.OrderInventoryAllocated,
+        events.VendorOrderOffered,
+        events.VendorOrderAccepted,
+        events.VendorOrderRejected,
+        events.OrderPromised,
+    }
+)
+_OF_BOOKING = frozenset({events.OrderParcelPacked, events.OrderShipmentFailed, events.OrderShipmentBooked, events.OrderShipmentRecalled})
 _TIMERS = ("remind", "lapse", "ship_by", "choose", "late")
 
 
@@ -101,13 +116,14 @@ class Decide:
         self._policy = policy
 
     def __call__(self, order: orders.Order, fact: Fact) -> Sequence[Decision]:
-        return [
-            *self._of_vendors(order, fact),
-            *self._of_booking(order, fact),
-            *self._of_road(order, fact),
-            *self._of_ends(order, fact),
-            *overcome(order, fact, CODE),
-        ]
+        if type(fact) in _OF_VENDORS:
+            decided = self._of_vendors(order, fact)
+        elif type(fact) in _OF_BOOKING:
+            decided = self._of_booking(order, fact)
+        else:
+            decided = self._of_road(order, fact)
+        decided += self._of_ends(order, fact)
+        return [*decided, *overcome(order, fact, CODE)] if order.exceptions else decided
 
     def _of_vendors(self, order: orders.Order, fact: Fact) -> list[Decision]:
         match fact:
@@ -187,7 +203,7 @@ class Decide:
         return [Stop("track", parcel.id), Step("track", parcel.id, after=self._policy.ask_on_the_last_mile)]
 
     def _of_ends(self, order: orders.Order, fact: Fact) -> list[Decision]:
-        if isinstance(fact, _ENDS):
+        if type(fact) in _ENDS:
             booked = any(p.consignment for p in order.shipments)
             back: list[Decision] = [Compensate(getattr(fact, "reason", "") or order.status)] if booked else []
             return [*(Stop(name) for name in _TIMERS), *back]
@@ -197,7 +213,7 @@ class Decide:
         if isinstance(fact, events.OrderLinesCancelled):
             gone = [p for p in order.shipments if p.status == "cancelled"]
             decided = [*(Stop("ship_by", p.id) for p in gone), *_recalls(gone)]
-        if isinstance(fact, _SETTLES) and order.status in fulfilling.LIVING and orders.settled(order.lines):
+        if type(fact) in _SETTLES and order.status in fulfilling.LIVING and orders.settled(order.lines):
             now = bool(fulfilling.complete(order))
             decided += [Stop("complete"), Step("complete", after=None if now else self._policy.settle_after)]
         return decided

@@ -31,6 +31,13 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 def moved(order: orders.Order, parcel_id: str, scans: Sequence[fulfilment.courier.Scan], reading: Reading) -> tuple[Fact, ...]:
     """The facts that bring a parcel to where its courier says it is. Pure."""
+    return read(order, parcel_id, scans, reading)[0]
+
+
+def read(
+    order: orders.Order, parcel_id: str, scans: Sequence[fulfilment.courier.Scan], reading: Reading
+) -> tuple[tuple[Fact, ...], orders.Order]:
+    """`moved`, and the order after these facts."""
     parcel = fulfilling.parcel_of(order, parcel_id)
     out = bool(fulfilling.outstanding(parcel))
     story = tracking.advance(tracking.Parcel(parcel.status, parcel.tries, out), scans)
@@ -43,11 +50,12 @@ def moved(order: orders.Order, parcel_id: str, scans: Sequence[fulfilment.courie
             found = trouble(state, parcel_id, "courier_contradicts", f"{move.kind}: {refusal.detail}")
         state = orders.after(state, found, at=reading.now)
         facts += found
+    doubts: list[Fact] = []
     for word in story.standing.contradicted:
-        facts += trouble(state, parcel_id, "courier_contradicts", f"after {parcel.status}: {word}")
+        doubts += trouble(state, parcel_id, "courier_contradicts", f"after {parcel.status}: {word}")
     if story.standing.unknown:
-        facts += trouble(state, parcel_id, "courier_word_unknown", ", ".join(story.standing.unknown))
-    return tuple(facts)
+        doubts += trouble(state, parcel_id, "courier_word_unknown", ", ".join(story.standing.unknown))
+    return (*facts, *doubts), orders.after(state, doubts, at=reading.now) if doubts else state
 
 
 def _decided(order: orders.Order, parcel_id: str, move: tracking.Move, reading: Reading) -> tuple[Fact, ...]:

@@ -94,13 +94,14 @@ class _Road:
         if isinstance(answer, Exception):
             return Dead("tracking_broken", repr(answer)[:300])
         reading = self._desk.reading(now)
-        facts = hearing.moved(task.order, parcel.id, fulfilment.shipment.present(told, parcel.consignment), reading)
+        facts, then = hearing.read(task.order, parcel.id, fulfilment.shipment.present(told, parcel.consignment), reading)
         news = [t.received_at for t in told if t.consignment == parcel.consignment]  # the same said again is no news
         since = max(news) if news else stored.booked_at if stored is not None else None
         if not facts and since is not None and now - since > self._desk.policy.silent_after:
             silent = f"{parcel.courier} has said nothing new of it since {since:%Y-%m-%d}."
             facts = hearing.trouble(task.order, parcel.id, "courier_silent", silent)
-        after = fulfilling.parcel_of(orders.after(task.order, facts, at=now), parcel.id)
+            then = orders.after(task.order, facts, at=now)
+        after = fulfilling.parcel_of(then, parcel.id)
         return Done(facts) if after.settled or not after.consignment else Again(self._pause(after, task, now), facts=facts)
 
     def _pause(self, parcel: orders.Parcel, task: Task, now: datetime) -> timedelta:

@@ -65,27 +65,25 @@ LISTENS: frozenset[type[Fact]] = frozenset(
     }
 )
 SOON = timedelta(seconds=5)
-ENDS = (orders.events.OrderCancelled, orders.events.OrderRejected, orders.events.OrderExpired)
-COVERS = (orders.events.OrderPaymentProcessed, orders.events.OrderPaymentAuthorized, orders.events.OrderPaymentWaived)
+ENDS = frozenset({orders.events.OrderCancelled, orders.events.OrderRejected, orders.events.OrderExpired})
+COVERS = frozenset({orders.events.OrderPaymentProcessed, orders.events.OrderPaymentAuthorized, orders.events.OrderPaymentWaived})
 #: Facts after which an authorisation may be needed no more.
-MAKES_SURPLUS = (
-    *ENDS,
+MAKES_SURPLUS = ENDS | {
     orders.events.OrderLinesCancelled,
     orders.events.OrderPaymentAuthorized,
     orders.events.OrderPaymentProcessed,
     orders.events.OrderParcelLost,
     orders.events.OrderReturnReceived,
-)
+}
 #: Facts after which more may be held than is owed.
-MOVES = (
-    *ENDS,
+MOVES = ENDS | {
     orders.events.OrderLinesCancelled,
     orders.events.OrderPaymentProcessed,
     orders.events.OrderPaymentOrphaned,
     orders.events.OrderParcelLost,
     orders.events.OrderReturnReceived,
     orders.events.OrderReinstated,
-)
+}
 
 
 def decider(policy: Policy) -> Callable[[orders.Order, Fact], Sequence[Decision]]:
@@ -171,14 +169,14 @@ def _of_goods(order: orders.Order, fact: Fact) -> list[Decision]:
 def _balance(order: orders.Order, fact: Fact) -> list[Decision]:
     """Settle whatever came out of balance; the timer to pay ends with what it waited for."""
     decided: list[Decision] = []
-    if isinstance(fact, ENDS):
+    if type(fact) in ENDS:
         decided += [Stop("expire"), Stop("route"), Stop("request"), Stop("capture")]
-    elif isinstance(fact, COVERS) and orders.paying.uncovered(order) == 0:
+    elif type(fact) in COVERS and orders.paying.uncovered(order) == 0:
         decided.append(Stop("expire"))
-    if isinstance(fact, MAKES_SURPLUS):
+    if type(fact) in MAKES_SURPLUS:
         only = fact.attempt if isinstance(fact, orders.events.OrderPaymentAuthorized) else None
         decided += [Step("void", a) for a in orders.settling.superfluous(order) if only in (None, a)]
-    if isinstance(fact, MOVES) and orders.settling.settle(order, str):
+    if type(fact) in MOVES and orders.settling.settle(order, str):
         decided.append(Step("settle"))
     return decided
 

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from haat.domain.fulfilment.shipment import Begun, NodeEvent, Row, Said
-from haat.engine.arrays import ints, texts
+from haat.engine.arrays import instants, ints, texts
 from haat.engine.database import Tx
 
 _encode = msgspec.json.Encoder().encode
@@ -73,14 +73,16 @@ _NOW = """parcel, status, nullif(courier, '') AS courier, nullif(consignment, ''
     THEN $1::timestamptz END AS shipped_at,
   CASE WHEN status IN ('delivered', 'partially_delivered') THEN $1::timestamptz END AS delivered_at,
   CASE WHEN status IN ('delivered', 'partially_delivered', 'returned', 'lost', 'cancelled') THEN $1::timestamptz END AS ended_at"""
-_SET = """status = t.status, courier = coalesce(t.courier, s.courier), consignment = t.consignment, tracking_url = t.tracking_url,
-  cash = CASE WHEN t.consignment IS NULL THEN s.cash ELSE t.cash END, fee = t.fee,
+_CASH = "cash = CASE WHEN t.consignment IS NULL THEN s.cash ELSE t.cash END"  # before a booking only the record knows what was asked for
+_SET = f"""status = t.status, courier = coalesce(t.courier, s.courier), consignment = t.consignment, tracking_url = t.tracking_url,
+  {_CASH}, fee = t.fee,
   weight_g = t.weight_g, tries = t.tries, reason = t.reason, promised_at = t.promised_at,
   booked_at = CASE WHEN t.status = 'lost' THEN s.booked_at WHEN t.booked_at IS NULL THEN NULL ELSE coalesce(s.booked_at, t.booked_at) END,
   shipped_at = coalesce(s.shipped_at, t.shipped_at), delivered_at = coalesce(s.delivered_at, t.delivered_at),
   ended_at = coalesce(s.ended_at, t.ended_at), updated_at = $1"""
-_DIFFERS = """(s.status, s.consignment, s.tracking_url, s.cash, s.fee, s.weight_g, s.tries, s.reason, s.promised_at)
-  IS DISTINCT FROM (t.status, t.consignment, t.tracking_url, t.cash, t.fee, t.weight_g, t.tries, t.reason, t.promised_at)"""
+_DIFFERS = """((s.status, s.consignment, s.tracking_url, s.fee, s.weight_g, s.tries, s.reason, s.promised_at)
+    IS DISTINCT FROM (t.status, t.consignment, t.tracking_url, t.fee, t.weight_g, t.tries, t.reason, t.promised_at)
+  OR t.consignment IS NOT NULL AND s.cash <> t.cash)"""
 
 _UPDATE = f"""
 WITH t AS MATERIALIZED (
@@ -103,23 +105,32 @@ FROM unnest($2::text::uuid[], $3::text::text[], $4::text::text[], $5::text::text
 ON CONFLICT (parcel) DO UPDATE SET {_SET.replace("t.", "excluded.")} WHERE {_DIFFERS.replace("t.", "excluded.")}
 """
 
+_BEGIN = f"""
+INSERT INTO shipments AS s (parcel, status, courier, consignment, tracking_url, cash, fee, weight_g, tries, reason, promised_at,
+  booked_at, shipped_at, delivered_at, ended_at, order_id, number, vendor_order, vendor, location, district, upazila, updated_at,
+  reference, bookings)
+SELECT {_NOW}, order_id, number, vendor_order, vendor, location, district, upazila, $1::timestamptz, reference, 1
+FROM unnest($2::text::uuid[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::text[], $7::text::bigint[],
+  $8::text::bigint[], $9::text::int[], $10::text::int[], $11::text::text[], $12::text::text[], $13::text::uuid[], $14::text::text[],
+  $15::text::uuid[], $16::text::text[], $17::text::text[], $18::text::text[], $19::text::text[], $20::text::text[])
+  AS n (parcel, status, courier, consignment, tracking_url, cash, fee, weight_g, tries, reason, promised_at, order_id, number,
+    vendor_order, vendor, location, district, upazila, reference)
+ON CONFLICT (parcel) DO UPDATE SET {_SET.replace(_CASH, "cash = t.cash").replace("t.", "excluded.")}, reference = excluded.reference,
+  bookings = s.bookings + 1, carrier_status = ''
+WHERE s.reference IS DISTINCT FROM excluded.reference
+"""
 
-async def begin(tx: Tx, begun: Sequence[Begun], *, now: datetime) -> None:
-    """Write down whom we are about to ask, under which reference. A parcel's earlier booking leaves this row; its scans stay."""
-    rows = sorted(begun, key=lambda b: b.parcel)
-    if not rows:
-        return
-    await tx.execute(
-        """UPDATE shipments SET courier = t.courier, reference = t.reference, cash = t.cash, bookings = bookings + 1, carrier_status = '',
-             updated_at = $1
-           FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[]) AS t (parcel, courier, reference, cash)
-           WHERE shipments.parcel = t.parcel AND shipments.reference IS DISTINCT FROM t.reference""",
-        now,
-        [b.parcel for b in rows],
-        [b.courier for b in rows],
-        [b.reference for b in rows],
-        [b.cash for b in rows],
-    )
+
+async def begin(tx: Tx, begun: Sequence[tuple[Row, Begun]], *, now: datetime) -> None:
+    """Write down whom we are about to ask, under which reference, with what the facts say of the parcel; it may have no row yet.
+
+    A parcel's earlier booking leaves this row; its scans stay. The same reference again changes nothing.
+    """
+    latest = {b.parcel: (row, b) for row, b in begun}
+    rows = [(msgspec.structs.replace(row, courier=b.courier, cash=b.cash), b) for _, (row, b) in sorted(latest.items())]
+    if rows:
+        found = [row for row, _ in rows]
+        await tx.execute(_BEGIN, *_arguments(found, now), *_places(found), texts([b.reference for _, b in rows]))
 
 
 async def hear(tx: Tx, said: Sequence[Said], *, now: datetime) -> set[tuple[str, str]]:
@@ -129,22 +140,23 @@ async def hear(tx: Tx, said: Sequence[Said], *, now: datetime) -> set[tuple[str,
     rows = await tx.fetch(
         """INSERT INTO tracking_scans (parcel, order_id, courier, consignment, key, status, at, scan, source, actor, received_at)
            SELECT parcel, order_id, courier, consignment, key, status, at, scan::json, source, actor, $1
-           FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::text[], $10::text[],
-             $11::text[]) AS t (parcel, order_id, courier, consignment, key, status, at, scan, source, actor)
+           FROM unnest($2::text::uuid[], $3::text::uuid[], $4::text::text[], $5::text::text[], $6::text::text[], $7::text::text[],
+             $8::text::timestamptz[], $9::text[], $10::text::text[], $11::text::text[])
+             AS t (parcel, order_id, courier, consignment, key, status, at, scan, source, actor)
            ORDER BY parcel, at
            ON CONFLICT DO NOTHING
            RETURNING parcel::text, key""",
         now,
-        [s.parcel for s in said],
-        [s.order_id for s in said],
-        [s.courier for s in said],
-        [s.consignment for s in said],
-        [s.scan.key for s in said],
-        [s.scan.status for s in said],
-        [s.scan.at for s in said],
+        texts([s.parcel for s in said]),
+        texts([s.order_id for s in said]),
+        texts([s.courier for s in said]),
+        texts([s.consignment for s in said]),
+        texts([s.scan.key for s in said]),
+        texts([s.scan.status for s in said]),
+        instants([s.scan.at for s in said]),
         [_encode(s.scan).decode() for s in said],
-        [s.source for s in said],
-        [s.actor for s in said],
+        texts([s.source for s in said]),
+        texts([s.actor for s in said]),
     )
     return {(row[0], row[1]) for row in rows}
 
@@ -154,11 +166,12 @@ async def say(tx: Tx, words: Sequence[tuple[str, str]], *, now: datetime) -> Non
     latest = dict(words)
     if latest:
         await tx.execute(
-            """UPDATE shipments SET carrier_status = t.word, heard_at = $1 FROM unnest($2::uuid[], $3::text[]) AS t (parcel, word)
+            """UPDATE shipments SET carrier_status = t.word, heard_at = $1
+               FROM unnest($2::text::uuid[], $3::text::text[]) AS t (parcel, word)
                WHERE shipments.parcel = t.parcel""",
             now,
-            sorted(latest),
-            [latest[parcel] for parcel in sorted(latest)],
+            texts(sorted(latest)),
+            texts([latest[parcel] for parcel in sorted(latest)]),
         )
 
 
@@ -168,14 +181,14 @@ async def note(tx: Tx, events: Sequence[NodeEvent], *, now: datetime) -> None:
         await tx.execute(
             """INSERT INTO node_events (location, vendor, order_id, parcel, kind, reason, units, at)
                SELECT location, vendor, order_id, nullif(parcel, '')::uuid, kind, reason, units, $1
-               FROM unnest($2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::int[])
-                 AS t (location, vendor, order_id, parcel, kind, reason, units)""",
+               FROM unnest($2::text::text[], $3::text::text[], $4::text::uuid[], $5::text::text[], $6::text::text[], $7::text::text[],
+                 $8::text::int[]) AS t (location, vendor, order_id, parcel, kind, reason, units)""",
             now,
-            [e.location for e in events],
-            [e.vendor for e in events],
-            [e.order_id for e in events],
-            [e.parcel for e in events],
-            [e.kind for e in events],
-            [e.reason for e in events],
-            [e.units for e in events],
+            texts([e.location for e in events]),
+            texts([e.vendor for e in events]),
+            texts([e.order_id for e in events]),
+            texts([e.parcel for e in events]),
+            texts([e.kind for e in events]),
+            texts([e.reason for e in events]),
+            ints([e.units for e in events]),
         )
