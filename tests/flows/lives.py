@@ -145,6 +145,11 @@ def doubts(order: orders.Order) -> tuple[Fact, ...]:
     return (events.OrderShipmentDoubted(order.shipments[0].id, "two_stories", "delivered, and lost"),)
 
 
+@each
+def misses_refund(order: orders.Order) -> tuple[Fact, ...]:
+    return orders.ascertaining.unsent(order, order.refunds[0].id, detail="rang them up")
+
+
 DELIVERED = rides("picked_up", "out_for_delivery", "delivered")
 PAID_AT_THE_DOOR = rides("picked_up", "out_for_delivery", "delivered", paid=True)
 WENT = ("OrderShipmentBooked", "OrderShipped", "OrderDelivered")
@@ -230,11 +235,15 @@ LIVES = (
          ("OrderReturnStarted", "OrderExceptionRaised", "OrderReturnReceived", "OrderExceptionResolved", "OrderCompleted"),
          ("fulfilment:return_overdue",)),
     Life("money_that_is_not_ours", {"TEA": 2}, "acme",
-         (answers("acme.confirm", "strange"), HOUR, opens, pays, repairs("retry", "payment_mismatch"), DELIVERED),
-         ("completed", "paid", "delivered"),
+         (answers("acme.confirm", "strange"), HOUR, opens, pays, DELIVERED), ("completed", "paid", "delivered"),
          ("OrderPaymentUncertain", "OrderExceptionRaised", "OrderPaymentProcessed", "OrderExceptionResolved", "OrderShipped",
           "OrderDelivered", "OrderCompleted"),
-         ("payment:mismatch",), payment_policy=paying.Policy(pay_within=timedelta(hours=5))),
+         ("payment:mismatch", "payment:overcome"), payment_policy=paying.Policy(pay_within=timedelta(hours=5))),
+    Life("a_refund_that_never_arrived", {"TEA": 2}, "acme",
+         (pays, answers("acme.query_refund", "no_lookup"), answers("acme.refund", "lost_before"), cancels, HOUR, opens, misses_refund,
+          HOUR),
+         ("cancelled", "refunded", "cancelled"),
+         ("OrderRefundRequested", "OrderRefundUncertain", "OrderExceptionRaised", "OrderRefundNotFound", "OrderRefunded")),
     Life("a_method_that_nobody_takes", {"TEA": 2}, "rocket", (timedelta(minutes=31),), ("expired", "not_required", "cancelled"),
          ("OrderExceptionRaised", "OrderExpired", "OrderExceptionResolved"), ("exceptions:outlive",)),
 )  # fmt: skip

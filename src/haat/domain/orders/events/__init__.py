@@ -58,6 +58,7 @@ from haat.domain.orders.events.paying import (
     OrderPaymentWaived,
     OrderRefunded,
     OrderRefundFailed,
+    OrderRefundNotFound,
     OrderRefundRequested,
     OrderRefundUncertain,
 )
@@ -118,6 +119,7 @@ OrderFact = (
     | OrderPaymentOrphaned
     | OrderRefundRequested
     | OrderRefundUncertain
+    | OrderRefundNotFound
     | OrderRefunded
     | OrderRefundFailed
     | OrderInventoryAllocated
@@ -197,6 +199,7 @@ __all__ = [
     "OrderPaymentWaived",
     "OrderPromised",
     "OrderRefundFailed",
+    "OrderRefundNotFound",
     "OrderRefundRequested",
     "OrderRefundUncertain",
     "OrderRefunded",
