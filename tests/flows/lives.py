@@ -65,6 +65,7 @@ accepts = each(lambda o: orders.fulfilling.accept(o, _part(o, "shop-b").id), act
 rejects = each(lambda o: orders.fulfilling.reject(o, _part(o, "shop-b").id, reason="out_of_stock"), actor="vendor:shop-b")
 cancels = each(lambda o: orders.stopping.stop(o, None, reason="changed_mind").facts)
 approves = each(lambda o: orders.release(o, hold_id=o.holds[0].id, reason="called the buyer"))
+breaks_off = each(lambda o: orders.cancel(o, None, reason="exception"))
 holds = each(lambda o: orders.hold(o, hold_id="h", kind="MANUAL", reason="look"))
 releases = each(lambda o: orders.release(o, hold_id="h", reason="seen"))
 
@@ -143,6 +144,11 @@ async def forgets(cast: Cast, ids: Sequence[str]) -> None:
 @each
 def doubts(order: orders.Order) -> tuple[Fact, ...]:
     return (events.OrderShipmentDoubted(order.shipments[0].id, "two_stories", "delivered, and lost"),)
+
+
+async def drives_on(cast: Cast, ids: Sequence[str]) -> None:
+    """The riders turn nothing round from now on."""
+    cast.parties.riders.cancels = "no"
 
 
 @each
@@ -244,6 +250,15 @@ LIVES = (
           HOUR),
          ("cancelled", "refunded", "cancelled"),
          ("OrderRefundRequested", "OrderRefundUncertain", "OrderExceptionRaised", "OrderRefundNotFound", "OrderRefunded")),
+    Life("delivered_after_it_was_cancelled", {"TEA": 2}, "cod",
+         (drives_on, breaks_off, PAID_AT_THE_DOOR, repairs("skip", "delivered_after_cancel")), ("cancelled", "paid", "cancelled"),
+         ("OrderShipmentBooked", "OrderCancelled", "OrderExceptionRaised", "OrderShipmentStrayed", "OrderDelivered",
+          "OrderPaymentProcessed"), ("fulfilment:take_out", "fulfilment:strayed")),
+    Life("taken_along_after_it_was_cancelled", {"TEA": 2}, "acme",
+         (pays, drives_on, breaks_off, rides("picked_up"), rides("delivery_failed", "returning", "returned"), HOUR),
+         ("cancelled", "refunded", "cancelled"),
+         ("OrderShipmentBooked", "OrderCancelled", "OrderRefunded", "OrderShipmentStrayed", "OrderReturnStarted", "OrderReturnReceived"),
+         ("fulfilment:take_in",)),
     Life("a_method_that_nobody_takes", {"TEA": 2}, "rocket", (timedelta(minutes=31),), ("expired", "not_required", "cancelled"),
          ("OrderExceptionRaised", "OrderExpired", "OrderExceptionResolved"), ("exceptions:outlive",)),
 )  # fmt: skip

@@ -193,7 +193,7 @@ class Keeper:
         movements = []
         for order, fact in returned:
             parcel = next((p for p in order.shipments if p.id == fact.parcel), None)
-            if parcel is None:
+            if parcel is None or parcel.stray:  # what was cancelled has no reservation to tell what it is made of: flows/fulfilling
                 continue
             for line in fact.sound:
                 for sku, units in made_of.get((order.id, line.line_no), ()):

@@ -120,6 +120,7 @@ STORY: list[tuple[Fact, str, str, str | None]] = [
     ),
     (events.OrderShipmentFailed(TWO, "redx", "area_not_served", "Bandarban", True), "staff", "not go there) «Bandarban»; another courier", NOTHING),
     (events.OrderShipmentRecalled(ONE, "customer_request"), "staff", "Pathao was called off before it had parcel 1 of 2", "asked for it"),
+    (events.OrderShipmentStrayed(ONE), "customer", "Pathao has taken parcel 1 of 2, which was cancelled", "asked to bring it back"),
     (events.OrderShipped(ONE), "customer", "Parcel 1 of 2 is on its way with Pathao", "Pathao"),
     (events.OrderOutForDelivery(ONE), "customer", "Pathao brings parcel 1 of 2 today", "today"),
     (events.OrderDeliveryFailed(ONE, "not_at_home", "rider 01712000000"), "staff", "try 1 (nobody was at home) «rider", "try 1 (nobody was at home)."),

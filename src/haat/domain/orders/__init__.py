@@ -12,7 +12,19 @@ from haat.domain.orders import ascertaining, checking, collecting, events, fulfi
 from haat.domain.orders.address import Address, Place, Unresolved
 from haat.domain.orders.commands import RECORD, Change, Changed, NewOrder, ask, begin, cancelled_units, record_arguments
 from haat.domain.orders.decisions import cancel, hold, note, release
-from haat.domain.orders.goods import AT_HOME, BUCKETS, STOPPABLE, UNDER_WAY, OrderLine, Parcel, VendorOrder, less, settled, units
+from haat.domain.orders.goods import (
+    AT_HOME,
+    BUCKETS,
+    STOPPABLE,
+    UNDER_WAY,
+    OrderLine,
+    Parcel,
+    VendorOrder,
+    less,
+    outstanding,
+    settled,
+    units,
+)
 from haat.domain.orders.order import OPEN, TRANSITIONS, Hold, Note, Order, Trouble, after, evolve, fold
 from haat.domain.orders.projection import (
     LINE_COLUMNS,
@@ -136,6 +148,7 @@ __all__ = [
     "line_rows",
     "note",
     "order_row",
+    "outstanding",
     "page_ends",
     "paying",
     "payment_status",

@@ -43,9 +43,10 @@ class Taking(msgspec.Struct, frozen=True):
 
 
 def owing(order: Order) -> int:
-    """What the buyer owes in all: nothing once the order ended, and nothing for units that were lost or came back."""
+    """What the buyer owes in all: nothing for units that were lost or came back, and once the order ended only what was taken at
+    the door for parcels that had been cancelled (the totals hold nothing else then)."""
     if order.status in ENDED:
-        return 0
+        return order.totals.grand
     return max(order.totals.grand - sum([_worth(line, _GONE) for line in order.lines]), 0)
 
 

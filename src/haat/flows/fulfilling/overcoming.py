@@ -19,9 +19,10 @@ OVERCOMES: Mapping[type[Fact], tuple[str, ...]] = {
     events.OrderShipmentBooked: ("choose", "book", "look_up"),
     events.OrderShipmentFailed: ("look_up",),
     events.OrderShipmentRecalled: ("recall", "look_up", "look_at", "track"),
+    events.OrderShipmentStrayed: ("recall", "look_at"),
     events.OrderReturnStarted: ("recall",),
     events.OrderDelivered: ("recall", "look_at", "track", "give_up", "return_overdue"),
-    events.OrderReturnReceived: ("recall", "look_at", "track", "give_up", "return_overdue"),
+    events.OrderReturnReceived: ("recall", "look_at", "track", "give_up", "return_overdue", "take_out"),
     events.OrderParcelLost: ("recall", "look_at", "track", "give_up", "return_overdue"),
 }
 _ENDS = (events.OrderCompleted, events.OrderCancelled, events.OrderRejected, events.OrderExpired)

@@ -37,6 +37,7 @@ from haat.domain.orders.events.fulfilling import (
     OrderShipmentDoubted,
     OrderShipmentFailed,
     OrderShipmentRecalled,
+    OrderShipmentStrayed,
     OrderShipmentUncertain,
     OrderShipped,
     ParcelLine,
@@ -134,6 +135,7 @@ OrderFact = (
     | OrderShipmentBooked
     | OrderShipmentFailed
     | OrderShipmentRecalled
+    | OrderShipmentStrayed
     | OrderShipped
     | OrderOutForDelivery
     | OrderDeliveryFailed
@@ -214,6 +216,7 @@ __all__ = [
     "OrderShipmentDoubted",
     "OrderShipmentFailed",
     "OrderShipmentRecalled",
+    "OrderShipmentStrayed",
     "OrderShipmentUncertain",
     "OrderShipped",
     "OrderStockReserved",
