@@ -247,34 +247,6 @@ async def test_the_calls_of_a_killed_worker_come_back_when_its_lease_ends_and_a_
         assert (await s.steps(order.id)) == {"toy:call": "done"}
 
 
-async def test_each_call_is_leased_for_as_long_as_it_may_take_itself(dsn: str, tmp_path: Path) -> None:
-    async def call(house: Any, task: Task) -> str:
-        made.append(task.step)
-        if len(made) <= 2:
-            await block.wait()
-        return task.step
-
-    async def settle(house: Any, tx: Tx, answers: Sequence[tuple[Task, Any]], now: datetime) -> Sequence[Outcome]:
-        return [Done() for _ in answers]
-
-    made: list[str] = []
-    block = asyncio.Event()
-    limits = {"quick": 5.0, "long": 90.0}
-    run = {name: Outside(call=call, settle=settle, party=lambda task: task.step, limit_s=limit) for name, limit in limits.items()}
-    flow = Flow(code="toy", title="Toy", facts=RESERVED, decide=lambda order, fact: tuple(map(Step, limits)), run=run)
-    async with stage.opened(dsn, tmp_path, flow) as s, stage.opened(dsn, tmp_path, flow, clock=s.clock, seed=False) as other:
-        await s.place()
-        assert await s.worker.lease() == 2
-        while len(made) < 2:
-            await asyncio.sleep(0)
-        await other.later(seconds=2 * 5 + 10)
-        assert sorted(made[2:]) == ["quick"], "a killed worker's short call does not wait for the longest of all"
-        await other.later(seconds=2 * 85)
-        assert sorted(made[2:]) == ["long", "quick"]
-        block.set()
-        await s.settle()
-
-
 async def test_a_slow_party_holds_up_nobody_else(dsn: str, tmp_path: Path) -> None:
     async def call(house: Any, task: Task) -> str:
         if task.order.note == "slow":

@@ -49,7 +49,7 @@ async def front(dsn: str, place: Path, *codes: str) -> AsyncIterator[Shopfront]:
                 keys[name] = (
                     await people.issue_key(tx, order, entropy=(name.encode() * 8)[:32], by="system", now=t.stage.clock.now())
                 ).secret
-        gate = Gate(parts.database, parts.memory, t.stage.clock, parts.secrets)
+        gate = Gate(parts.database, parts.memory, t.stage.clock, parts.seals.guest)
         said = [*payments.endpoints(parts.shop, t.counter), *refunds.endpoints(parts.shop), *payment_routes.endpoints(parts.shop, t.counter),
                 *pay_page.endpoints(parts.shop, t.counter)]  # fmt: skip
         app = Router(routes=list(web.routes(said, gate)), default=web.not_found, redirect_slashes=False)

@@ -68,7 +68,7 @@ async def opened(dsn: str, place: Path) -> AsyncIterator[Desk]:
                 order = people.KeyOrder(id=parts.draw.uuid(), role=role, subject=subject, name=role)  # type: ignore[arg-type]
                 keys[role] = (await people.issue_key(tx, order, entropy=os.urandom(32), by="test", now=now)).secret
         await parts.memory.catch_up()
-        gate = Gate(parts.database, parts.memory, cast.stage.clock, parts.secrets)
+        gate = Gate(parts.database, parts.memory, cast.stage.clock, parts.seals.guest)
         router = Router(routes=list(web.routes(workflows.endpoints(parts.shop), gate)), default=web.not_found, redirect_slashes=False)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=router), base_url="http://desk", timeout=60) as http:
             yield Desk(cast, http, keys)
