@@ -224,7 +224,7 @@ LIVES = (
          ("completed", "paid", "delivered"), ("OrderShipmentUncertain", "OrderShipmentBooked", "OrderDelivered", "OrderCompleted"),
          ("fulfilment:look_up",)),
     Life("lost_on_the_road", {"TEA": 2}, "acme", (pays, rides("picked_up", "in_transit", "lost"), HOUR),
-         ("completed", "partially_refunded", "lost"), ("OrderShipped", "OrderParcelLost", "OrderRefunded", "OrderCompleted")),
+         ("completed", "refunded", "lost"), ("OrderShipped", "OrderParcelLost", "OrderRefunded", "OrderCompleted")),
     Life("a_gateway_that_stays_away", {"TEA": 2}, "acme", (MINUTE, MINUTE, MINUTE), ("expired", "not_required", "cancelled"),
          ("OrderPaymentFailed", "OrderPaymentAttempted", "OrderPaymentFailed", "OrderExpired"), ("payment:route", "payment:expire"),
          closed="acme.create"),

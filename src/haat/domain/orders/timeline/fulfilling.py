@@ -236,7 +236,10 @@ def _return_received(f: OrderReturnReceived, scene: Scene) -> Said:
 def _lost(f: OrderParcelLost, scene: Scene) -> Said:
     (parcel, parcel_bn), (courier, courier_bn) = scene.parcel(f.parcel), scene.courier(f.parcel)
     how, how_bn = ("destroyed", "নষ্ট করে ফেলেছে") if f.reason == "damaged" else ("lost", "হারিয়ে ফেলেছে")
-    return Said(f"{begun(courier)} has {how} {parcel}.", f"{courier_bn} {parcel_bn} {how_bn}।")
+    return Said(
+        f"{begun(courier)} has {how} {parcel}; neither its goods nor their delivery are owed.",
+        f"{courier_bn} {parcel_bn} {how_bn}; এর পণ্য বা ডেলিভারির জন্য কিছু দিতে হবে না।",
+    )
 
 
 def _doubted(f: OrderShipmentDoubted, scene: Scene) -> Said:
