@@ -164,19 +164,17 @@ class Keeper:
         cut: list[tuple[orders.Order, orders.Order]] = []
         shipped: list[tuple[orders.Order, orders.Order, Fact]] = []
         returned: list[tuple[orders.Order, Fact]] = []
-        gone: list[orders.Order] = []
-        back: list[orders.Order] = []
+        limits: dict[str, int] = {}
         for before, after, facts in changed:
             if any(isinstance(f, CUT) for f in facts):
                 cut.append((before, after))
-            gone.extend(after for f in facts if isinstance(f, ENDED))
-            back.extend(after for f in facts if isinstance(f, orders.events.OrderReinstated))
+            if after.claims:
+                _count(limits, orders.claiming.taken(before), orders.claiming.taken(after))
             shipped.extend((before, after, f) for f in facts if isinstance(f, orders.events.OrderShipped | orders.events.OrderParcelLost))
             returned.extend((after, f) for f in facts if isinstance(f, orders.events.OrderReturnReceived))
-        if gone:
-            await quotas.record(tx, {key: -amount for key, amount in _claimed(gone).items()})
-        if back:
-            await quotas.take_again(tx, _claimed(back))
+        if limits:
+            await quotas.record(tx, {key: amount for key, amount in limits.items() if amount < 0})
+            await quotas.take_again(tx, {key: amount for key, amount in limits.items() if amount > 0})
         left = await _consume(tx, shipped, now) if shipped else {}
         if cut:
             await _release(tx, cut, left, now)
@@ -247,13 +245,12 @@ async def _release(tx: Tx, cut: Sequence[tuple[orders.Order, orders.Order]], lef
         await inventory.release(tx, inventory.releases(held, units, needed), now=now)
 
 
-def _claimed(found: Sequence[orders.Order]) -> dict[str, int]:
-    """What these orders take of counted limits."""
-    claims: dict[str, int] = {}
-    for order in found:
-        for claim in order.claims:
-            claims[claim.key] = claims.get(claim.key, 0) + claim.amount
-    return claims
+def _count(limits: dict[str, int], before: Mapping[str, int], after: Mapping[str, int]) -> None:
+    """How much more (or, negative, less) is taken of counted limits than before."""
+    for key in {*before, *after}:
+        change = after.get(key, 0) - before.get(key, 0)
+        if change:
+            limits[key] = limits.get(key, 0) + change
 
 
 def _live(found: Sequence[orders.Order]) -> dict[tuple[str, int], int]:
