@@ -26,7 +26,7 @@ from rich.table import Table
 
 from bench import market, prompt, serving
 from bench.client import Client, percentile
-from haat import app
+from haat.engine import keyring
 from haat.engine.database import Database
 from haat.engine.settings import Secret, Settings
 
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 async def _connect(running: serving.Market) -> None:
-    secret = app.secret_of(Settings(data_dir=running.data_dir, database_url=Secret(running.dsn)))
+    secret = keyring.secrets_of(Settings(data_dir=running.data_dir, database_url=Secret(running.dsn)))[0]
     database = await Database.open(running.dsn, size=2)
     await prompt.connect(database, secret)
     await database.close()

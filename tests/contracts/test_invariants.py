@@ -9,6 +9,7 @@ from bench import prompt
 from haat import app
 from haat.app import desks
 from haat.domain import orders
+from haat.engine import keyring
 from haat.engine.settings import Settings
 from haat.insight import auditing
 from tests.flows import stage as staging
@@ -41,7 +42,7 @@ BROKEN = {
 async def market(dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
     """Orders at every stage of their lives: completed, cancelled, on the road, about to be paid; a day has passed."""
     async with staging.opened(dsn, tmp_path, outfit=desks.Outfit(prompt.found())) as stage:
-        await prompt.connect(stage.parts.database, app.secret_of(Settings(data_dir=tmp_path)))
+        await prompt.connect(stage.parts.database, keyring.secrets_of(Settings(data_dir=tmp_path))[0])
         await stage.parts.memory.catch_up()
         cut = await stage.place({"CUP": 2})
         await stage.ask(cut.id, lambda order: orders.cancel(order, quantities=None, reason="customer_request"))

@@ -47,6 +47,24 @@ async def test_a_cancelled_order_gives_back_its_stock_and_its_coupon(dsn: str, t
         await assert_all_is_well(parts)
 
 
+async def test_what_is_cancelled_of_a_limited_product_may_be_bought_again_and_what_is_kept_may_not(dsn: str, tmp_path: Path) -> None:
+    async with trading.market(dsn, tmp_path) as parts:
+        order = (await place(parts, body({"FEW": 3, "TEA": 1}))).order  # three at the most for each buyer
+        with pytest.raises(Refused, match="purchase_limit"):
+            await place(parts, body({"FEW": 1}))
+        for line in (1, 2):
+            await parts.shop.changing.submit(asked(parts, order.id, cancelling({line: 1})))
+        again = (await place(parts, body({"FEW": 1}))).order
+        with pytest.raises(Refused, match="purchase_limit"):
+            await place(parts, body({"FEW": 1}))
+        await parts.shop.changing.submit(asked(parts, order.id, cancelling(None)))
+        assert (await place(parts, body({"FEW": 2}))).order.version
+        with pytest.raises(Refused, match="purchase_limit"):
+            await place(parts, body({"FEW": 1}))
+        assert again.status == "placed"
+        await assert_all_is_well(parts)
+
+
 async def test_a_cancelled_kit_gives_back_its_parts(dsn: str, tmp_path: Path) -> None:
     async with trading.market(dsn, tmp_path) as parts:
         order = (await place(parts, body({"BREAKFAST": 3}))).order

@@ -88,7 +88,9 @@ async def opened(dsn: str, directory: Path) -> AsyncIterator[CartMarket]:
     async with app.open_parts(chosen, dsn, clock=clock) as parts:
         keys = await _seed(parts)
         await parts.memory.start()
-        router = Router(web.routes(app.endpoints(parts), Gate(parts.database, parts.memory, clock, parts.secrets)), default=web.not_found)
+        router = Router(
+            web.routes(app.endpoints(parts), Gate(parts.database, parts.memory, clock, parts.seals.guest)), default=web.not_found
+        )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=router), base_url="http://market") as client:
             market = CartMarket(parts, clock, client)
             market.keys = keys

@@ -47,7 +47,7 @@ def terminal(tmp_path: Path, dsn: str) -> Terminal:
 def test_every_command_says_what_it_is_for(terminal: Terminal) -> None:
     told = terminal.types("--help")
     assert told.exit_code == 0
-    for command in ("up", "serve", "work", "migrate", "import", "rebuild", "orders", "keys", "doctor", "bench"):
+    for command in ("up", "serve", "work", "migrate", "import", "rebuild", "orders", "keys", "secret", "doctor", "bench"):
         assert re.search(rf"^\W*{command}\s+[A-Z]", told.output, re.MULTILINE), command
         assert terminal.types(command, "--help").exit_code == 0
 

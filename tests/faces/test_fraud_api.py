@@ -29,7 +29,7 @@ class Office:
     def __init__(self, parts: app.Parts, keys: Mapping[str, str]) -> None:
         self.parts = parts
         self._keys = keys
-        gate = Gate(parts.database, parts.memory, parts.clock, parts.secrets)
+        gate = Gate(parts.database, parts.memory, parts.clock, parts.seals.guest)
         self._app = Router(routes=web.routes(fraud_api.endpoints(parts.shop, RULES, MODELS), gate), default=web.not_found)
 
     def client(self, who: str) -> httpx.AsyncClient:

@@ -46,7 +46,7 @@ async def served(dsn: str, tmp_path: Path) -> AsyncIterator[Served]:
                 made = await people.issue_key(tx, order, entropy=os.urandom(32), by="test", now=parts.clock.now() - timedelta(days=1))
                 keys[role] = made.secret
         await parts.memory.catch_up()
-        gate = Gate(parts.database, parts.memory, parts.clock, parts.secrets)
+        gate = Gate(parts.database, parts.memory, parts.clock, parts.seals.guest)
         router = Router(routes=web.routes(api.endpoints(parts.shop, STRATEGIES), gate), default=web.not_found)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=router), base_url="http://shop") as http:
             yield Served(parts, http, keys)

@@ -27,7 +27,7 @@ from haat.engine.database import Tx
 from haat.engine.flowing import Outside, Task
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact
-from tests.flows import lives
+from tests.flows import casting
 from tests.flows.stage import START
 
 UNSURE = ("OrderPaymentUncertain", "OrderShipmentUncertain", "OrderRefundUncertain")
@@ -174,7 +174,7 @@ def _dying(verb: Outside, name: str, points: Points) -> Outside:
     return msgspec.structs.replace(verb, call=call)
 
 
-class Mortals(lives.Cast):
+class Mortals(casting.Cast):
     """A cast whose worker and whose ears die at the points."""
 
     async def hear(self) -> int:
@@ -198,7 +198,7 @@ class Mortals(lives.Cast):
             await tx.execute("UPDATE hook_inbox SET due_at = $2 WHERE id = ANY ($1::uuid[])", spared, self.stage.clock.now())
 
 
-def mortal(cast: lives.Cast, points: Points, *, falls: bool = False) -> Mortals:
+def mortal(cast: casting.Cast, points: Points, *, falls: bool = False) -> Mortals:
     """The same cast with a frail worker."""
     parts = cast.stage.parts
     flows = flowing.Flows([_mortal(flow, points) for flow in parts.flows.newest.values()])
@@ -218,12 +218,12 @@ def mortal(cast: lives.Cast, points: Points, *, falls: bool = False) -> Mortals:
     return Mortals(cast.stage, cast.parties, cast.life, worker, cast.placed)
 
 
-async def begin_again(cast: lives.Cast) -> None:
+async def begin_again(cast: casting.Cast) -> None:
     """Some weeks after the beginning, to the minute: vendors' hours and promised days are the same again."""
     clock = cast.stage.clock
     weeks = (clock.now() - START) // timedelta(weeks=1) + 1
     clock.turn_to(START + weeks * timedelta(weeks=1))
-    await lives.sell_in_advance(cast.stage)
+    await casting.sell_in_advance(cast.stage)
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -237,7 +237,7 @@ class Outcome(msgspec.Struct, frozen=True):
     truth: dict[str, Any]
 
 
-async def outcome(cast: lives.Cast, order_id: str) -> Outcome:
+async def outcome(cast: casting.Cast, order_id: str) -> Outcome:
     """What became of an order, and what its parties say."""
     order = await cast.order(order_id)
     told = Counter(_words(fact, order) for fact in (await cast.stage.facts(order_id))[1:] if type(fact).__name__ not in UNSURE)
@@ -273,7 +273,7 @@ def difference(one: Outcome, other: Outcome) -> str:
     return "\n".join(found)
 
 
-async def stock(cast: lives.Cast) -> Counter[tuple[str, str, str]]:
+async def stock(cast: casting.Cast) -> Counter[tuple[str, str, str]]:
     """Units by (SKU, place) that are there and that are set aside."""
     async with cast.stage.parts.database.reading() as tx:
         assert await inventory.drift(tx) == []

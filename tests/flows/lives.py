@@ -1,197 +1,22 @@
-"""Whole lives of orders, as scripts: what buyers, vendors, couriers, gateways and the staff do, and how much time goes by.
+"""Whole lives of orders, as scripts: what buyers, vendors, couriers, gateways and the staff do, and how much time goes by."""
 
-A script is played for one order or for a herd of them at once. The bank and the riders keep their own books, which are the truth
-that an order's facts are held against: they refuse to charge, to send back or to book the same thing twice.
-"""
-
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from haat.app import desks
-from haat.domain import fraud, fulfilment, inventory, orders, vendors
-from haat.engine import flowing
-from haat.engine import outside as speaking
+from haat.domain import fraud, fulfilment, inventory, orders
 from haat.engine.flowing.repairing import Search
-from haat.engine.outside import inbox
-from haat.flows import fulfilling, paying, repairing
+from haat.flows import paying, repairing
 from haat.kernel.facts import Fact, Origin
-from haat.kernel.outside import Connection, Conversation, Hook, Unknown
-from tests.database import trading
-from tests.flows import stage as staging
-from tests.flows.moody_bank import Bank
-from tests.flows.moody_courier import Books
+from haat.kernel.outside import Hook
+from tests.flows.casting import FOR_EVER, HOUR, PLENTY, Act, Cast, Life
 
 courier = fulfilment.courier
 events = orders.events
-PLENTY = 10_000
-FOR_EVER = ("unavailable",) * 10_000
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-LAPSE = timedelta(minutes=6)  # by then the lease of a worker that died is over
+MINUTE = timedelta(minutes=1)
 
-Act = Callable[["Cast", Sequence[str]], Awaitable[None]]
 Decide = Callable[[orders.Order], tuple[Fact, ...]]
-
-
-class Riders(Books):
-    """A courier; where it is `forgetful`, the answer to the first booking of each parcel is lost after it was made."""
-
-    forgetful = False
-
-    def _book(self, connection: Connection, it: courier.Consignment, now: Any) -> Conversation[courier.Booked | courier.Declined]:
-        booked = yield from super()._book(connection, it, now)
-        if self.forgetful:
-            raise Unknown("outside_slow", "no answer in time")
-        return booked
-
-
-class Parties(msgspec.Struct):
-    """Whom the market speaks with. They live on when one of its processes dies."""
-
-    bank: Bank = msgspec.field(default_factory=Bank)
-    riders: Riders = msgspec.field(default_factory=Riders)
-
-    def connectors(self) -> desks.Connectors:
-        return {"gateway": self.bank.gateways(), "courier": {"swift": self.riders.plugin("swift")}, "transport": {}}
-
-    def truth(self, order: orders.Order) -> dict[str, Any]:
-        """What the parties' own books say of an order."""
-        attempts = [a for t in order.payments for a in t.attempts]
-        accounts = [self.bank.accounts[a.id] for a in attempts if a.id in self.bank.accounts]
-        booked = sorted(ref for ref in self.riders.booked if ref.startswith(order.number))
-        return {
-            "money": sorted((a.status, a.captured, sorted(a.refunds.values())) for a in accounts),
-            "booked": [self.riders.booked[ref].cash for ref in booked],
-            "cancelled": sum(f"cancel {ref}" in self.riders.calls for ref in booked),
-        }
-
-
-class Life(msgspec.Struct, frozen=True):
-    """A story: what is ordered, what happens, and how it ends: (order, payment, fulfilment)."""
-
-    name: str
-    lines: Mapping[str, int]
-    method: str
-    script: tuple[Act | timedelta, ...]
-    ends: tuple[str, str, str]
-    told: tuple[str, ...] = ()  # facts that must be there, in this order
-    takes: tuple[str, ...] = ()  # steps of which this life is the example, beside those that every life takes
-    payment_policy: paying.Policy = paying.Policy(authorises=frozenset({"cardly"}))
-    fraud_policy: fraud.PolicySheet | None = None
-    closed: str = ""  # an operation of a gateway that does not work from the beginning
-    tries_vary: bool = False  # how often something is tried is up to the dice of the back-off
-
-
-class Cast(msgspec.Struct):
-    """One process on the market, and everybody it speaks with."""
-
-    stage: staging.Stage
-    parties: Parties
-    life: Life
-    worker: Any = None  # another than the stage's
-    placed: int = 0
-
-    async def place(self) -> str:
-        """An order at an address of its own, so that none looks like another's repetition."""
-        self.placed += 1
-        where = trading.ADDRESS | {"line": f"House {self.placed}, Road {self.stage.clock.now():%H%M%S}"}
-        order = await self.stage.place(dict(self.life.lines), payment_method=self.life.method, ship_to=where)
-        return order.id
-
-    async def rest(self) -> None:
-        """Everything that is due is done: calls, hooks, steps."""
-        parts, worker = self.stage.parts, self.worker or self.stage.worker
-        for _ in range(600):
-            busy = await worker.lease()
-            await worker.answered()
-            busy += await self.hear()
-            busy += await worker.step()
-            if not busy:
-                return
-        raise AssertionError(f"{self.life.name} does not come to rest in {parts.settings.data_dir}")
-
-    async def hear(self) -> int:
-        """Deal with hooks that lie in the inbox."""
-        at = self.stage.parts.desks
-        return await at.counter.step() + await fulfilling.listen(at.fulfilling, self.stage.parts.house)
-
-    async def play(self, ids: Sequence[str]) -> None:
-        """The script for these orders. After each scene what was lost with a dead worker has had time to come back."""
-        await self.pause()
-        for scene in (*self.life.script, HOUR):
-            await self.scene(scene, ids)
-            await self.pause()
-
-    async def scene(self, scene: Act | timedelta, ids: Sequence[str]) -> None:
-        """Something happens, or time goes by."""
-        if isinstance(scene, timedelta):
-            self.stage.clock.turn_by(scene)
-        else:
-            await scene(self, ids)
-
-    async def pause(self) -> None:
-        """Everything comes to rest, also what a dead worker had taken."""
-        await self.rest()
-        self.stage.clock.turn_by(LAPSE)
-        await self.rest()
-
-    async def order(self, order_id: str) -> orders.Order:
-        return await self.stage.order(order_id)
-
-    async def keep(self, kind: str, code: str, hook: Hook) -> None:
-        """A message arrives."""
-        parts, now = self.stage.parts, self.stage.clock.now()
-        async with parts.database.transaction() as tx:
-            await inbox.keep(tx, id=parts.draw.uuid(), kind=kind, code=code, key=hook.body.decode(), hook=hook, now=now)
-
-
-@asynccontextmanager
-async def opened(
-    dsn: str, place: Path, life: Life, *flows: flowing.Flow, parties: Parties | None = None, **more: Any
-) -> AsyncIterator[Cast]:
-    """The market with everybody in it; with `seed=False` one more process on the same market."""
-    parties = parties or Parties()
-    found = parties.connectors()
-    outfit = desks.Outfit(found, payment_policy=life.payment_policy)
-    async with staging.opened(dsn, place, *flows, outfit=outfit, **more) as stage:
-        if more.get("seed", True):
-            await _furnish(stage, life, found)
-            if life.closed:
-                parties.bank.mood(life.closed, *FOR_EVER)
-            await sell_in_advance(stage)
-            await stage.parts.memory.catch_up()
-        yield Cast(stage, parties, life)
-
-
-async def sell_in_advance(stage: staging.Stage) -> None:
-    """«FEW» is not there, and will be in a week."""
-    async with stage.parts.database.transaction() as tx:
-        await inventory.put_terms(tx, [inventory.Terms("FEW", "DHK", PLENTY, stage.clock.now() + timedelta(days=7))])
-
-
-async def _furnish(stage: staging.Stage, life: Life, found: desks.Connectors) -> None:
-    """«shop-a» packs without a word, «shop-b» answers by hand; there is plenty of everything but «FEW», which is sold in advance."""
-    parts, now = stage.parts, stage.clock.now()
-    async with parts.database.transaction() as tx:
-        sheets = {code: speaking.Sheet(kind="gateway", plugin=code) for code in ("acme", "cardly")}
-        sheets["swift"] = speaking.Sheet(kind="courier", plugin="swift")
-        await speaking.connections.put(tx, sheets, found, parts.desks.outside.vault, now=now)
-        quick = vendors.Handling(auto_accept=True, auto_pack=True)
-        ways = {"shop-a": quick, "shop-b": vendors.Handling()}
-        await vendors.upsert(
-            tx, [vendors.VendorSheet(code=c, name_en=c, city="Dhaka", zone="dhaka", handling=h) for c, h in ways.items()], now=now
-        )
-        await inventory.put_locations(tx, [inventory.Location("CTG", "Agrabad", district="chattogram", priority=200)])
-        moved = [inventory.Movement(parts.draw.uuid(), sku, "DHK", PLENTY, "receipt") for sku in ("TEA", "CUP", "POT", "LAST")]
-        moved.append(inventory.Movement(parts.draw.uuid(), "LAST", "CTG", PLENTY, "receipt"))
-        moved.append(inventory.Movement(parts.draw.uuid(), "FEW", "DHK", -100, "adjustment"))
-        await inventory.move(tx, moved, actor="system", now=now)
-        if life.fraud_policy is not None:
-            await fraud.put_policy(tx, "default", life.fraud_policy, expected=None, by="admin:test", now=now)
 
 
 def each(decide: Decide, *, actor: str = "admin:test") -> Act:
@@ -240,6 +65,7 @@ accepts = each(lambda o: orders.fulfilling.accept(o, _part(o, "shop-b").id), act
 rejects = each(lambda o: orders.fulfilling.reject(o, _part(o, "shop-b").id, reason="out_of_stock"), actor="vendor:shop-b")
 cancels = each(lambda o: orders.stopping.stop(o, None, reason="changed_mind").facts)
 approves = each(lambda o: orders.release(o, hold_id=o.holds[0].id, reason="called the buyer"))
+breaks_off = each(lambda o: orders.cancel(o, None, reason="exception"))
 holds = each(lambda o: orders.hold(o, hold_id="h", kind="MANUAL", reason="look"))
 releases = each(lambda o: orders.release(o, hold_id="h", reason="seen"))
 
@@ -285,6 +111,15 @@ def closes(operation: str) -> Act:
     return act
 
 
+def answers(operation: str, mood: str) -> Act:
+    """From now on the gateway answers this in a strange way."""
+
+    async def act(cast: Cast, ids: Sequence[str]) -> None:
+        cast.parties.bank.mood(operation, *[mood] * PLENTY)
+
+    return act
+
+
 async def opens(cast: Cast, ids: Sequence[str]) -> None:
     """Every gateway works again."""
     cast.parties.bank.moods.clear()
@@ -309,6 +144,16 @@ async def forgets(cast: Cast, ids: Sequence[str]) -> None:
 @each
 def doubts(order: orders.Order) -> tuple[Fact, ...]:
     return (events.OrderShipmentDoubted(order.shipments[0].id, "two_stories", "delivered, and lost"),)
+
+
+async def drives_on(cast: Cast, ids: Sequence[str]) -> None:
+    """The riders turn nothing round from now on."""
+    cast.parties.riders.cancels = "no"
+
+
+@each
+def misses_refund(order: orders.Order) -> tuple[Fact, ...]:
+    return orders.ascertaining.unsent(order, order.refunds[0].id, detail="rang them up")
 
 
 DELIVERED = rides("picked_up", "out_for_delivery", "delivered")
@@ -379,7 +224,7 @@ LIVES = (
          ("completed", "paid", "delivered"), ("OrderShipmentUncertain", "OrderShipmentBooked", "OrderDelivered", "OrderCompleted"),
          ("fulfilment:look_up",)),
     Life("lost_on_the_road", {"TEA": 2}, "acme", (pays, rides("picked_up", "in_transit", "lost"), HOUR),
-         ("completed", "partially_refunded", "lost"), ("OrderShipped", "OrderParcelLost", "OrderRefunded", "OrderCompleted")),
+         ("completed", "refunded", "lost"), ("OrderShipped", "OrderParcelLost", "OrderRefunded", "OrderCompleted")),
     Life("a_gateway_that_stays_away", {"TEA": 2}, "acme", (MINUTE, MINUTE, MINUTE), ("expired", "not_required", "cancelled"),
          ("OrderPaymentFailed", "OrderPaymentAttempted", "OrderPaymentFailed", "OrderExpired"), ("payment:route", "payment:expire"),
          closed="acme.create"),
@@ -395,5 +240,26 @@ LIVES = (
          ("completed", "not_required", "returned"),
          ("OrderReturnStarted", "OrderExceptionRaised", "OrderReturnReceived", "OrderExceptionResolved", "OrderCompleted"),
          ("fulfilment:return_overdue",)),
+    Life("money_that_is_not_ours", {"TEA": 2}, "acme",
+         (answers("acme.confirm", "strange"), HOUR, opens, pays, DELIVERED), ("completed", "paid", "delivered"),
+         ("OrderPaymentUncertain", "OrderExceptionRaised", "OrderPaymentProcessed", "OrderExceptionResolved", "OrderShipped",
+          "OrderDelivered", "OrderCompleted"),
+         ("payment:mismatch", "payment:overcome"), payment_policy=paying.Policy(pay_within=timedelta(hours=5))),
+    Life("a_refund_that_never_arrived", {"TEA": 2}, "acme",
+         (pays, answers("acme.query_refund", "no_lookup"), answers("acme.refund", "lost_before"), cancels, HOUR, opens, misses_refund,
+          HOUR),
+         ("cancelled", "refunded", "cancelled"),
+         ("OrderRefundRequested", "OrderRefundUncertain", "OrderExceptionRaised", "OrderRefundNotFound", "OrderRefunded")),
+    Life("delivered_after_it_was_cancelled", {"TEA": 2}, "cod",
+         (drives_on, breaks_off, PAID_AT_THE_DOOR, repairs("skip", "delivered_after_cancel")), ("cancelled", "paid", "cancelled"),
+         ("OrderShipmentBooked", "OrderCancelled", "OrderExceptionRaised", "OrderShipmentStrayed", "OrderDelivered",
+          "OrderPaymentProcessed"), ("fulfilment:take_out", "fulfilment:strayed")),
+    Life("taken_along_after_it_was_cancelled", {"TEA": 2}, "acme",
+         (pays, drives_on, breaks_off, rides("picked_up"), rides("delivery_failed", "returning", "returned"), HOUR),
+         ("cancelled", "refunded", "cancelled"),
+         ("OrderShipmentBooked", "OrderCancelled", "OrderRefunded", "OrderShipmentStrayed", "OrderReturnStarted", "OrderReturnReceived"),
+         ("fulfilment:take_in",)),
+    Life("a_method_that_nobody_takes", {"TEA": 2}, "rocket", (timedelta(minutes=31),), ("expired", "not_required", "cancelled"),
+         ("OrderExceptionRaised", "OrderExpired", "OrderExceptionResolved"), ("exceptions:outlive",)),
 )  # fmt: skip
 BY_NAME = {life.name: life for life in LIVES}

@@ -78,6 +78,8 @@ class _Own:
         mood = moods.pop(0) if moods else ""
         if mood == "unavailable":
             raise Unavailable("outside_unreachable", "nobody there")
+        if mood == "no_lookup":
+            raise Unknown("no_lookup", "it cannot be asked about that")
         if mood == "lost_before":
             raise Unknown("outside_lost", "it never arrived, but who knows")
         done = effect()

@@ -242,6 +242,34 @@ async def test_a_call_that_waited_for_its_party_longer_than_its_lease_is_not_mad
         assert texts(await s.facts(second.id)) == ["answer ok"]
 
 
+async def test_each_call_is_leased_for_as_long_as_it_may_take_itself(dsn: str, tmp_path: Path) -> None:
+    async def call(house: Any, task: Task) -> str:
+        made.append(task.step)
+        if len(made) <= 2:
+            await block.wait()
+        return task.step
+
+    async def settle(house: Any, tx: Tx, answers: Sequence[tuple[Task, Any]], now: datetime) -> Sequence[Outcome]:
+        return [Done() for _ in answers]
+
+    made: list[str] = []
+    block = asyncio.Event()
+    limits = {"quick": 5.0, "long": 90.0}
+    run = {name: Outside(call=call, settle=settle, party=lambda task: task.step, limit_s=limit) for name, limit in limits.items()}
+    flow = Flow(code="toy", title="Toy", facts=RESERVED, decide=lambda order, fact: tuple(map(Step, limits)), run=run)
+    async with stage.opened(dsn, tmp_path, flow) as s, stage.opened(dsn, tmp_path, flow, clock=s.clock, seed=False) as other:
+        await s.place()
+        assert await s.worker.lease() == 2
+        while len(made) < 2:
+            await asyncio.sleep(0)
+        await other.later(seconds=2 * 5 + 10)
+        assert sorted(made[2:]) == ["quick"], "a killed worker's short call does not wait for the longest of all"
+        await other.later(seconds=2 * 85)
+        assert sorted(made[2:]) == ["long", "quick"]
+        block.set()
+        await s.settle()
+
+
 async def test_a_call_that_cannot_be_prepared_fails_alone(dsn: str, tmp_path: Path) -> None:
     async def prepare(house: Any, tx: Tx, tasks: Sequence[Task]) -> Sequence[Any]:
         if any(task.order.note == "poison" for task in tasks):

@@ -75,7 +75,7 @@ def test_nothing_waits_without_somebody_who_comes_back_to_it(fact: Fact, status:
 
 def test_what_was_cancelled_while_a_courier_was_asked_is_recalled() -> None:
     order = told(at(accepted(), "packed"), [events.VendorOrderRejected(TEA, "closed")])
-    assert asked(order, events.OrderShipmentBooked(FIRST, "pathao", "C-1"))[1] == {("recall", FIRST)}
+    assert asked(order, events.OrderShipmentBooked(FIRST, "pathao", "C-1"))[1] == {("recall", FIRST), ("track", FIRST)}
 
 
 def test_an_uncertain_booking_that_was_asked_back_is_recalled_as_soon_as_it_is_known() -> None:
@@ -139,7 +139,13 @@ def test_a_story_told_in_any_order_and_twice_ends_the_same(end: str, chance: obj
         assert sum(line.buckets.values()) == line.quantity
 
 
-def test_what_was_cancelled_and_yet_set_out_is_shown_to_somebody() -> None:
+def test_what_was_cancelled_and_yet_set_out_is_followed_and_asked_back() -> None:
     booked = told(at(accepted(), "packed"), [events.VendorOrderRejected(TEA, "closed"), events.OrderShipmentBooked(FIRST, "pathao", "C-1")])
     facts = hearing.moved(booked, FIRST, [Scan(AT, "C-1", "", "picked_up")], READING)
-    assert [getattr(f, "cause", "") for f in facts] == ["courier_contradicts"]
+    assert facts == (events.OrderShipmentStrayed(FIRST),)
+    buckets = [line.buckets for line in booked.lines]
+    strayed = told(booked, facts)
+    assert asked(strayed, facts[0])[1] == {("take_out", FIRST), ("recall", FIRST), ("track", FIRST)}
+    back = told(strayed, hearing.moved(strayed, FIRST, [Scan(AT, "C-1", "", "picked_up"), Scan(AT, "C-1", "", "delivered")], READING))
+    assert (back.shipments[0].status, [line.buckets for line in back.lines]) == ("delivered", buckets), "it moves no units of the lines"
+    assert asked(back, events.OrderDelivered(FIRST))[1] == {("strayed", FIRST)}

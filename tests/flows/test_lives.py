@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.flows import lives
+from tests.flows import casting, lives
 
 
 def in_order(told: tuple[str, ...], said: list[str]) -> bool:
@@ -16,8 +16,8 @@ def in_order(told: tuple[str, ...], said: list[str]) -> bool:
 
 
 @pytest.mark.parametrize("life", lives.LIVES, ids=lambda life: life.name)
-async def test_a_life_is_told_to_its_end(life: lives.Life, dsn: str, tmp_path: Path) -> None:
-    async with lives.opened(dsn, tmp_path, life) as cast:
+async def test_a_life_is_told_to_its_end(life: casting.Life, dsn: str, tmp_path: Path) -> None:
+    async with casting.opened(dsn, tmp_path, life) as cast:
         order_id = await cast.place()
         await cast.play([order_id])
         order, said = await cast.order(order_id), await cast.stage.said(order_id)
@@ -29,7 +29,7 @@ async def test_a_life_is_told_to_its_end(life: lives.Life, dsn: str, tmp_path: P
 async def test_a_vendor_is_not_reminded_of_what_was_cancelled_meanwhile(dsn: str, tmp_path: Path) -> None:
     scenes = (lives.drops(2, 1), timedelta(hours=13))
     life = msgspec.structs.replace(lives.BY_NAME["cash_two_vendors"], script=scenes)
-    async with lives.opened(dsn, tmp_path, life) as cast:
+    async with casting.opened(dsn, tmp_path, life) as cast:
         order_id = await cast.place()
         await cast.play([order_id])
         assert (await cast.order(order_id)).status == "processing"

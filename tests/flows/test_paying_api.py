@@ -49,7 +49,7 @@ async def front(dsn: str, place: Path, *codes: str) -> AsyncIterator[Shopfront]:
                 keys[name] = (
                     await people.issue_key(tx, order, entropy=(name.encode() * 8)[:32], by="system", now=t.stage.clock.now())
                 ).secret
-        gate = Gate(parts.database, parts.memory, t.stage.clock, parts.secrets)
+        gate = Gate(parts.database, parts.memory, t.stage.clock, parts.seals.guest)
         said = [*payments.endpoints(parts.shop, t.counter), *refunds.endpoints(parts.shop), *payment_routes.endpoints(parts.shop, t.counter),
                 *pay_page.endpoints(parts.shop, t.counter)]  # fmt: skip
         app = Router(routes=list(web.routes(said, gate)), default=web.not_found, redirect_slashes=False)
@@ -102,6 +102,44 @@ async def test_asking_now_finds_money_that_nobody_told_of(dsn: str, tmp_path: Pa
         assert (answer.status_code, answer.json()["payment_status"]) == (200, "paid")
         seen = (await f.ask("GET", f"/v1/payments/{attempt(order).id}")).json()
         assert [(s["source"], s["status"], s["counted"]) for s in seen["signals"]][-1] == ("poll", "charged", True)
+
+
+async def test_a_refund_that_its_gateway_cannot_be_asked_about_is_a_persons_within_minutes(dsn: str, tmp_path: Path) -> None:
+    async with front(dsn, tmp_path) as f:
+        order, bank, path = await f.till.paid(await f.till.placed()), f.till.bank, "/v1/orders/{}/refunds"
+        bank.mood("acme.refund", "lost_after")
+        bank.mood("acme.query_refund", *["no_lookup"] * 20)
+        await f.till.stage.ask(order.id, lambda o: orders.cancel(o, None, reason="changed_mind"))
+        await f.till.stage.later(seconds=1)
+        assert not (await f.till.stage.order(order.id)).exceptions, "it may still be on its way there"
+        for _ in range(3):
+            await f.till.stage.later(minutes=1)
+        order = await f.till.stage.order(order.id)
+        assert [(e.step, e.cause, e.owner, e.repairs) for e in order.exceptions] == [
+            ("ask_refund", "refund_unknown", "payments", ("retry",))
+        ]
+        place = f"{path.format(order.id)}/{order.refunds[0].id}/findings"
+        for wrong, code in (
+            ({"found": True}, "reference_required"),
+            ({"found": False}, "reason_required"),
+            ({"found": False, "reference": "R", "detail": "x"}, "contradictory"),
+        ):
+            assert (await f.ask("POST", place, json=wrong)).json()["code"] == code
+        assert (await f.ask("POST", place, by=CUSTOMER, json={"found": True, "reference": "R"})).status_code == 403
+
+        bank.moods.clear()
+        found = {"found": True, "reference": "R-17"}
+        for _ in range(2):
+            answer = await f.ask("POST", place, json=found)
+            assert (answer.status_code, answer.json()["data"][0]["reference"]) == (201, "R-17")
+        other = await f.ask("POST", place, json={"found": False, "detail": "rang them up"})
+        assert (other.status_code, other.json()["code"]) == (409, "refund_known")
+        await f.till.stage.later(minutes=1)
+        order = await f.till.stage.order(order.id)
+        assert (order.refunds[0].status, order.payment_status, order.exceptions) == ("succeeded", "refunded", ())
+        assert bank.calls.count("acme.refund") == 1
+        late = await f.ask("POST", place, json={"found": True, "reference": "R-18"})
+        assert (late.status_code, late.json()["code"]) == (409, "refund_known")
 
 
 async def test_the_same_refund_asked_twice_goes_back_once(dsn: str, tmp_path: Path) -> None:

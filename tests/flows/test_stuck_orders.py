@@ -18,7 +18,7 @@ from haat.domain.orders import events
 from haat.engine import outside, web
 from haat.faces.api import workflows
 from haat.faces.api.gate import Gate
-from tests.flows import lives
+from tests.flows import casting, lives
 
 MANY = 2_000
 LIFE = msgspec.structs.replace(lives.BY_NAME["prepaid"], lines={"TEA": 1})
@@ -28,7 +28,7 @@ RETRY = {"repair": "retry", "reason": "the gateway is back", "cause": "no_gatewa
 class Desk(msgspec.Struct):
     """The market, its API, and who speaks to it."""
 
-    cast: lives.Cast
+    cast: casting.Cast
     http: httpx.AsyncClient
     keys: dict[str, str]
 
@@ -58,7 +58,7 @@ class Desk(msgspec.Struct):
 
 @asynccontextmanager
 async def opened(dsn: str, place: Path) -> AsyncIterator[Desk]:
-    async with lives.opened(dsn, place, LIFE) as cast:
+    async with casting.opened(dsn, place, LIFE) as cast:
         parts, now = cast.stage.parts, cast.stage.clock.now()
         keys = {}
         async with parts.database.transaction() as tx:
@@ -68,7 +68,7 @@ async def opened(dsn: str, place: Path) -> AsyncIterator[Desk]:
                 order = people.KeyOrder(id=parts.draw.uuid(), role=role, subject=subject, name=role)  # type: ignore[arg-type]
                 keys[role] = (await people.issue_key(tx, order, entropy=os.urandom(32), by="test", now=now)).secret
         await parts.memory.catch_up()
-        gate = Gate(parts.database, parts.memory, cast.stage.clock, parts.secrets)
+        gate = Gate(parts.database, parts.memory, cast.stage.clock, parts.seals.guest)
         router = Router(routes=list(web.routes(workflows.endpoints(parts.shop), gate)), default=web.not_found, redirect_slashes=False)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=router), base_url="http://desk", timeout=60) as http:
             yield Desk(cast, http, keys)

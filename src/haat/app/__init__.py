@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from starlette.routing import BaseRoute, Route, Router
 
-from haat.app import desks, resources, working
+from haat.app import desks, resources, sealing, working
 from haat.domain import orders, pricing
 from haat.domain.orders import rules as validation_rules
 from haat.domain.pricing import promotions
@@ -33,7 +33,7 @@ from haat.engine.journal import Journal
 from haat.engine.live import Live
 from haat.engine.settings import Settings
 from haat.faces import cli, worker
-from haat.faces.api.gate import Gate, guest_secrets
+from haat.faces.api.gate import Gate
 from haat.faces.api.shop import Shop
 from haat.flows import fulfilling
 from haat.flows.changing import Changes
@@ -56,7 +56,7 @@ class Parts(msgspec.Struct):
     journal: Journal
     market: Market
     shop: Shop
-    secrets: list[bytes]
+    seals: sealing.Seals
     lanes: list[Lane]
     flows: flowing.Flows
     keeper: Keeper
@@ -100,12 +100,12 @@ async def open_parts(
     market = Market(database, memory, policy=orders.Policy(), checks=validation(), promotions=kinds, signals=partial(signals.load, clock))
     async with database.reading() as tx:
         base = await journal.position_base(tx)
+        seals = await sealing.opened(tx, chosen)
     ledger = Journal(orders.events.decode, position_base=base)
     draw = await Draw.open(clock, database)
     lanes = [Lane(dsn, f"haat {work}") for work in ("placing", "changing", "carting", "completing", "looking")]
-    secrets = guest_secrets(secret := secret_of(chosen))
     house = flowing.House(database, ledger, clock, draw)
-    at = desks.opened(chosen, memory, house, market, secret=secret, link_secret=secrets[0], outfit=outfit)
+    at = desks.opened(chosen, memory, house, market, seals=seals, outfit=outfit)
     told = flowing.Flows(at.flows() if flows is None else flows)
     keeper = Keeper(ledger, told, draw, follows=(fulfilling.follow,))
     house.change, market.by_when = keeper.change, at.fulfilling.by_when
@@ -116,13 +116,13 @@ async def open_parts(
         chosen, database, clock, draw, ledger, market,
         _placing(chosen, desk, lanes[0]),
         Committer("changing", changes.apply, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[1].drop),
-        Live(database, ledger), secrets[0], search.find, kinds,
+        Live(database, ledger), seals.guest, search.find, kinds,
         Committer("carting", carting.apply, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[2].drop),
         Committer("completing", till.complete, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[3].drop),
         Committer("looking", looking.look, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[4].drop),
         keeper.change, told,
     )  # fmt: skip
-    parts = Parts(chosen, database, memory, clock, draw, ledger, market, shop, secrets, lanes, told, keeper, house, at)
+    parts = Parts(chosen, database, memory, clock, draw, ledger, market, shop, seals, lanes, told, keeper, house, at)
     for committer in _committers(shop):
         committer.start()
     try:
@@ -175,7 +175,7 @@ def application(chosen: Settings, dsn: str) -> Front:
     @asynccontextmanager
     async def life(front: Front) -> AsyncIterator[None]:
         async with open_parts(chosen, dsn) as parts:
-            gate = Gate(parts.database, parts.memory, parts.clock, parts.secrets)
+            gate = Gate(parts.database, parts.memory, parts.clock, parts.seals.guest)
             await parts.memory.start()
             parts.shop.live.start()
             closing = asyncio.Event()
@@ -207,7 +207,7 @@ async def open_runtime(chosen: Settings, dsn: str) -> AsyncIterator[cli.Runtime]
         try:
             yield cli.Runtime(
                 chosen, parts.database, parts.memory, parts.clock, parts.draw, parts.journal, parts.market,
-                parts.shop.placing, parts.shop.changing, parts.keeper.change, parts.flows, parts.desks.screening,
+                parts.shop.placing, parts.shop.changing, parts.keeper.change, parts.flows, parts.desks.screening, parts.seals.reseal,
             )  # fmt: skip
         finally:
             await parts.memory.stop()
@@ -243,19 +243,3 @@ def house() -> cli.House:
 def main() -> None:
     """The program `haat`."""
     cli.main(house())
-
-
-def secret_of(chosen: Settings) -> str:
-    """The secret of this installation: set by the operator, or made once and kept in the data directory (mode 600)."""
-    if chosen.secret is not None:
-        return chosen.secret.reveal()
-    kept = chosen.data_dir / "secret"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return kept.read_text(encoding="ascii")
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        made = os.urandom(32).hex()
-        file.write(made)
-    return made

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from haat.app import sealing
 from haat.domain import fraud, fulfilment, notifications, orders, payments
 from haat.domain.fraud import models as fraud_models
 from haat.domain.fraud import rules as fraud_rules
@@ -73,20 +74,19 @@ def client_of(order: orders.Order) -> tuple[str, str]:
     return ("", "") if isinstance(client, msgspec.UnsetType) else (client.device, client.ip)
 
 
-def opened(
-    chosen: Settings, memory: Memory, house: flowing.House, market: Market, *, secret: str, link_secret: bytes, outfit: Outfit
-) -> Desks:
-    """The desks of this process, their memory kept fresh from now on. `link_secret` signs what buyers are sent."""
+def opened(chosen: Settings, memory: Memory, house: flowing.House, market: Market, *, seals: sealing.Seals, outfit: Outfit) -> Desks:
+    """The desks of this process, their memory kept fresh from now on."""
     new_id = house.draw.uuid
-    vault = outside.Vault([secret])
-    speaking = outside.Outside(house.database, house.clock, outside.Book(memory, outfit.connectors or connectors(), vault), vault)
+    speaking = outside.Outside(
+        house.database, house.clock, outside.Book(memory, outfit.connectors or connectors(), seals.vault), seals.vault
+    )
     rules, models = plugins.load(fraud_rules, "RULE", fraud.Rule), plugins.load(fraud_models, "MODEL", fraud.Model)
     known = plugins.load(strategies, "STRATEGY", fulfilment.sourcing.Strategy)
     paid = paying.Desk(speaking, memory, new_id, public_url=chosen.address, policy=outfit.payment_policy)
-    links = notifying.Links(chosen.address, link_secret, link_secret)
+    links = notifying.Links(chosen.address, seals.guest[0], seals.guest[0])
     return Desks(
         outside=speaking,
-        screening=validating.Desk(memory, rules=rules, models=models, key=fraud.key_of(secret), client=client_of),
+        screening=validating.Desk(memory, rules=rules, models=models, key=seals.marks, client=client_of),
         counter=paying.Counter(paid, house),
         paying=paid,
         sourcer=allocating.Sourcer(memory, known),

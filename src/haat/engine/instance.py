@@ -12,6 +12,11 @@ async def remember(tx: Tx, key: str, value: str) -> str:
     return str(await tx.fetchval("SELECT value FROM instance WHERE key = $1", key))
 
 
+async def keep(tx: Tx, key: str, value: str) -> None:
+    """`value` stands under `key` from now on, whatever stood there: for what is the same thing, only written differently."""
+    await tx.execute("INSERT INTO instance (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)
+
+
 async def recall(tx: Tx, key: str) -> str | None:
     """What stands under `key`."""
     value = await tx.fetchval("SELECT value FROM instance WHERE key = $1", key)

@@ -63,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8000
     public_url: str = ""  # how the world reaches us, for links; none: http://host:port
     secret: Secret | None = None  # signs guests' links; none: made once and kept in data_dir
+    former_secrets: Secret | None = None  # those before it, newest first, spaces between: they open what they sealed and signed
 
     # Database
     pool_size: Annotated[int, Meta(ge=2, le=150)] = 10

@@ -166,22 +166,20 @@ class Keeper:
         cut: list[tuple[orders.Order, orders.Order]] = []
         shipped: list[tuple[orders.Order, orders.Order, Fact]] = []
         returned: list[tuple[orders.Order, Fact]] = []
-        gone: list[orders.Order] = []
-        back: list[orders.Order] = []
+        limits: dict[str, int] = {}
         for before, after, facts in changed:
+            if after.claims:
+                _count(limits, orders.claiming.taken(before), orders.claiming.taken(after))
             kinds = {type(f) for f in facts}
             if kinds.isdisjoint(_TOUCHES_STOCK):
                 continue
             if not kinds.isdisjoint(CUT):
                 cut.append((before, after))
-            gone.extend(after for f in facts if type(f) in ENDED)
-            back.extend(after for f in facts if isinstance(f, orders.events.OrderReinstated))
             shipped.extend((before, after, f) for f in facts if type(f) in _LEAVES)
             returned.extend((after, f) for f in facts if isinstance(f, orders.events.OrderReturnReceived))
-        if gone:
-            await quotas.record(tx, {key: -amount for key, amount in _claimed(gone).items()})
-        if back:
-            await quotas.take_again(tx, _claimed(back))
+        if limits:
+            await quotas.record(tx, {key: amount for key, amount in limits.items() if amount < 0})
+            await quotas.take_again(tx, {key: amount for key, amount in limits.items() if amount > 0})
         left = await _consume(tx, shipped, now) if shipped else {}
         if cut:
             await _release(tx, cut, left, now)
@@ -198,7 +196,7 @@ class Keeper:
         movements = []
         for order, fact in returned:
             parcel = next((p for p in order.shipments if p.id == fact.parcel), None)
-            if parcel is None:
+            if parcel is None or parcel.stray:  # what was cancelled has no reservation to tell what it is made of: flows/fulfilling
                 continue
             for line in fact.sound:
                 for sku, units in made_of.get((order.id, line.line_no), ()):
@@ -252,13 +250,12 @@ async def _release(tx: Tx, cut: Sequence[tuple[orders.Order, orders.Order]], lef
         await inventory.release(tx, inventory.releases(held, units, needed), now=now)
 
 
-def _claimed(found: Sequence[orders.Order]) -> dict[str, int]:
-    """What these orders take of counted limits."""
-    claims: dict[str, int] = {}
-    for order in found:
-        for claim in order.claims:
-            claims[claim.key] = claims.get(claim.key, 0) + claim.amount
-    return claims
+def _count(limits: dict[str, int], before: Mapping[str, int], after: Mapping[str, int]) -> None:
+    """How much more (or, negative, less) is taken of counted limits than before."""
+    for key in {*before, *after}:
+        change = after.get(key, 0) - before.get(key, 0)
+        if change:
+            limits[key] = limits.get(key, 0) + change
 
 
 def _live(found: Sequence[orders.Order]) -> dict[tuple[str, int], int]:

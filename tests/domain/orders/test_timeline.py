@@ -98,6 +98,7 @@ STORY: list[tuple[Fact, str, str, str | None]] = [
     (events.OrderPaymentOrphaned("p", "t", 5_000), "customer", "50.00 BDT came by bKash that was not owed", "goes back"),
     (events.OrderRefundRequested("s", "p", "t", 5_000, "goodwill_vip", "bkash"), "staff", "by bKash (goodwill vip)", "50.00 BDT is to go back by bKash."),
     (events.OrderRefundUncertain("r"), "staff", "bKash did not say whether 50.00 BDT went back", "We are asking bKash"),
+    (events.OrderRefundNotFound("r", "rang them up"), "staff", "bKash never got the request to give 50.00 BDT back (rang them up)", "on its way back"),
     (events.OrderRefunded("r", "p", "t", 5_000, "R7"), "customer", "50.00 BDT went back by bKash (reference R7)", "went back"),
     (events.OrderRefundFailed("r", "limit_exceeded", "E12"), "staff", "above the limit of the account) [E12]", "looking for another way"),
     (
@@ -119,6 +120,7 @@ STORY: list[tuple[Fact, str, str, str | None]] = [
     ),
     (events.OrderShipmentFailed(TWO, "redx", "area_not_served", "Bandarban", True), "staff", "not go there) «Bandarban»; another courier", NOTHING),
     (events.OrderShipmentRecalled(ONE, "customer_request"), "staff", "Pathao was called off before it had parcel 1 of 2", "asked for it"),
+    (events.OrderShipmentStrayed(ONE), "customer", "Pathao has taken parcel 1 of 2, which was cancelled", "asked to bring it back"),
     (events.OrderShipped(ONE), "customer", "Parcel 1 of 2 is on its way with Pathao", "Pathao"),
     (events.OrderOutForDelivery(ONE), "customer", "Pathao brings parcel 1 of 2 today", "today"),
     (events.OrderDeliveryFailed(ONE, "not_at_home", "rider 01712000000"), "staff", "try 1 (nobody was at home) «rider", "try 1 (nobody was at home)."),

@@ -57,6 +57,8 @@ CORRECTIONS: dict[tuple[str, str], Literal["partially_delivered", "returned"]] =
     ("delivered", "returned"): "returned",
     ("cancelled", "returned"): "returned",
 }
+#: Ours ended on a word that overtook another one: all of it was booked as back before it was heard that a part had been kept.
+OVERTAKEN: dict[tuple[str, str], Literal["partially_delivered"]] = {("returned", "partially_delivered"): "partially_delivered"}
 _BACK: dict[str, Literal["returning", "returned"]] = {"returning": "returning", "returned": "returned"}
 #: Trackers' words of other countries (EasyPost, Shippo, AfterShip), for couriers that are reached through them.
 INTERNATIONAL: dict[str, Status] = {
@@ -200,7 +202,7 @@ def _after_the_end(ours: str, parcel: Parcel, now: Standing) -> tuple[Move, ...]
     """Ours has ended: what is left is the rest of a partial delivery, and corrections."""
     if ours == now.place == "partially_delivered":
         return (_move("returned", now, rest=True),) if now.rest == "returned" and parcel.out else ()
-    corrected = CORRECTIONS.get((ours, now.place))
+    corrected = CORRECTIONS.get((ours, now.place)) or OVERTAKEN.get((ours, now.place))
     return () if corrected is None else (_move(corrected, now, correction=True),)
 
 

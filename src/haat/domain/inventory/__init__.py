@@ -28,12 +28,12 @@ from haat.domain.inventory.commands import (
     reserve_again,
     reserve_arguments,
 )
-from haat.domain.inventory.queries import Drift, MovementView, drift, levels, levels_page, locations, movements, overdue
+from haat.domain.inventory.queries import Drift, MovementView, drift, levels, levels_page, locations, movements, noted, overdue
 from haat.domain.inventory.reservation import Consumption, Release, Reservation, components, consumptions, releases
 
 __all__ = [
     "RESERVE", "Admitted", "Consumption", "Demand", "Drift", "Level", "Levels", "Location", "Movement", "MovementView", "Release",
     "Reservation", "Short", "Take", "Terms", "components", "consume", "consumptions", "drift", "every", "expire", "hold", "holding",
-    "levels", "levels_page", "locations", "lock_levels", "move", "movements", "overdue", "put_locations", "put_terms", "reassigning",
-    "release", "releases", "reserve", "reserve_again", "reserve_arguments",
+    "levels", "levels_page", "locations", "lock_levels", "move", "movements", "noted", "overdue", "put_locations", "put_terms",
+    "reassigning", "release", "releases", "reserve", "reserve_again", "reserve_arguments",
 ]  # fmt: skip

@@ -44,6 +44,14 @@ async def locations(tx: Tx) -> dict[str, Location]:
     return {row[0]: Location(*row) for row in rows}
 
 
+async def noted(tx: Tx, movements: Sequence[str]) -> frozenset[str]:
+    """Which of these movements have happened already."""
+    if not movements:
+        return frozenset()
+    rows = await tx.fetch("SELECT id::text FROM stock_movements WHERE id = ANY ($1::uuid[])", movements)
+    return frozenset(row[0] for row in rows)
+
+
 async def levels(tx: Tx, skus: Sequence[str], location: str | None = None) -> list[Level]:
     """The levels of these SKUs now, by SKU and location."""
     rows = await tx.fetch(

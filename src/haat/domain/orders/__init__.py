@@ -8,11 +8,23 @@ knows where Bangladesh is, `timeline/` tells the story in two languages. Quantit
 was ordered; amounts were frozen to units at the sale, so any sequence of partial steps gives back exactly what was charged.
 """
 
-from haat.domain.orders import ascertaining, checking, collecting, events, fulfilling, geography, paying, settling, stopping
+from haat.domain.orders import ascertaining, checking, claiming, collecting, events, fulfilling, geography, paying, settling, stopping
 from haat.domain.orders.address import Address, Place, Unresolved
 from haat.domain.orders.commands import RECORD, Change, Changed, NewOrder, ask, begin, cancelled_units, record_arguments
 from haat.domain.orders.decisions import cancel, hold, note, release
-from haat.domain.orders.goods import AT_HOME, BUCKETS, STOPPABLE, UNDER_WAY, OrderLine, Parcel, VendorOrder, less, settled, units
+from haat.domain.orders.goods import (
+    AT_HOME,
+    BUCKETS,
+    STOPPABLE,
+    UNDER_WAY,
+    OrderLine,
+    Parcel,
+    VendorOrder,
+    less,
+    outstanding,
+    settled,
+    units,
+)
 from haat.domain.orders.order import OPEN, TRANSITIONS, Hold, Note, Order, Trouble, after, evolve, fold
 from haat.domain.orders.projection import (
     LINE_COLUMNS,
@@ -118,6 +130,7 @@ __all__ = [
     "cancel",
     "cancelled_units",
     "checking",
+    "claiming",
     "collecting",
     "compile_rules",
     "created",
@@ -136,6 +149,7 @@ __all__ = [
     "line_rows",
     "note",
     "order_row",
+    "outstanding",
     "page_ends",
     "paying",
     "payment_status",

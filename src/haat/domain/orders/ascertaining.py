@@ -1,8 +1,10 @@
-"""What a person found out about a booking of which its courier says nothing: it has the parcel under this name, or surely has not. Pure.
+"""What a person found out about a booking or a refund of which nobody says anything: it is there under this name, or surely is not. Pure.
 
     booked   OrderShipmentBooked, as if the courier had said so
     absent   OrderShipmentFailed, not for good: a courier is chosen anew and asked under a new name of ours
     of a parcel that was cancelled meanwhile: what the courier has is recalled, what it has not is off its books
+    named    OrderRefundUncertain, by the gateway's name for it, by which it is asked from then on
+    unsent   OrderRefundNotFound: the money is sent back again
 
 Only what nobody knows is decided so. Told again they change nothing; what is known otherwise by then is refused.
 """
@@ -10,9 +12,16 @@ Only what nobody knows is decided so. Told again they change nothing; what is kn
 from datetime import datetime
 
 from haat.domain.orders import fulfilling, stopping
-from haat.domain.orders.events import OrderShipmentBooked, OrderShipmentFailed, OrderShipmentRecalled
+from haat.domain.orders.events import (
+    OrderRefundNotFound,
+    OrderRefundUncertain,
+    OrderShipmentBooked,
+    OrderShipmentFailed,
+    OrderShipmentRecalled,
+)
 from haat.domain.orders.goods import Parcel
 from haat.domain.orders.order import Order, after
+from haat.domain.orders.tenders import Refund
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact
 
@@ -42,6 +51,39 @@ def absent(order: Order, parcel_id: str, *, courier: str, detail: str, now: date
         return (failed,)
     then = after(order, [failed], at=now)
     return (failed, *stopping.recalled(then, parcel, reason=parcel.intercept))
+
+
+def named(order: Order, refund_id: str, reference: str) -> tuple[Fact, ...]:
+    """The gateway has the refund under this name."""
+    refund = refund_of(order, refund_id)
+    if refund.reference == reference:
+        return ()
+    _unsettled(refund)
+    return (OrderRefundUncertain(refund_id, reference),)
+
+
+def unsent(order: Order, refund_id: str, *, detail: str) -> tuple[Fact, ...]:
+    """The gateway surely never got it. Nothing where it is being sent already; refused where the gateway has named it."""
+    refund = refund_of(order, refund_id)
+    if refund.status == "requested":
+        return ()
+    _unsettled(refund)
+    if refund.reference:
+        raise Refused("refund_known", "The gateway has this refund.", kind="conflict", status=refund.status, reference=refund.reference)
+    return (OrderRefundNotFound(refund_id, detail),)
+
+
+def refund_of(order: Order, refund_id: str) -> Refund:
+    """The refund of that id; refused as missing where the order has none."""
+    for refund in order.refunds:
+        if refund.id == refund_id:
+            return refund
+    raise Refused("unknown_refund", "The order has no such refund.", kind="missing")
+
+
+def _unsettled(refund: Refund) -> None:
+    if refund.status not in ("requested", "uncertain"):
+        raise Refused("refund_known", "It is known what became of this refund.", kind="conflict", status=refund.status)
 
 
 def _unknown(parcel: Parcel) -> None:

@@ -24,7 +24,7 @@ def owed_at_the_door(order: Order) -> int:
 
 def cash(order: Order, parcel: Parcel) -> int:
     """What this parcel, not booked yet, collects. 0 for an order that is paid."""
-    left = owed_at_the_door(order) - sum(p.cash for p in order.shipments if p.status in _TOLD and p.id != parcel.id)
+    left = owed_at_the_door(order) - sum(p.cash for p in order.shipments if p.status in _TOLD and p.id != parcel.id and not p.stray)
     if left <= 0:
         return 0
     others = any(p.id != parcel.id and p.status in _TO_COME for p in order.shipments)
@@ -41,7 +41,7 @@ def _in_coins(order: Order, amount: int) -> int:
 
 def shortfall(order: Order) -> int:
     """What couriers were told to collect for whole parcels that were delivered, and did not bring. Less than a taka is rounding."""
-    short = [max(p.cash - (p.collected or 0), 0) for p in order.shipments if p.status == "delivered"]
+    short = [max(p.cash - (p.collected or 0), 0) for p in order.shipments if p.status == "delivered" and not p.stray]
     return sum(each for each in short if each >= TAKA)
 
 
@@ -84,6 +84,7 @@ def _worth(line: OrderLine, quantity: int) -> int:
 
 def _first(order: Order, parcel: Parcel, *, of_vendor: bool) -> bool:
     """Whether it is the first that lives, of its vendor's or of all."""
-    living = (p for p in order.shipments if p.status != "cancelled" and (not of_vendor or p.vendor_order == parcel.vendor_order))
+    sold = (p for p in order.shipments if p.status != "cancelled" and not p.stray)
+    living = (p for p in sold if not of_vendor or p.vendor_order == parcel.vendor_order)
     first = next(living, None)
     return first is not None and first.id == parcel.id

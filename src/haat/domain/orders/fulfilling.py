@@ -9,7 +9,7 @@ on the way (a courier that reports «delivered» and never «picked up») is tol
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from haat.domain.orders import settling
+from haat.domain.orders import quantities, settling
 from haat.domain.orders.events import (
     OrderCompleted,
     OrderDelivered,
@@ -25,6 +25,7 @@ from haat.domain.orders.events import (
     OrderShipmentBooked,
     OrderShipmentFailed,
     OrderShipmentRecalled,
+    OrderShipmentStrayed,
     OrderShipmentUncertain,
     OrderShipped,
     ParcelLine,
@@ -32,7 +33,7 @@ from haat.domain.orders.events import (
     VendorOrderOffered,
     VendorOrderRejected,
 )
-from haat.domain.orders.goods import Parcel, VendorOrder, less, settled
+from haat.domain.orders.goods import Parcel, VendorOrder, less, outstanding, settled
 from haat.domain.orders.order import Order
 from haat.domain.orders.paying import OPEN
 from haat.kernel.errors import Refused
@@ -58,6 +59,7 @@ FROM: Mapping[type[Fact], frozenset[str]] = {
     OrderShipmentBooked:     frozenset({"packed", "uncertain", "cancelled"}),
     OrderShipmentFailed:     frozenset({"packed", "uncertain"}),
     OrderShipmentRecalled:   frozenset({"booked", "cancelled"}),
+    OrderShipmentStrayed:    frozenset({"cancelled"}),
     OrderShipped:            frozenset({"booked"}),
     OrderOutForDelivery:     frozenset({"booked", "shipped", "attempt_failed"}),
     OrderDeliveryFailed:     frozenset({"booked", "shipped", "out_for_delivery", "attempt_failed"}),
@@ -67,6 +69,10 @@ FROM: Mapping[type[Fact], frozenset[str]] = {
     OrderParcelLost:         frozenset({"booked", "returning", "partially_delivered"}) | _OUT,
     OrderInterceptAsked:     frozenset({"uncertain", "booked"}) | _OUT,
 }  # fmt: skip
+#: What befalls a parcel that a courier has: one that was cancelled too, where a courier has it on its books.
+_ROAD = frozenset({
+    OrderOutForDelivery, OrderDeliveryFailed, OrderDelivered, OrderReturnStarted, OrderReturnReceived, OrderParcelLost,
+})  # fmt: skip
 
 
 def parcel_of(order: Order, parcel_id: str) -> Parcel:
@@ -83,11 +89,6 @@ def part_of(order: Order, vendor_order: str) -> VendorOrder:
         if part.id == vendor_order:
             return part
     raise Refused("unknown_vendor_order", "There is no such vendor order.", kind="missing")
-
-
-def outstanding(parcel: Parcel) -> tuple[ParcelLine, ...]:
-    """The units of a parcel that are neither delivered nor back."""
-    return less(less(parcel.lines, parcel.delivered), parcel.returned)
 
 
 def offer(order: Order, vendor_order: str, *, until: datetime, accepts: bool = False) -> Facts:
@@ -124,8 +125,8 @@ def reject(
         raise Refused("booked_already", "A courier is booked for it; cancel instead.", kind="conflict")
     if not free:
         raise Refused("nothing_to_reject", "Nothing of it is left to be sent.", kind="conflict", status=part.status)
-    asked = _asked(free, lines) if lines is not None else ()
-    if asked and not less(_joined(free), asked) and not location:
+    asked = quantities.asked(free, lines) if lines is not None else ()
+    if asked and not less(quantities.joined(free), asked) and not location:
         asked = ()  # all of it: the whole part
     return (VendorOrderRejected(vendor_order, reason, detail, location, part.rejections + 1, asked),)
 
@@ -157,7 +158,7 @@ def pack(order: Order, parcel_id: str, *, rest_id: str, weight_g: int = 0, lines
     A held order is not packed. Packing the same again changes nothing.
     """
     parcel = parcel_of(order, parcel_id)
-    if parcel.status == "packed" and (lines is None or _joined([parcel]) == _lines(lines)):
+    if parcel.status == "packed" and (lines is None or quantities.joined([parcel]) == quantities.lines(lines)):
         return ()
     _living(order)
     if order.holds:
@@ -166,7 +167,7 @@ def pack(order: Order, parcel_id: str, *, rest_id: str, weight_g: int = 0, lines
     begun = start(order, parcel_id) if parcel.status == "planned" else ()
     if lines is None:
         return (*begun, OrderParcelPacked(parcel_id, weight_g))
-    held = _asked([parcel], lines)
+    held = quantities.asked([parcel], lines)
     if not less(parcel.lines, held):
         return (*begun, OrderParcelPacked(parcel_id, weight_g))
     return (*begun, OrderParcelPacked(parcel_id, weight_g, held, rest_id))
@@ -211,10 +212,12 @@ def recall(order: Order, parcel_id: str, *, reason: str) -> Facts:
 
 
 def ship(order: Order, parcel_id: str) -> Facts:
-    """The courier has the goods."""
+    """The courier has the goods, of a parcel that was cancelled as well."""
     parcel = parcel_of(order, parcel_id)
     if parcel.status not in _HOME and parcel.status != "cancelled":
         return ()
+    if parcel.astray:
+        return (OrderShipmentStrayed(parcel_id),)
     _may(parcel, OrderShipped)
     return (OrderShipped(parcel_id),)
 
@@ -252,7 +255,7 @@ def deliver(order: Order, parcel_id: str, *, lines: Mapping[int, int] | None = N
     if parcel.status in ("delivered", "partially_delivered"):
         return ()
     _may(parcel, OrderDelivered)
-    kept = None if lines is None else _asked([parcel], lines)
+    kept = None if lines is None else quantities.asked([parcel], lines)
     if kept is None or not less(outstanding(parcel), kept):
         cash = parcel.cash if collected is None and parcel.cash else collected
         return (*_left(parcel), OrderDelivered(parcel_id, (), cash))
@@ -276,9 +279,9 @@ def receive(order: Order, parcel_id: str, *, sound: Mapping[int, int] | None = N
         return ()
     _may(parcel, OrderReturnReceived)
     whole = sound is None and damaged is None
-    good = left if whole else _lines(sound or {})
-    bad = _lines(damaged or {})
-    _within(left, (*good, *bad))
+    good = left if whole else quantities.lines(sound or {})
+    bad = quantities.lines(damaged or {})
+    quantities.within(left, (*good, *bad))
     if not good and not bad:
         raise Refused("nothing_received", "Say how many units came back.")
     started = (
@@ -343,7 +346,8 @@ def _living(order: Order) -> None:
 
 
 def _may(parcel: Parcel, fact: type[Fact]) -> None:
-    if parcel.status not in FROM[fact]:
+    standing = "booked" if parcel.astray and fact in _ROAD else parcel.status
+    if standing not in FROM[fact]:
         raise Refused(
             "not_in_this_status",
             f"This cannot be done to a shipment that is {parcel.status}.",
@@ -355,42 +359,11 @@ def _may(parcel: Parcel, fact: type[Fact]) -> None:
 
 def _left(parcel: Parcel) -> Facts:
     """That it left the house, where nobody has said so."""
+    if parcel.astray:
+        return (OrderShipmentStrayed(parcel.id),)
     return (OrderShipped(parcel.id),) if parcel.status == "booked" else ()
 
 
 def _parcels(order: Order, vendor_order: str, statuses: Iterable[str]) -> list[Parcel]:
     wanted = frozenset(statuses)
     return [p for p in order.shipments if p.vendor_order == vendor_order and p.status in wanted]
-
-
-def _lines(quantities: Mapping[int, int]) -> tuple[ParcelLine, ...]:
-    if any(quantity < 0 for quantity in quantities.values()):
-        raise Refused("invalid", "Quantities are not negative.")
-    return tuple(ParcelLine(n, quantity) for n, quantity in sorted(quantities.items()) if quantity)
-
-
-def _joined(parcels: Iterable[Parcel]) -> tuple[ParcelLine, ...]:
-    sums: dict[int, int] = {}
-    for parcel in parcels:
-        for line in outstanding(parcel):
-            sums[line.line_no] = sums.get(line.line_no, 0) + line.quantity
-    return _lines(sums)
-
-
-def _asked(parcels: Iterable[Parcel], quantities: Mapping[int, int]) -> tuple[ParcelLine, ...]:
-    """Those units, refused where the parcels have fewer or none are meant."""
-    asked = _lines(quantities)
-    _within(_joined(parcels), asked)
-    if not asked:
-        raise Refused("no_units", "No units are meant.")
-    return asked
-
-
-def _within(has: Iterable[ParcelLine], asked: Iterable[ParcelLine]) -> None:
-    there = {line.line_no: line.quantity for line in has}
-    for line in asked:
-        there[line.line_no] = there.get(line.line_no, 0) - line.quantity
-        if there[line.line_no] < 0:
-            raise Refused(
-                "more_than_there_is", f"Line {line.line_no} has fewer units than that in it.", line_no=line.line_no, asked=line.quantity
-            )

@@ -70,7 +70,8 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     `cash` is to be collected at the door; `collected` was. `tries` counts failed attempts; `refused_by` are couriers that will
     not take it. `intercept` is why it was asked back, `asked` what of it (nothing: all). `doubts`: what its
-    courier says that does not fit.
+    courier says that does not fit. `stray`: it was cancelled (or its vendor had said no), and left all the same: it moves no
+    units of any line, but tells where its own are.
     """
 
     id: str
@@ -93,6 +94,7 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     intercept: str = ""
     asked: tuple[ParcelLine, ...] = ()
     doubts: tuple[str, ...] = ()
+    stray: bool = False
     declines: int = 0  # bookings in a row that no courier took, for no reason of the parcel's
     refused_by: tuple[str, ...] = ()
     at: datetime | None = None
@@ -103,6 +105,11 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         if self.status in ("cancelled", "lost", "returned", "delivered"):
             return True
         return self.status == "partially_delivered" and units(self.delivered) + units(self.returned) >= units(self.lines)
+
+    @property
+    def astray(self) -> bool:
+        """It was cancelled, and a courier has it on its books: it may leave, or have left, all the same."""
+        return self.status == "cancelled" and bool(self.consignment)
 
 
 class Goods(msgspec.Struct):
@@ -116,6 +123,11 @@ class Goods(msgspec.Struct):
         """Move units between buckets; a line that has fewer in `source` moves those."""
         wanted = {m.line_no: m.quantity for m in moved}
         self.lines = tuple([_moved(line, wanted[line.line_no], source, target) if line.line_no in wanted else line for line in self.lines])
+
+    def carry(self, parcel: Parcel, moved: Iterable[ParcelLine], source: str, target: str) -> None:
+        """Move units that are in a parcel; those of a stray one are cancelled, and stay so."""
+        if not parcel.stray:
+            self.move(moved, source, target)
 
     def put(self, parcel: Parcel) -> None:
         self.parcels = tuple([parcel if p.id == parcel.id else p for p in self.parcels])
@@ -132,6 +144,11 @@ def less(lines: Iterable[ParcelLine], taken: Iterable[ParcelLine]) -> tuple[Parc
         gone[t.line_no] = gone.get(t.line_no, 0) + t.quantity
     rest = [ParcelLine(line.line_no, line.quantity - gone.get(line.line_no, 0)) for line in lines]
     return tuple([line for line in rest if line.quantity > 0])
+
+
+def outstanding(parcel: Parcel) -> tuple[ParcelLine, ...]:
+    """The units of a parcel that are neither delivered nor back."""
+    return less(less(parcel.lines, parcel.delivered), parcel.returned)
 
 
 def shares(vendor_orders: tuple[VendorOrder, ...], lines: tuple[OrderLine, ...]) -> tuple[VendorOrder, ...]:

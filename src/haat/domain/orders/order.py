@@ -25,6 +25,7 @@ from haat.domain.orders.events import (
     OrderCompleted,
     OrderConfirmed,
     OrderCreated,
+    OrderDelivered,
     OrderExceptionRaised,
     OrderExceptionResolved,
     OrderExpired,
@@ -244,6 +245,10 @@ def _goods(order: Order, f: Fact, at: datetime, by: str) -> Changes:
     elif isinstance(f, OrderInventoryAllocated):
         changes["plan"] = f.plan
         changes["promised_at"] = f.promised_at or order.promised_at
+    elif isinstance(f, OrderDelivered) and f.collected and any(p.stray and p.id == f.parcel for p in after.parcels):
+        totals = order.totals  # what was paid for it at the door is what it costs
+        totals = msgspec.structs.replace(totals, fees=totals.fees + f.collected, grand=totals.grand + f.collected)
+        changes |= {"totals": totals, "payment_status": payment_status(totals.grand, order.payments)}
     return changes
 
 

@@ -21,6 +21,7 @@ from haat.domain.orders.events import (
     OrderShipmentDoubted,
     OrderShipmentFailed,
     OrderShipmentRecalled,
+    OrderShipmentStrayed,
     OrderShipmentUncertain,
     OrderShipped,
     ParcelLine,
@@ -183,6 +184,11 @@ def _shipped(g: Goods, p: Parcel, f: OrderShipped, at: datetime) -> None:
         g.put(msgspec.structs.replace(p, status="shipped"))
 
 
+def _strayed(g: Goods, p: Parcel, f: OrderShipmentStrayed, at: datetime) -> None:
+    if p.status == "cancelled":
+        g.put(msgspec.structs.replace(p, status="shipped", stray=True, intercept=p.intercept or "cancelled"))
+
+
 def _out(g: Goods, p: Parcel, f: OrderOutForDelivery, at: datetime) -> None:
     if p.status in UNDER_WAY:
         g.put(msgspec.structs.replace(p, status="out_for_delivery"))
@@ -195,7 +201,7 @@ def _attempt_failed(g: Goods, p: Parcel, f: OrderDeliveryFailed, at: datetime) -
 
 def _delivered(g: Goods, p: Parcel, f: OrderDelivered, at: datetime) -> None:
     kept = f.lines or less(less(p.lines, p.delivered), p.returned)
-    g.move(kept, "shipped", "delivered")
+    g.carry(p, kept, "shipped", "delivered")
     held = _sum(p.delivered, kept)
     whole = units(held) >= units(p.lines)
     collected = p.collected if f.collected is None else (p.collected or 0) + f.collected
@@ -209,7 +215,7 @@ def _return_started(g: Goods, p: Parcel, f: OrderReturnStarted, at: datetime) ->
 
 def _return_received(g: Goods, p: Parcel, f: OrderReturnReceived, at: datetime) -> None:
     back = _sum(f.sound, f.damaged)
-    g.move(back, "shipped", "returned")
+    g.carry(p, back, "shipped", "returned")
     returned = _sum(p.returned, back)
     status = p.status
     if status in UNDER_WAY and units(returned) + units(p.delivered) >= units(p.lines):
@@ -219,7 +225,7 @@ def _return_received(g: Goods, p: Parcel, f: OrderReturnReceived, at: datetime) 
 
 def _lost(g: Goods, p: Parcel, f: OrderParcelLost, at: datetime) -> None:
     out = less(less(p.lines, p.delivered), p.returned)
-    g.move(out, AT_HOME.get(p.status, "shipped"), "lost")
+    g.carry(p, out, AT_HOME.get(p.status, "shipped"), "lost")
     g.put(msgspec.structs.replace(p, status="lost", reason=f.reason))
 
 
@@ -246,6 +252,7 @@ _PARCEL: dict[type, Callable[..., None]] = {
     OrderShipmentBooked: _booked,
     OrderShipmentFailed: _shipment_failed,
     OrderShipmentRecalled: _recalled,
+    OrderShipmentStrayed: _strayed,
     OrderShipped: _shipped,
     OrderOutForDelivery: _out,
     OrderDeliveryFailed: _attempt_failed,

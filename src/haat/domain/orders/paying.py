@@ -144,10 +144,13 @@ def _again(due: Sequence[Tender], due_at: datetime | None) -> tuple[Fact, ...]:
 
 def collect(order: Order, *, attempt_id: str, parcel: str = "") -> tuple[Fact, ...]:
     """Cash that couriers collected and that is not in the books yet, as one attempt. What nobody owed is orphaned: it goes back by hand."""
-    tender = next((t for t in order.payments if t.method == CASH), None)
+    stray = {p.id: p.collected or 0 for p in order.shipments if p.stray}
+    if parcel in stray:
+        return _collected_astray(order, parcel, stray[parcel], attempt_id)
+    tender = next((t for t in order.payments if t.method == CASH and t.id not in stray), None)
     if tender is None:
         return ()
-    fresh = sum([p.collected or 0 for p in order.shipments]) - sum([a.captured for a in tender.attempts])
+    fresh = sum([p.collected or 0 for p in order.shipments if not p.stray]) - sum([a.captured for a in tender.attempts])
     if fresh <= 0:
         return ()
     facts: list[Fact] = []
@@ -161,6 +164,17 @@ def collect(order: Order, *, attempt_id: str, parcel: str = "") -> tuple[Fact, .
     if fresh > counted:
         facts.append(OrderPaymentOrphaned(tender.id, attempt_id, fresh - counted))
     return tuple(facts)
+
+
+def _collected_astray(order: Order, parcel: str, taken: int, attempt_id: str) -> tuple[Fact, ...]:
+    """What was paid at the door for a parcel that had been cancelled: an obligation of its own, named like the parcel, met at once."""
+    if not taken or tender_in(order, parcel) is not None:
+        return ()
+    return (
+        OrderPaymentRequested(parcel, CASH, taken),
+        OrderPaymentAttempted(parcel, attempt_id, CASH, taken),
+        OrderPaymentProcessed(parcel, attempt_id, taken, CASH, CASH, parcel=parcel),
+    )
 
 
 def _charged(order: Order, tender: Tender, attempt: Attempt, seen: Observed) -> tuple[Fact, ...]:

@@ -22,7 +22,7 @@ from haat.domain.orders.events import (
     Reservation,
     Share,
 )
-from haat.domain.orders.goods import STOPPABLE, OrderLine
+from haat.domain.orders.goods import BUCKETS, STOPPABLE, OrderLine
 from haat.domain.orders.order import Order
 from haat.domain.orders.paying import CASH, ENDED
 from haat.domain.orders.tenders import Attempt, Tender
@@ -31,7 +31,8 @@ from haat.kernel.facts import Fact
 
 #: Draws the id of a new refund.
 NewId = Callable[[], str]
-_GONE = ("returned", "lost")
+_GONE, _LOST = ("returned", "lost"), ("lost",)
+_SOLD = tuple(bucket for bucket in BUCKETS if bucket != "cancelled")
 
 
 class Taking(msgspec.Struct, frozen=True):
@@ -43,10 +44,34 @@ class Taking(msgspec.Struct, frozen=True):
 
 
 def owing(order: Order) -> int:
-    """What the buyer owes in all: nothing once the order ended, and nothing for units that were lost or came back."""
+    """What the buyer owes in all: nothing for units that were lost or came back, nor for the delivery of what was lost; and once the
+    order ended only what was taken at the door for parcels that had been cancelled (the totals hold nothing else then)."""
     if order.status in ENDED:
+        return order.totals.grand
+    gone = sum([_worth(line, _GONE) for line in order.lines])
+    return max(order.totals.grand - gone - undelivered(order), 0)
+
+
+def undelivered(order: Order) -> int:
+    """What was charged for bringing what was lost: of each vendor's delivery charge the part that its lost units are of its goods,
+    rounded down, all of it with the last of them; and the order's fees where all of it was lost.
+
+    What was refused at the door was brought there, so its delivery stays owed.
+    """
+    if not any(line.buckets.get("lost") for line in order.lines):
         return 0
-    return max(order.totals.grand - sum([_worth(line, _GONE) for line in order.lines]), 0)
+    back = 0
+    for part in order.vendor_orders:
+        lines = [line for line in order.lines if line.vendor == part.vendor]
+        charge = part.total - sum([line.total for line in lines])
+        lost, sold = sum([_worth(line, _LOST) for line in lines]), sum([_worth(line, _SOLD) for line in lines])
+        if _all_lost(lines):
+            back += charge
+        elif sold:
+            back += charge * lost // sold
+    if _all_lost(order.lines):
+        back += order.totals.fees - sum([p.collected or 0 for p in order.shipments if p.stray])
+    return back
 
 
 def earned(order: Order) -> int:
@@ -61,7 +86,8 @@ def earned(order: Order) -> int:
     if not sent:
         return 0
     goods = sum([_worth(line, (*STOPPABLE, *_GONE)) for line in order.lines])
-    return max(order.totals.grand - goods - sum([v.shipping for v in order.vendor_orders if v.vendor not in sent]), 0)
+    unsent = sum([v.shipping for v in order.vendor_orders if v.vendor not in sent])
+    return max(order.totals.grand - goods - unsent - undelivered(order), 0)
 
 
 def kept(order: Order, attempt: Attempt) -> int:
@@ -232,6 +258,11 @@ def _paybacks(order: Order, tender: Tender, owed: int, new_id: NewId) -> list[Fa
 def _worth(line: OrderLine, buckets: Sequence[str]) -> int:
     n = _units(line, buckets)
     return cut_of(line, n).total if n else 0
+
+
+def _all_lost(lines: Sequence[OrderLine]) -> bool:
+    """Whether nothing of these lines is left that was not lost."""
+    return all(_units(line, _SOLD) == _units(line, _LOST) for line in lines) and any(_units(line, _LOST) for line in lines)
 
 
 def _units(line: OrderLine, buckets: Sequence[str]) -> int:

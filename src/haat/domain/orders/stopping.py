@@ -99,7 +99,7 @@ def _asked_back(
     for parcel in sorted(order.shipments, key=lambda p: (p.status not in _BOOKED, p.status not in _OUT)):
         open_lines = less(less(parcel.lines, parcel.delivered), parcel.returned)
         taken = tuple(ParcelLine(x.line_no, min(x.quantity, rest[x.line_no])) for x in open_lines if rest.get(x.line_no))
-        if not taken or parcel.status not in _BOOKED | _OUT | {"returning"}:
+        if not taken or parcel.stray or parcel.status not in _BOOKED | _OUT | {"returning"}:
             continue
         whole = units(taken) == units(open_lines)
         what: What = (

@@ -22,6 +22,7 @@ from haat.domain.orders.events import (
     OrderPaymentWaived,
     OrderRefunded,
     OrderRefundFailed,
+    OrderRefundNotFound,
     OrderRefundRequested,
     OrderRefundUncertain,
     Payment,
@@ -151,6 +152,9 @@ def money(tenders: Tenders, refunds: Refunds, fact: object, at: datetime) -> tup
     apply = _TENDER.get(type(fact))
     if apply is not None:
         return tuple([_settled(apply(t, fact, at)) if t.id == fact.payment else t for t in tenders]), refunds  # type: ignore[attr-defined]
+    known = _REFUND.get(type(fact))
+    if known is not None:
+        return tenders, _refund(refunds, fact.refund, **known(fact))  # type: ignore[attr-defined]
     match fact:
         case OrderPaymentRequested():
             if any(t.id == fact.payment for t in tenders):
@@ -159,10 +163,6 @@ def money(tenders: Tenders, refunds: Refunds, fact: object, at: datetime) -> tup
         case OrderRefundRequested():
             asked = Refund(fact.refund, fact.payment, fact.attempt, fact.amount, fact.reason, gateway=fact.gateway)
             return tenders, (*refunds, asked)
-        case OrderRefundUncertain():
-            return tenders, _refund(refunds, fact.refund, status="uncertain", reference=fact.reference)
-        case OrderRefundFailed():
-            return tenders, _refund(refunds, fact.refund, status="failed", detail=fact.detail or fact.reason)
         case OrderRefunded():
             given = tuple([_settled(_given_back(t, fact)) if t.id == fact.payment else t for t in tenders])
             return given, _refund(refunds, fact.refund, status="succeeded", reference=fact.reference)
@@ -301,5 +301,11 @@ _TENDER: dict[type, Callable[..., Tender]] = {
     OrderPaymentWaived: _waived,
     OrderPaymentOrphaned: _orphaned,
 }
+#: What is known of a refund after one fact.
+_REFUND: dict[type, Callable[..., dict[str, str]]] = {
+    OrderRefundUncertain: lambda f: {"status": "uncertain", "reference": f.reference},
+    OrderRefundNotFound: lambda f: {"status": "requested", "reference": ""},
+    OrderRefundFailed: lambda f: {"status": "failed", "detail": f.detail or f.reason},
+}
 #: Facts that move money or what is known of it.
-MONEY = (*_TENDER, OrderPaymentRequested, OrderRefundRequested, OrderRefundUncertain, OrderRefundFailed, OrderRefunded)
+MONEY = (*_TENDER, *_REFUND, OrderPaymentRequested, OrderRefundRequested, OrderRefunded)

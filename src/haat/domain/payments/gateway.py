@@ -152,6 +152,7 @@ class RefundObservation(Struct, frozen=True, kw_only=True):
     """What a gateway says of money going back. `failed` is final: another way has to be found.
 
     `unknown` for reason of `not_found`: the gateway knows of no such refund (yet); only where that lasts may it be asked for again.
+    A gateway that cannot be asked about this refund raises Unknown with the code «no_lookup»: a person finds out.
     """
 
     status: RefundStatus

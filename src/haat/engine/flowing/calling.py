@@ -3,8 +3,8 @@
     a turn stores a call, leased already ─► committed ─► made ─► answer        most calls: no second write before they leave
     a call that is due (later, again) ─ lease ─► made ─► answer
 
-A lease is `due_at` moved behind the longest time that a call may take, with the try counted. So a killed worker's calls come back by
-themselves, and a call that comes back has been tried once already: it asks before it repeats.
+A lease is `due_at` moved behind the time that this call may wait and take (`Outside.lease_s`), with the try counted. So a killed
+worker's calls come back by themselves, and a call that comes back has been tried once already: it asks before it repeats.
 """
 
 import asyncio
@@ -74,6 +74,7 @@ class Calls:
         self._parties: dict[str, tuple[asyncio.Semaphore, list[int]]] = {}
         self._wake = asyncio.Event()
         self._ended = False
+        self._leases = {key: house.clock.during(seconds) for key, seconds in flows.leases().items()}
 
     def wake(self) -> None:
         self._wake.set()
@@ -81,7 +82,7 @@ class Calls:
     def taking(self, now: datetime) -> Take | None:
         """The lease that a turn may give to calls that it asks for, so that they leave right after its commit."""
         room = 0 if self._ended else self._calls_max - len(self._calls) - len(self._taken)
-        return Take(self._name, now + self._longest(), room) if room > 0 else None
+        return Take(self._name, lambda verb: now + self._house.clock.during(verb.lease_s), room) if room > 0 else None
 
     def begin(self, rows: Sequence[Row], states: Mapping[str, Any]) -> None:
         """Calls that a committed turn has taken: made as soon as the loop comes round."""
@@ -140,7 +141,7 @@ class Calls:
     async def _lease(self, free: int) -> int:
         now = self._house.clock.now()
         async with self._house.database.transaction() as tx:
-            rows = await table.lease(tx, now, now + self._longest(), min(free, self._batch), self._name)
+            rows = await table.lease(tx, now, self._leases, min(free, self._batch), self._name)
         if not rows:
             return 0
         async with self._house.database.reading() as tx:
@@ -209,11 +210,6 @@ class Calls:
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
         return True
-
-    def _longest(self) -> timedelta:
-        """A lease outlives the longest call by far, so that a call under way is never made a second time beside it."""
-        limits = [v.limit_s for f in self._flows.newest.values() for v in f.run.values() if isinstance(v, Outside)]
-        return self._house.clock.during(3 * max(limits, default=30.0) + 30)
 
     async def _call(self, row: Row, verb: Outside, task: Task, gate: asyncio.Semaphore, waiting: list[int]) -> None:
         answer: Any

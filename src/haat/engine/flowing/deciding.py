@@ -78,6 +78,15 @@ class Flows:
             return self._first[code]
         return self._kept.get((code, state.flows.get(code, 1))) or self.newest[code]
 
+    def leases(self) -> Mapping[tuple[str, str], float]:
+        """Seconds for which calls are leased, by (flow, step); of several versions the longest."""
+        found: dict[tuple[str, str], float] = {}
+        for (code, _), flow in self._kept.items():
+            for step, verb in flow.run.items():
+                if isinstance(verb, Outside):
+                    found[code, step] = max(found.get((code, step), 0.0), verb.lease_s)
+        return found
+
     def verb(self, state: State, flow: str, step: str) -> Verb | None:
         """Who does a step; None where nobody knows it any more."""
         return self.of(state, flow).run.get(step) if flow in self.newest else None

@@ -113,6 +113,7 @@ Prepare = Callable[[Any, Tx, Sequence[Task]], Awaitable[Sequence[Any]]]
 Settle = Callable[[Any, Tx, Sequence[tuple[Task, Any]], datetime], Awaitable[Sequence[Outcome]]]
 
 DAY_S = 86_400.0
+LEASE_MARGIN_S = 10.0  # to load, to prepare, to settle
 
 
 class Local(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,6 +154,14 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = "operations"
     repairs: tuple[str, ...] = ("retry", "skip", "cancel_order")
     waits_for_holds: bool = True
+
+    @property
+    def lease_s(self) -> float:
+        """How long a call is its worker's: it may wait for its party's turn as long as it may take itself, and then is made or given up.
+
+        A killed worker's call comes back after that; before, nobody can tell it from one under way.
+        """
+        return 2 * self.limit_s + LEASE_MARGIN_S
 
 
 Verb = Local | Outside

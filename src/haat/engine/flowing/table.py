@@ -6,7 +6,7 @@ after the locks, because a statement sees the moment in which it began. Calls ou
 due again when the lease ends, so a killed worker's calls come back by themselves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -38,7 +38,9 @@ JOIN workflow_states USING (order_id, version, n)
 """
 
 _LEASE = f"""
-UPDATE workflow_states AS w SET due_at = $2, attempts = w.attempts + 1, worker = $4, updated_at = $1
+UPDATE workflow_states AS w SET attempts = w.attempts + 1, worker = $4, updated_at = $1,
+  due_at = $1 + coalesce((SELECT l.span FROM unnest($5::text::text[], $6::text::text[], $7::text::interval[]) AS l (flow, step, span)
+                          WHERE l.flow = w.flow AND l.step = w.step), $2)
 FROM (SELECT order_id AS o, version AS v, n AS m FROM workflow_states WHERE status = 'due' AND outside AND due_at <= $1
       ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS c
 WHERE w.order_id = c.o AND w.version = c.v AND w.n = c.m
@@ -146,9 +148,16 @@ async def read(tx: Tx, keys: Sequence[Key]) -> list[Row]:
     return sorted([of(r) for r in rows], key=lambda r: (r.due_at, r.version, r.n))
 
 
-async def lease(tx: Tx, now: datetime, until: datetime, limit: int, worker: str) -> list[Row]:
-    """Calls that are due, ours until then. Their attempts count this one."""
-    return [of(r) for r in await tx.fetch(_LEASE, now, until, limit, worker)]
+async def lease(tx: Tx, now: datetime, spans: Mapping[tuple[str, str], timedelta], limit: int, worker: str) -> list[Row]:
+    """Calls that are due, ours for the span of their (flow, step). Their attempts count this one. A step that nobody knows any more
+    comes back like the longest."""
+    flows, steps, each = texts([k[0] for k in spans]), texts([k[1] for k in spans]), texts([_seconds(s) for s in spans.values()])
+    longest = max(spans.values(), default=timedelta(minutes=1))
+    return [of(r) for r in await tx.fetch(_LEASE, now, longest, limit, worker, flows, steps, each)]
+
+
+def _seconds(span: timedelta) -> str:
+    return f"{span.total_seconds():f} seconds"
 
 
 async def put_back(tx: Tx, rows: Sequence[Row], due_at: datetime) -> None:

@@ -12,7 +12,7 @@ round each order is seen by one step only, so a verb always has the state that t
 
 import logging
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ from haat.engine.database import Tx
 from haat.engine.flowing import table
 from haat.engine.flowing.book import Book, Written
 from haat.engine.flowing.deciding import Decided, Flows, Row, row
-from haat.engine.flowing.step import Again, Dead, Done, Failed, Local, Outcome, State, Step, Task, Verb
+from haat.engine.flowing.step import Again, Dead, Done, Failed, Local, Outcome, Outside, State, Step, Task, Verb
 from haat.kernel.errors import Broken
 from haat.kernel.facts import Fact
 
@@ -38,7 +38,7 @@ class Take(msgspec.Struct, frozen=True):
     """The lease that a turn gives to calls that it asks for: whose they are, until when, and how many at the most."""
 
     worker: str
-    until: datetime
+    until: Callable[[Outside], datetime]
     room: int
 
 
@@ -290,8 +290,8 @@ class Turn:
             if r.outside and r.status == "due" and r.due_at <= self._now:
                 state = self.states[r.order_id]
                 verb = self._flows.verb(state, r.flow, r.step)
-                if verb is not None and not state.paused and not (state.holds and verb.waits_for_holds):
-                    r.attempts, r.due_at, r.worker = r.attempts + 1, take.until, take.worker
+                if isinstance(verb, Outside) and not state.paused and not (state.holds and verb.waits_for_holds):
+                    r.attempts, r.due_at, r.worker = r.attempts + 1, take.until(verb), take.worker
                     self.taken.append(r)
 
     async def _consequences(self, written: Sequence[Written]) -> None:

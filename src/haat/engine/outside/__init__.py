@@ -9,10 +9,10 @@ limit, a breaker and a bound on concurrency per connection, tokens that all proc
 Nothing here knows what is spoken about.
 """
 
-from haat.engine.outside import connections, inbox
+from haat.engine.outside import connections, inbox, tokens
 from haat.engine.outside.connections import Book, Plugin, Sheet
 from haat.engine.outside.driving import Outside
 from haat.engine.outside.record import bare
 from haat.engine.outside.vault import Vault
 
-__all__ = ["Book", "Outside", "Plugin", "Sheet", "Vault", "bare", "connections", "inbox"]
+__all__ = ["Book", "Outside", "Plugin", "Sheet", "Vault", "bare", "connections", "inbox", "tokens"]

@@ -156,7 +156,7 @@ async def put(
             raise Refused("unknown_plugin", f"There is no {sheet.kind} {sheet.plugin}.", known=known)
         secrets = (_kept(row, sheet, vault) if row is not None else {}) | sheet.secrets
         fit(plugin, sheet.config, secrets)
-        sealed = vault.seal(msgspec.json.encode(secrets), context=f"connection:{code}") if secrets else b""
+        sealed = vault.seal(msgspec.json.encode(secrets), context=_context(code)) if secrets else b""
         config = msgspec.json.encode(sheet.config).decode()
         await tx.execute(
             _UPSERT, code, sheet.kind, sheet.plugin, sheet.title or plugin.title, sheet.active, sheet.priority, config, sealed,
@@ -182,6 +182,22 @@ async def deactivate(tx: Tx, codes: Sequence[str], *, now: datetime) -> list[str
     if rows:
         await changes.announce(tx, KIND, sorted(row["code"] for row in rows))
     return sorted(row["code"] for row in rows)
+
+
+async def reseal(tx: Tx, vault: Vault) -> tuple[int, list[str]]:
+    """Seal every connection's secrets with the newest secret: how many were, and the codes of those that no secret opens."""
+    anew: dict[str, bytes] = {}
+    closed: list[str] = []
+    for row in await tx.fetch("SELECT code, secrets FROM connections WHERE length(secrets) > 0 ORDER BY code FOR UPDATE"):
+        try:
+            sealed = vault.anew(row["secrets"], context=_context(row["code"]))
+        except Broken:
+            closed.append(row["code"])
+            continue
+        if sealed is not None:
+            anew[row["code"]] = sealed
+    await tx.executemany("UPDATE connections SET secrets = $2 WHERE code = $1", list(anew.items()))
+    return len(anew), closed
 
 
 async def load(tx: Tx, code: str, plugins: Plugins, vault: Vault) -> Connection:
@@ -237,7 +253,7 @@ def _places(config: Mapping[str, Any]) -> dict[str, Any]:
 def _opened(row: Row, vault: Vault) -> dict[str, Any]:
     if not row["secrets"]:
         return {}
-    return msgspec.json.decode(vault.open(row["secrets"], context=f"connection:{row['code']}"), type=dict[str, Any])
+    return msgspec.json.decode(vault.open(row["secrets"], context=_context(row["code"])), type=dict[str, Any])
 
 
 def _stored(row: Row, plugins: Plugins, vault: Vault) -> Stored:
@@ -256,6 +272,11 @@ def _stored(row: Row, plugins: Plugins, vault: Vault) -> Stored:
         updated_at=row["updated_at"],
         problem=problem,
     )
+
+
+def _context(code: str) -> str:
+    """What a connection's secrets are bound to."""
+    return f"connection:{code}"
 
 
 _SELECT = """

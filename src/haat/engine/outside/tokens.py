@@ -6,7 +6,7 @@ and a grant whose answer got lost is counted as well. No transaction stands open
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
 import msgspec
@@ -72,7 +72,7 @@ class Tokens:
         granted = await grant(kept.refresh if kept is not None else "")
         expires_at = now + timedelta(seconds=max(granted.expires_in_s - SPARE_S, granted.expires_in_s // 2))
         found = _Held(granted.text, granted.refresh, expires_at)
-        sealed = self._vault.seal(msgspec.json.encode([found.text, found.refresh]), context="token:" + ":".join(key))
+        sealed = self._vault.seal(msgspec.json.encode([found.text, found.refresh]), context=_context(*key))
         await tx.execute(
             "UPDATE outside_tokens SET token = $3, expires_at = $4 WHERE connection = $1 AND name = $2", *key, sealed, expires_at
         )
@@ -83,10 +83,27 @@ class Tokens:
         if not row["token"]:
             return None
         try:
-            text, refresh = msgspec.json.decode(self._vault.open(row["token"], context="token:" + ":".join(key)), type=tuple[str, str])
+            text, refresh = msgspec.json.decode(self._vault.open(row["token"], context=_context(*key)), type=tuple[str, str])
         except Broken:
             return None
         return _Held(text, refresh, row["expires_at"])
+
+
+async def reseal(tx: Tx, vault: Vault) -> int:
+    """Seal every token with the newest secret; returns how many were. One that no secret opens is asked for anew when it is needed."""
+    anew: list[tuple[str, str, bytes]] = []
+    for row in await tx.fetch("SELECT connection, name, token FROM outside_tokens WHERE length(token) > 0 FOR UPDATE"):
+        with suppress(Broken):
+            sealed = vault.anew(row["token"], context=_context(row["connection"], row["name"]))
+            if sealed is not None:
+                anew.append((row["connection"], row["name"], sealed))
+    await tx.executemany("UPDATE outside_tokens SET token = $3 WHERE connection = $1 AND name = $2", anew)
+    return len(anew)
+
+
+def _context(connection: str, name: str) -> str:
+    """What a token is bound to."""
+    return f"token:{connection}:{name}"
 
 
 async def drop(tx: Tx, code: str) -> None:

@@ -161,7 +161,7 @@ class _Desk:
     async def merge(self, call: Call) -> Answer:
         shop, asked = self._shop, call.data
         other_id = _uuid(asked.cart)
-        proven = carts.token.cart_of(asked.token, secrets=[shop.guest_secret], now=shop.clock.now()) == other_id
+        proven = carts.token.cart_of(asked.token, secrets=shop.guest_secrets, now=shop.clock.now()) == other_id
         reach = _reach(call.principal)
 
         def merge(standing: Sequence[carts.Cart | None]) -> tuple[Sequence[carts.Cart], tuple[carts.Change, ...]]:

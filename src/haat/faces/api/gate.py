@@ -139,6 +139,6 @@ class Gate:
         return headers
 
 
-def guest_secrets(secret: str) -> list[bytes]:
-    """The signing secrets of guest tokens: derived, so that the main secret itself signs nothing."""
-    return [hashlib.blake2b(secret.encode(), digest_size=32, person=b"haat-guest-token").digest()]
+def guest_secrets(secrets: Sequence[str]) -> list[bytes]:
+    """The signing secrets of guest tokens, newest first: derived, so that the main secrets themselves sign nothing."""
+    return [hashlib.blake2b(secret.encode(), digest_size=32, person=b"haat-guest-token").digest() for secret in secrets]

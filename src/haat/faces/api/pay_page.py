@@ -101,7 +101,7 @@ class _Desk:
         return self._page(order)
 
     async def _order(self, call: Call) -> orders.Order:
-        order_id = payments.order_to_pay(call.path["token"], secrets=[self._shop.guest_secret], now=self._shop.clock.now())
+        order_id = payments.order_to_pay(call.path["token"], secrets=self._shop.guest_secrets, now=self._shop.clock.now())
         if order_id is None:
             raise Refused("unknown_link", "This link does not open anything (any more).", kind="missing")
         return await self._desk.order(order_id)

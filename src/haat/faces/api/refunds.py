@@ -1,7 +1,7 @@
 """Refunds: money that an admin sends back, whatever is owed; what goes back by itself is listed beside it.
 
 The same Idempotency-Key is the same refund, however often it is sent. A refund that no gateway can make (cash) is noted here once a
-person has made it.
+person has made it, and so is what somebody found out about one of which its gateway says nothing.
 """
 
 from collections.abc import Callable
@@ -38,6 +38,15 @@ class ReceiptRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reference: Annotated[str, Meta(min_length=1, max_length=200)]
 
 
+class FindingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the gateway's own books say of a refund whose answer was lost: `found`, under their `reference`, by which it is
+    asked from then on; or surely not, and how you know (`detail`): then it is sent again."""
+
+    found: bool
+    reference: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    detail: Annotated[str, Meta(max_length=300)] = ""
+
+
 class RefundView(msgspec.Struct, frozen=True):
     """Money on its way back. `status`: requested, uncertain, succeeded or failed."""
 
@@ -72,6 +81,9 @@ def endpoints(shop: Shop) -> list[Endpoint]:
         Endpoint("POST", many + "/{refund}/receipts", "noteRefund", "Note a refund that was made by hand", desk.note, "Payments",
                  access.STAFF, ReceiptRequest, answers={201: Refunds}, problems=(404, 409, 412, 413, 415, 422, 503),
                  example={"reference": "bank transfer 7731"}),
+        Endpoint("POST", many + "/{refund}/findings", "findRefund", "Say what a gateway left unanswered", desk.find, "Payments",
+                 access.STAFF, FindingRequest, answers={201: Refunds}, problems=(404, 409, 412, 413, 415, 422, 503),
+                 example={"found": True, "reference": "RR-5521"}),
     ]  # fmt: skip
 
 
@@ -93,6 +105,9 @@ class _Desk:
     async def note(self, call: Call) -> Answer:
         reference: str = call.data.reference
         return await self._change(call, order_id_in(call), _noting(call.path["refund"], reference))
+
+    async def find(self, call: Call) -> Answer:
+        return await self._change(call, order_id_in(call), _finding(call.path["refund"], call.data))
 
     async def _change(self, call: Call, order_id: str, decide: Callable[[orders.Order], tuple[Fact, ...]]) -> Answer:
         access.seen_by(call.principal, await self._order(order_id))
@@ -139,9 +154,7 @@ def _asking(asked: RefundRequest, wish: wishes.Wish | None, draw: Callable[[], s
 
 def _noting(refund_id: str, reference: str) -> Callable[[orders.Order], tuple[Fact, ...]]:
     def decide(order: orders.Order) -> tuple[Fact, ...]:
-        refund = next((r for r in order.refunds if r.id == refund_id), None)
-        if refund is None:
-            raise Refused("unknown_refund", "The order has no such refund.", kind="missing")
+        refund = orders.ascertaining.refund_of(order, refund_id)
         if refund.status == "succeeded" and refund.reference == reference:
             return ()
         if refund.status not in UNDER_WAY:
@@ -149,3 +162,15 @@ def _noting(refund_id: str, reference: str) -> Callable[[orders.Order], tuple[Fa
         return (orders.events.OrderRefunded(refund.id, refund.payment, refund.attempt, refund.amount, reference),)
 
     return decide
+
+
+def _finding(refund_id: str, found: FindingRequest) -> Callable[[orders.Order], tuple[Fact, ...]]:
+    if found.found and found.reference is None:
+        raise Refused("reference_required", "Say under which name the gateway has it, or that it has not (`found`: false).")
+    if not found.found and found.reference is not None:
+        raise Refused("contradictory", "What was not found has no reference.")
+    if not found.found and not found.detail.strip():
+        raise Refused("reason_required", "Say how you know that the gateway never got it.")
+    if found.reference is not None:
+        return lambda order: orders.ascertaining.named(order, refund_id, found.reference or "")
+    return lambda order: orders.ascertaining.unsent(order, refund_id, detail=found.detail)

@@ -39,7 +39,7 @@ class Shop(msgspec.Struct):
     placing: Committer[Prepared, Placed]
     changing: Committer[orders.Change, orders.Changed]
     live: Live
-    guest_secret: bytes
+    guest_secrets: list[bytes]  # the first signs, all of them open
     search: Search
     promotions: pricing.Kinds
     carting: Committer[CartWish, Carted]
@@ -51,6 +51,11 @@ class Shop(msgspec.Struct):
     def serial_of(self, number: str) -> int | None:
         """The serial behind an order number as somebody typed it; None where it is mistyped."""
         return ids.serial_of(number, self.draw.number_key)
+
+    @property
+    def guest_secret(self) -> bytes:
+        """What signs guests' tokens now."""
+        return self.guest_secrets[0]
 
     def guest_until(self) -> timedelta:
         return timedelta(days=GUEST_TOKEN_DAYS)

@@ -27,6 +27,13 @@ from haat.insight.auditing import Invariant
 from haat.kernel.errors import Refused
 
 
+class Resealed(msgspec.Struct, frozen=True):
+    """How much was sealed with the newest secret."""
+
+    connections: int
+    tokens: int
+
+
 class Runtime(msgspec.Struct, frozen=True):
     """The running parts of one process that commands use: questions, and the same two committers that the API writes through."""
 
@@ -42,6 +49,7 @@ class Runtime(msgspec.Struct, frozen=True):
     change: Callable[[Tx, Sequence[orders.Change]], Awaitable[list[orders.Changed | Refused]]]
     flows: Flows
     screening: validating.Desk
+    reseal: Callable[[Tx], Awaitable[Resealed]]
 
 
 class House(msgspec.Struct, frozen=True):

@@ -60,6 +60,7 @@ LISTENS: frozenset[type[Fact]] = frozenset(
         events.OrderShipmentFailed,
         events.OrderShipmentBooked,
         events.OrderShipmentRecalled,
+        events.OrderShipmentStrayed,
         events.OrderOutForDelivery,
         events.OrderDeliveryFailed,
         events.OrderInterceptAsked,
@@ -169,7 +170,9 @@ class Decide:
         return [Stop("choose", parcel_id), Step("choose", parcel_id, after=None if at_once else pause)]
 
     def _booked(self, parcel: orders.Parcel, courier: str) -> list[Decision]:
-        if parcel.status == "cancelled" or (parcel.status == "booked" and parcel.intercept):
+        if parcel.astray and courier != fulfilling.SELF:  # it may leave all the same, and nobody else would tell
+            return [Step("recall", parcel.id), Step("track", parcel.id, after=self._policy.ask_after)]
+        if parcel.status == "booked" and parcel.intercept:
             return [Step("recall", parcel.id)]
         if courier == fulfilling.SELF or parcel.settled:
             return []
@@ -187,14 +190,31 @@ class Decide:
             case events.OrderInterceptAsked(parcel=parcel):
                 found = fulfilling.parcel_of(order, parcel)
                 return [] if found.status == "uncertain" or found.courier == fulfilling.SELF else [Step("recall", parcel)]
+            case events.OrderShipmentStrayed(parcel=parcel):
+                return self._strayed(fulfilling.parcel_of(order, parcel))
             case events.OrderReturnStarted(parcel=parcel):
                 return [Step("return_overdue", parcel, after=self._policy.returns_within)]
-            case events.OrderDelivered(parcel=parcel) | events.OrderReturnReceived(parcel=parcel) | events.OrderParcelLost(parcel=parcel):
-                if fulfilling.parcel_of(order, parcel).settled:
-                    return [Stop("track", parcel), Stop("return_overdue", parcel), Stop("recall", parcel)]
-                if isinstance(fact, events.OrderDelivered):
-                    return [Stop("return_overdue", parcel), Step("return_overdue", parcel, after=self._policy.returns_within)]
+            case events.OrderDelivered() | events.OrderReturnReceived() | events.OrderParcelLost():
+                return self._arrived(fulfilling.parcel_of(order, fact.parcel), fact)
         return []
+
+    def _arrived(self, parcel: orders.Parcel, fact: Fact) -> list[Decision]:
+        """It has arrived somewhere, or a part of it; the rest has its time to come back."""
+        stray = _of_stray(parcel, fact)
+        if parcel.settled:
+            return [Stop("track", parcel.id), Stop("return_overdue", parcel.id), Stop("recall", parcel.id), *stray]
+        if isinstance(fact, events.OrderDelivered):
+            overdue = Step("return_overdue", parcel.id, after=self._policy.returns_within)
+            return [Stop("return_overdue", parcel.id), overdue, *stray]
+        return stray
+
+    def _strayed(self, parcel: orders.Parcel) -> list[Decision]:
+        """What was cancelled is on the road: it is not in the house any more, and its courier shall bring it back."""
+        out: list[Decision] = [Step("take_out", parcel.id)]
+        if parcel.settled or parcel.status == "returning":
+            return out
+        return [*out, Stop("recall", parcel.id), Step("recall", parcel.id), Stop("track", parcel.id),
+                Step("track", parcel.id, after=self._policy.ask_on_the_last_mile)]  # fmt: skip
 
     def _last_mile(self, parcel: orders.Parcel) -> list[Decision]:
         """A rider has it: asked about soon, however long the pauses were before, as the hook that it arrived may be lost."""
@@ -217,6 +237,17 @@ class Decide:
             now = bool(fulfilling.complete(order))
             decided += [Stop("complete"), Step("complete", after=None if now else self._policy.settle_after)]
         return decided
+
+
+def _of_stray(parcel: orders.Parcel, fact: Fact) -> list[Decision]:
+    """What was cancelled is with its buyer: somebody decides. Or it is back in the house."""
+    if not parcel.stray:
+        return []
+    if isinstance(fact, events.OrderDelivered):
+        return [Step("strayed", parcel.id)]
+    if isinstance(fact, events.OrderReturnReceived) and fact.sound:
+        return [Step("take_in", parcel.id, data={"sound": [[x.line_no, x.quantity] for x in fact.sound]})]
+    return []
 
 
 def _offers(order: orders.Order, parts: Sequence[str]) -> list[Decision]:

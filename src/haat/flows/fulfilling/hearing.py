@@ -39,7 +39,7 @@ def read(
 ) -> tuple[tuple[Fact, ...], orders.Order]:
     """`moved`, and the order after these facts."""
     parcel = fulfilling.parcel_of(order, parcel_id)
-    out = bool(fulfilling.outstanding(parcel))
+    out = bool(orders.outstanding(parcel))
     story = tracking.advance(tracking.Parcel(parcel.status, parcel.tries, out), scans)
     facts: list[Fact] = []
     state = order
@@ -69,7 +69,7 @@ def _decided(order: orders.Order, parcel_id: str, move: tracking.Move, reading: 
 def _partly(order: orders.Order, parcel_id: str, move: tracking.Move, reading: Reading) -> tuple[Fact, ...]:
     """Couriers tell what was paid, not which units were kept: one kind of unit can be counted from it, else somebody has to say."""
     parcel = fulfilling.parcel_of(order, parcel_id)
-    lines = fulfilling.outstanding(parcel)
+    lines = orders.outstanding(parcel)
     if len(lines) == 1 and move.collected is not None and parcel.cash:
         units = lines[0].quantity * move.collected // parcel.cash
         if 0 < units < lines[0].quantity:
@@ -80,7 +80,7 @@ def _partly(order: orders.Order, parcel_id: str, move: tracking.Move, reading: R
 def _back(order: orders.Order, parcel_id: str, move: tracking.Move, reading: Reading) -> tuple[Fact, ...]:
     parcel = fulfilling.parcel_of(order, parcel_id)
     started = () if move.rest else fulfilling.turn_back(order, parcel_id, reason=move.reason or parcel.intercept or "returned")
-    if move.kind == "returned" and reading.trusts(parcel.vendor) and fulfilling.outstanding(parcel):
+    if move.kind == "returned" and reading.trusts(parcel.vendor) and orders.outstanding(parcel):
         return (*started, *fulfilling.receive(orders.after(order, started, at=reading.now), parcel_id))
     return started
 

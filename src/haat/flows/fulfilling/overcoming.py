@@ -1,18 +1,14 @@
 """Exceptions that life has overcome: what somebody should have looked at happened after all, so nobody has to any more.
 
-    a parcel is packed       «late to pack» is over           booked     nobody has to find a courier
-    it surely has none       nobody has to ask any more       ended      everything of this flow
-    a parcel has arrived     whatever was unclear about it
-
-An open exception is a promise that a human is needed; one that lies there for nothing makes the others invisible.
+a parcel is packed       «late to pack» is over           booked     nobody has to find a courier
+it surely has none       nobody has to ask any more       ended      everything of this flow
+a parcel has arrived     whatever was unclear about it
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 
 from haat.domain import orders
-from haat.engine.database import Tx
-from haat.engine.flowing import Decision, Done, House, Local, Outcome, Step, Task, repairing
+from haat.engine.flowing import Decision, Local, Step, overcoming
 from haat.kernel.facts import Fact
 
 events = orders.events
@@ -23,9 +19,10 @@ OVERCOMES: Mapping[type[Fact], tuple[str, ...]] = {
     events.OrderShipmentBooked: ("choose", "book", "look_up"),
     events.OrderShipmentFailed: ("look_up",),
     events.OrderShipmentRecalled: ("recall", "look_up", "look_at", "track"),
+    events.OrderShipmentStrayed: ("recall", "look_at"),
     events.OrderReturnStarted: ("recall",),
     events.OrderDelivered: ("recall", "look_at", "track", "give_up", "return_overdue"),
-    events.OrderReturnReceived: ("recall", "look_at", "track", "give_up", "return_overdue"),
+    events.OrderReturnReceived: ("recall", "look_at", "track", "give_up", "return_overdue", "take_out"),
     events.OrderParcelLost: ("recall", "look_at", "track", "give_up", "return_overdue"),
 }
 _ENDS = (events.OrderCompleted, events.OrderCancelled, events.OrderRejected, events.OrderExpired)
@@ -48,23 +45,8 @@ def overcome(order: orders.Order, fact: Fact, flow: str) -> list[Decision]:
 
 def verbs(flow: str) -> dict[str, Local]:
     """The step of this file by name."""
+    return {STEP: overcoming.closing(flow, _resolved)}
 
-    async def run(house: House, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:
-        del house
-        keys: dict[repairing.Key, str] = {}
-        for task in tasks:
-            for trouble in task.order.exceptions:
-                place = repairing.parse(trouble.id)
-                if place is not None and trouble.flow == flow and trouble.step in task.data["steps"]:
-                    keys[(task.order.id, *place)] = trouble.id
-        subjects = {task.order.id: task.subject for task in tasks}
-        rows = [row for row in await repairing.dead(tx, list(keys)) if subjects[row.order_id] in ("", row.subject)]
-        if rows:
-            await repairing.repair(tx, rows, "skip", now)
-        closed: dict[str, list[Fact]] = {}
-        for row in rows:
-            resolved = events.OrderExceptionResolved(keys[row.key], "skip", "overcome")
-            closed.setdefault(row.order_id, []).append(resolved)
-        return [Done(tuple(closed.get(task.order.id, ()))) for task in tasks]
 
-    return {STEP: Local(run=run, title="Close what was overcome", title_bn="মিটে যাওয়া সমস্যা বন্ধ", waits_for_holds=False)}
+def _resolved(exception: str) -> Fact:
+    return events.OrderExceptionResolved(exception, "skip", "overcome")

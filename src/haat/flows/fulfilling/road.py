@@ -56,7 +56,7 @@ class _Road:
     async def ask(self, house: House, task: Task) -> Any:
         """What the courier knows of it now; nothing where nobody is to be asked."""
         parcel = known(task.order, task.subject)
-        if parcel is None or parcel.settled or not parcel.consignment:
+        if parcel is None or (parcel.settled and not parcel.astray) or not parcel.consignment:
             return None
         connection, courier = self._desk.courier(parcel.courier)
         if courier.track is None:
@@ -85,7 +85,7 @@ class _Road:
         self, task: Task, answer: Any, told: Sequence[fulfilment.Told], stored: fulfilment.Shipment | None, now: datetime
     ) -> Outcome:
         parcel = known(task.order, task.subject)
-        if parcel is None or answer is None or parcel.settled or not parcel.consignment:
+        if parcel is None or answer is None or (parcel.settled and not parcel.astray) or not parcel.consignment:
             return Done()
         if isinstance(answer, Unavailable | TimeoutError):
             return Again(self._pause(parcel, task, now), str(answer))
@@ -102,7 +102,8 @@ class _Road:
             facts = hearing.trouble(task.order, parcel.id, "courier_silent", silent)
             then = orders.after(task.order, facts, at=now)
         after = fulfilling.parcel_of(then, parcel.id)
-        return Done(facts) if after.settled or not after.consignment else Again(self._pause(after, task, now), facts=facts)
+        over = (after.settled and not after.astray) or not after.consignment
+        return Done(facts) if over else Again(self._pause(after, task, now), facts=facts)
 
     def _pause(self, parcel: orders.Parcel, task: Task, now: datetime) -> timedelta:
         """More seldom the longer it takes, but always soon while a rider has it."""
@@ -148,7 +149,7 @@ def _look_at(order: orders.Order, task: Task, now: datetime) -> Outcome:
 def _return_overdue(order: orders.Order, task: Task, now: datetime) -> Outcome:
     del now
     parcel = known(order, task.subject)
-    if parcel is None or not fulfilling.outstanding(parcel) or parcel.status not in ("returning", "partially_delivered"):
+    if parcel is None or not orders.outstanding(parcel) or parcel.status not in ("returning", "partially_delivered"):
         return Done()
     return Dead("return_overdue", f"{parcel.courier} has not brought it back, or nobody has said what came back.")
 

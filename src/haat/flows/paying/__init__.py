@@ -13,6 +13,7 @@ from haat.flows.paying.attempting import charge, request, route
 from haat.flows.paying.deciding import LISTENS, Policy, decider
 from haat.flows.paying.desk import Desk, Noted, observed
 from haat.flows.paying.hearing import Counter, Word
+from haat.flows.paying.overcoming import CODE, verbs
 from haat.flows.paying.refunding import ask_refund, book_refund, refund
 from haat.flows.paying.settling import collect, settle
 from haat.flows.paying.taking import capture, missing, renew, void
@@ -24,7 +25,7 @@ UNDO = {"request": "settle", "charge": "settle", "capture": "settle", "renew": "
 def flow(desk: Desk) -> Flow:
     """The flow of payments, through this desk."""
     return Flow(
-        code="payment",
+        code=CODE,
         title="Payment",
         title_bn="পরিশোধ",
         facts=LISTENS,
@@ -45,6 +46,7 @@ def flow(desk: Desk) -> Flow:
             "ask_refund": ask_refund(desk),
             "book_refund": book_refund(),
             "collect": collect(desk),
+            **verbs(),
         },
         undo=UNDO,
     )

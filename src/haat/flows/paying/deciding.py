@@ -16,6 +16,7 @@ import msgspec
 
 from haat.domain import orders
 from haat.engine.flowing import Decision, Step, Stop
+from haat.flows.paying.overcoming import overcome
 from haat.kernel.facts import Fact
 
 
@@ -53,6 +54,7 @@ LISTENS: frozenset[type[Fact]] = frozenset(
         orders.events.OrderPaymentWaived,
         orders.events.OrderRefundRequested,
         orders.events.OrderRefundUncertain,
+        orders.events.OrderRefundNotFound,
         orders.events.OrderRefunded,
         orders.events.OrderCancelled,
         orders.events.OrderRejected,
@@ -91,7 +93,7 @@ def decider(policy: Policy) -> Callable[[orders.Order, Fact], Sequence[Decision]
 
     def decide(order: orders.Order, fact: Fact) -> Sequence[Decision]:
         decided = [*_of_tenders(order, fact), *_of_attempts(order, fact, policy), *_of_goods(order, fact)]
-        return [*decided, *_balance(order, fact)]
+        return [*decided, *_balance(order, fact), *overcome(order, fact)]
 
     return decide
 
@@ -109,6 +111,8 @@ def _of_tenders(order: orders.Order, fact: Fact) -> list[Decision]:
             return [*route, Stop("expire"), Step("expire", after=max(due_at - order.updated_at, timedelta()))]
         case orders.events.OrderRefundRequested(refund=refund):
             return [Step("refund", refund)]
+        case orders.events.OrderRefundNotFound(refund=refund):
+            return [Stop("ask_refund", refund), Step("refund", refund)]
         case orders.events.OrderRefunded(refund=refund):
             return [Stop("ask_refund", refund), Step("book_refund", refund)]
         case orders.events.OrderRefundUncertain(refund=refund):

@@ -60,7 +60,7 @@ def ask_refund(desk: Desk) -> Outside:
 
     return Outside(
         call=call, settle=_settling(_asked), party=_party, title="ask about money that goes back", title_bn="ফেরতের খোঁজ", owner=OWNER,
-        waits_for_holds=False, attempts_max=50, age_limit_s=7 * 86_400.0, repairs=("retry", "skip"),
+        waits_for_holds=False, attempts_max=50, age_limit_s=7 * 86_400.0, repairs=("retry",),
     )  # fmt: skip
 
 
@@ -132,10 +132,14 @@ def _asked(task: Task, asked: orders.Refund, answer: object) -> Outcome:
             return Dead("refund_refused", answer.raw_code or answer.reason, told(task.order, asked, answer))
         case payments.RefundObservation(status="succeeded"):
             return Done(told(task.order, asked, answer))
+        case None | Unknown(code="no_lookup"):
+            if task.now - task.created_at < ARRIVES_WITHIN:
+                return Again(pause, "it may be on its way there")
+            place = f"/v1/orders/{task.order.id}/refunds/{asked.id}"
+            unsaid = f"{asked.gateway} does not say whether it gave {asked.amount} back."
+            return Dead("refund_unknown", f"{unsaid} Look at its books, then POST {place}/findings, or {place}/receipts where it arrived.")
         case payments.RefundObservation() | Unknown() | Unavailable():
             return Again(pause, answer.status if isinstance(answer, payments.RefundObservation) else str(answer))
-        case None:
-            return Dead("ask_by_hand", f"{asked.gateway} does not say what becomes of money that goes back.")
         case _:
             return Failed(str(answer))
 

@@ -37,6 +37,7 @@ from haat.domain.orders.events.fulfilling import (
     OrderShipmentDoubted,
     OrderShipmentFailed,
     OrderShipmentRecalled,
+    OrderShipmentStrayed,
     OrderShipmentUncertain,
     OrderShipped,
     ParcelLine,
@@ -58,6 +59,7 @@ from haat.domain.orders.events.paying import (
     OrderPaymentWaived,
     OrderRefunded,
     OrderRefundFailed,
+    OrderRefundNotFound,
     OrderRefundRequested,
     OrderRefundUncertain,
 )
@@ -118,6 +120,7 @@ OrderFact = (
     | OrderPaymentOrphaned
     | OrderRefundRequested
     | OrderRefundUncertain
+    | OrderRefundNotFound
     | OrderRefunded
     | OrderRefundFailed
     | OrderInventoryAllocated
@@ -132,6 +135,7 @@ OrderFact = (
     | OrderShipmentBooked
     | OrderShipmentFailed
     | OrderShipmentRecalled
+    | OrderShipmentStrayed
     | OrderShipped
     | OrderOutForDelivery
     | OrderDeliveryFailed
@@ -197,6 +201,7 @@ __all__ = [
     "OrderPaymentWaived",
     "OrderPromised",
     "OrderRefundFailed",
+    "OrderRefundNotFound",
     "OrderRefundRequested",
     "OrderRefundUncertain",
     "OrderRefunded",
@@ -211,6 +216,7 @@ __all__ = [
     "OrderShipmentDoubted",
     "OrderShipmentFailed",
     "OrderShipmentRecalled",
+    "OrderShipmentStrayed",
     "OrderShipmentUncertain",
     "OrderShipped",
     "OrderStockReserved",

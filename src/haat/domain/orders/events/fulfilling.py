@@ -126,6 +126,12 @@ class OrderShipmentRecalled(Fact, frozen=True):
     reason: str = ""
 
 
+class OrderShipmentStrayed(Fact, frozen=True):
+    """The courier has the goods of a parcel that was cancelled. Its units stay cancelled, whatever becomes of them from here."""
+
+    parcel: str
+
+
 class OrderShipped(Fact, frozen=True):
     """The courier has the goods."""
 

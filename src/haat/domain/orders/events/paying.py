@@ -120,6 +120,13 @@ class OrderRefundUncertain(Fact, frozen=True):
     reference: str = ""
 
 
+class OrderRefundNotFound(Fact, frozen=True):
+    """Somebody found out that the gateway surely never got it (`detail`: how): it is sent again."""
+
+    refund: str
+    detail: str = ""
+
+
 class OrderRefunded(Fact, frozen=True):
     """The money went back."""
 

@@ -1,7 +1,8 @@
 """A customer buys at most so many of a limited product, over all orders of its window.
 
 Nothing is counted here: two orders placed at one moment would both see room. The rule declares a claim and the placing
-transaction takes it under its cap, in arrival order. More than the cap in one order is refused at once.
+transaction takes it under its cap, in arrival order; what is cancelled may be bought again (orders/claiming.py reads the key). More
+than the cap in one order is refused at once.
 """
 
 from haat.domain.orders.validation import Case, Claims, Outcome, Policy, Refusal, Rule

@@ -17,6 +17,7 @@ from haat.domain.orders.events import (
     OrderShipmentDoubted,
     OrderShipmentFailed,
     OrderShipmentRecalled,
+    OrderShipmentStrayed,
     OrderShipmentUncertain,
     OrderShipped,
     VendorOrderAccepted,
@@ -160,6 +161,14 @@ def _recalled(f: OrderShipmentRecalled, scene: Scene) -> Said:
     return Said(*both(inside), "staff", both(outside))
 
 
+def _strayed(f: OrderShipmentStrayed, scene: Scene) -> Said:
+    (parcel, parcel_bn), (courier, courier_bn) = scene.parcel(f.parcel), scene.courier(f.parcel)
+    return Said(
+        f"{begun(courier)} has taken {parcel}, which was cancelled; it is asked to bring it back.",
+        f"{parcel_bn} বাতিল হলেও {courier_bn} তা নিয়ে গেছে; ফিরিয়ে আনতে বলা হচ্ছে।",
+    )
+
+
 def _shipped(f: OrderShipped, scene: Scene) -> Said:
     (parcel, parcel_bn), (courier, courier_bn) = scene.parcel(f.parcel), scene.courier(f.parcel)
     return Said(f"{begun(parcel)} is on its way with {courier}.", f"{parcel_bn} রওনা হয়েছে, বাহক {courier_bn}।")
@@ -189,6 +198,11 @@ def _delivered(f: OrderDelivered, scene: Scene) -> Said:
     (parcel, parcel_bn), (courier, courier_bn) = scene.parcel(f.parcel), scene.courier(f.parcel)
     cash, cash_bn = scene.money(f.collected or 0)
     paid, paid_bn = (f"; {cash} was paid at the door", f"; হাতে পেয়ে {cash_bn} দেওয়া হয়েছে") if f.collected else ("", "")
+    if any(p.id == f.parcel and p.stray for p in scene.order.shipments):
+        return Said(
+            f"{begun(courier)} delivered {parcel} although it had been cancelled{paid}; nothing else is owed for it.",
+            f"বাতিল হওয়ার পরেও {courier_bn} {parcel_bn} পৌঁছে দিয়েছে{paid_bn}; এর জন্য আর কিছু দিতে হবে না।",
+        )
     if f.lines:
         kept, kept_bn = scene.goods(f.lines)
         return Said(
@@ -222,7 +236,10 @@ def _return_received(f: OrderReturnReceived, scene: Scene) -> Said:
 def _lost(f: OrderParcelLost, scene: Scene) -> Said:
     (parcel, parcel_bn), (courier, courier_bn) = scene.parcel(f.parcel), scene.courier(f.parcel)
     how, how_bn = ("destroyed", "নষ্ট করে ফেলেছে") if f.reason == "damaged" else ("lost", "হারিয়ে ফেলেছে")
-    return Said(f"{begun(courier)} has {how} {parcel}.", f"{courier_bn} {parcel_bn} {how_bn}।")
+    return Said(
+        f"{begun(courier)} has {how} {parcel}; neither its goods nor their delivery are owed.",
+        f"{courier_bn} {parcel_bn} {how_bn}; এর পণ্য বা ডেলিভারির জন্য কিছু দিতে হবে না।",
+    )
 
 
 def _doubted(f: OrderShipmentDoubted, scene: Scene) -> Said:
@@ -264,6 +281,7 @@ SENTENCES: Sentences = {
     OrderShipmentBooked: _booked,
     OrderShipmentFailed: _booking_failed,
     OrderShipmentRecalled: _recalled,
+    OrderShipmentStrayed: _strayed,
     OrderShipped: _shipped,
     OrderOutForDelivery: _out,
     OrderDeliveryFailed: _delivery_failed,

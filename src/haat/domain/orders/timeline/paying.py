@@ -13,6 +13,7 @@ from haat.domain.orders.events import (
     OrderPaymentWaived,
     OrderRefunded,
     OrderRefundFailed,
+    OrderRefundNotFound,
     OrderRefundRequested,
     OrderRefundUncertain,
 )
@@ -156,6 +157,17 @@ def _refund_uncertain(f: OrderRefundUncertain, scene: Scene) -> Said:
     )
 
 
+def _refund_not_found(f: OrderRefundNotFound, scene: Scene) -> Said:
+    (amount, amount_bn), (payer, payer_bn) = _refund(f.refund, scene)
+    how, how_bn = (f" ({f.detail})", f" ({f.detail})") if f.detail else ("", "")
+    return Said(
+        f"{begun(payer)} never got the request to give {amount} back{how}; it is sent again.",
+        f"{amount_bn} ফেরতের অনুরোধ {payer_bn} পায়নি{how_bn}; আবার পাঠানো হচ্ছে।",
+        "staff",
+        (f"{amount} is on its way back by {payer}.", f"{payer_bn}-এর মাধ্যমে {amount_bn} ফেরত দেওয়া হচ্ছে।"),
+    )
+
+
 def _refunded(f: OrderRefunded, scene: Scene) -> Said:
     (amount, amount_bn), (payer, payer_bn), (named, named_bn) = scene.money(f.amount), _refund(f.refund, scene)[1], _named(f.reference)
     return Said(f"{amount} went back by {payer}{named}.", f"{payer_bn}-এর মাধ্যমে {amount_bn} ফেরত দেওয়া হয়েছে{named_bn}।")
@@ -188,6 +200,7 @@ SENTENCES: Sentences = {
     OrderPaymentOrphaned: _orphaned,
     OrderRefundRequested: _refund_requested,
     OrderRefundUncertain: _refund_uncertain,
+    OrderRefundNotFound: _refund_not_found,
     OrderRefunded: _refunded,
     OrderRefundFailed: _refund_failed,
 }

@@ -152,14 +152,14 @@ def refund(connection: Connection, payback: Payback, now: datetime) -> Conversat
 
 
 def query_refund(connection: Connection, payback: Payback, now: datetime) -> Conversation[RefundObservation]:
-    """There is no question for it; a payment that was given back in full shows as cancelled."""
+    """There is no question for it; a payment that was given back in full shows as cancelled, of a part nothing can be seen."""
     del now
+    if payback.amount != payback.known.amount:
+        raise Unknown("no_lookup", "Nagad cannot be asked about a refund of a part")
     said = yield from _verified(connection, payback.known)
-    if payback.amount == payback.known.amount and said.get("status") in ("Cancelled", "Refunded"):
+    if said.get("status") in ("Cancelled", "Refunded"):
         return _paid_back(said, payback)
-    # Of a part it cannot be seen whether it went back, so it is never «not found»: it would be sent again.
-    whole = payback.amount == payback.known.amount
-    reason: Reason = "not_found" if whole and said.get("status") == "Success" else "other"
+    reason: Reason = "not_found" if said.get("status") == "Success" else "other"
     return RefundObservation(status="unknown", reason=reason, reference=payback.reference, raw_code=str(said.get("status", ""))[:100])
 
 

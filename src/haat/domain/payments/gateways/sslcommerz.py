@@ -148,10 +148,13 @@ def refund(connection: Connection, payback: Payback, now: datetime) -> Conversat
 
 
 def query_refund(connection: Connection, payback: Payback, now: datetime) -> Conversation[RefundObservation]:
-    """By their name for it. There is no question by ours: a refund whose first answer got lost is for somebody to look at."""
+    """By their name for it. There is no question by ours: a refund whose first answer got lost is for somebody to look at.
+
+    (Their list of transactions says nothing of what went back.)
+    """
     del now
     if not payback.reference:
-        return RefundObservation(status="unknown", reason="other", raw_code="no refund_ref_id")
+        raise Unknown("no_lookup", "SSLCOMMERZ cannot be asked about a refund that it has not named")
     said = yield from _ask(connection, TRANSACTIONS, {"refund_ref_id": payback.reference})
     word = str(said.get("status", ""))
     status = REFUND.get(word, "unknown")

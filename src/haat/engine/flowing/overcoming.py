@@ -1,0 +1,40 @@
+"""Closing what life has overcome: steps that wait for somebody, and that nobody has to look at any more.
+
+An open exception is a promise that a human is needed; one that lies there for nothing makes the others invisible. Which fact
+overcomes which steps is each flow's to say; it asks for one step, whose data names them, and this is who does it.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from haat.engine.database import Tx
+from haat.engine.flowing import repairing
+from haat.engine.flowing.step import Done, Local, Outcome, Task
+from haat.kernel.facts import Fact
+
+
+def closing(flow: str, resolved: Callable[[str], Fact]) -> Local:
+    """The step that closes the open exceptions of a flow's steps `data["steps"]` about its own subject (none: about any).
+
+    `resolved` makes the fact that records it, of the exception's id.
+    """
+
+    async def run(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:
+        del house
+        keys: dict[repairing.Key, str] = {}
+        for task in tasks:
+            for trouble in task.order.exceptions:
+                place = repairing.parse(trouble.id)
+                if place is not None and trouble.flow == flow and trouble.step in task.data["steps"]:
+                    keys[(task.order.id, *place)] = trouble.id
+        subjects = {task.order.id: task.subject for task in tasks}
+        rows = [row for row in await repairing.dead(tx, list(keys)) if subjects[row.order_id] in ("", row.subject)]
+        if rows:
+            await repairing.repair(tx, rows, "skip", now)
+        closed: dict[str, list[Fact]] = {}
+        for row in rows:
+            closed.setdefault(row.order_id, []).append(resolved(keys[row.key]))
+        return [Done(tuple(closed.get(task.order.id, ()))) for task in tasks]
+
+    return Local(run=run, title="Close what was overcome", title_bn="মিটে যাওয়া সমস্যা বন্ধ", waits_for_holds=False)
