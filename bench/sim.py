@@ -38,7 +38,7 @@ from haat_world.players.vendors import Vendors
 from haat_world.world import Habits, World
 
 HABITS = Habits(pay_s=60.0, leg_s=450.0, remit_s=1800.0)
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 SETTLED_S = 1.5  # until who was killed last has been started again
 NEVER = 32_503_680_000.0  # the year 3000
 
@@ -90,8 +90,7 @@ class Sim:
         self.all_came = asyncio.Event()
         self.did: dict[str, Counter[str]] = {}
         self.kills: Counter[str] = Counter()
-        self.behind = 0
-        self.rested = False
+        self.asked = verdict.Asked(faults=plan.faults)
         clock = Paced(haat.clock.start, haat.clock.pace, NEVER)
         mishaps = faults.moody(plan.faults, latency_ms=5, hang_s=plan.hang_s)
         self.world = World(seed=plan.seed, clock=clock, line=Line(connections=300), faults=mishaps, habits=plan.habits)
@@ -125,8 +124,8 @@ class Sim:
                 task.cancel()
             belief = await self._believed()
             await asyncio.to_thread(self.haat.stop)
-            asked = verdict.Asked(answered=buyers.did["placed"], faults=plan.faults, behind=self.behind, rested=self.rested)
-            judged = await verdict.judge(self.haat, self.world.truth, belief, asked)
+            self.asked.answered = buyers.did["placed"]
+            judged = await verdict.judge(self.haat, self.world.truth, belief, self.asked)
             self._mark("judged", began)
             return judged
 
@@ -213,17 +212,17 @@ class Sim:
         """Nobody is killed any more, calls fail as before; Haat catches up with what it was told, before time runs faster than it could."""
         until = time.monotonic() + self.plan.calm_s
         database = await Database.open(self.haat.dsn, size=2)
-        self.behind = 1
-        while self.behind and time.monotonic() < until:
+        while self.asked.behind and time.monotonic() < until:
             await asyncio.sleep(1.0)
             async with database.reading() as tx:
-                self.behind = await tx.fetchval(_BEHIND, self.world.now() - timedelta(seconds=5 * self.plan.pace))
+                self.asked.behind = await tx.fetchval(_BEHIND, self.world.now() - timedelta(seconds=5 * self.plan.pace))
         await database.close()
 
     async def _night(self) -> None:
         """Every process is started anew with a faster clock."""
         await asyncio.to_thread(self.haat.stop)
         self._same_time()
+        self.asked.night = self.world.now()
         for process in (self.haat.server, *self.haat.workers):
             process.kill()
         await asyncio.to_thread(partial(self.haat.start, pace=self.plan.fast))
@@ -244,7 +243,7 @@ class Sim:
                 async with database.reading() as tx:
                     busy = await tx.fetchval(_BUSY, self.world.now() - timedelta(seconds=2 * self.plan.fast))
                 if not busy and not audit.compared(self.world.truth, await self._believed()).findings and not len(self.world.agenda):
-                    self.rested = True
+                    self.asked.rested = True
                     return
         finally:
             await database.close()

@@ -78,6 +78,10 @@ def test_books_that_agree_have_no_finding_and_excuse_nothing(play: Play) -> None
     assert (play.books().findings, play.books().excused) == ([], {})
 
 
+def asked(**changed: Any) -> verdict.Asked:
+    return verdict.Asked(**({"answered": 1, "faults": 0.2, "behind": 0, "rested": True} | changed))
+
+
 CHANGES: dict[str, tuple[Change, str]] = {
     "a gateway took more": (lambda p: p.attempt.update(captured=400), "captured 500, Haat believes 400"),
     "a gateway gave less back": (lambda p: setattr(p.payment, "refunded", 100), "refunded 100, Haat believes 200"),
@@ -155,10 +159,10 @@ def test_while_a_play_goes_on_what_is_on_its_way_is_no_disagreement(play: Play) 
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        (verdict.Asked(1, 0.2), []),
-        (verdict.Asked(2, 0.2), ["2 orders were answered, 1 are there"]),
-        (verdict.Asked(1, 0.2, behind=3), ["3 things were overdue when Haat had had its time to catch up"]),
-        (verdict.Asked(1, 0.2, rested=False), ["something was still under way at the end"]),
+        (asked(), []),
+        (asked(answered=2), ["2 orders were answered, 1 are there"]),
+        (asked(behind=3), ["3 things were overdue when Haat had had its time to catch up"]),
+        (asked(rested=False), ["something was still under way at the end"]),
     ],
 )
 def test_orders_that_are_missing_and_a_day_without_an_end_are_seen(play: Play, asked: verdict.Asked, words: list[str]) -> None:
