@@ -51,9 +51,11 @@ def write(world: World, path: Path) -> None:
 def forget(world: World, before: datetime) -> None:
     """Drop payments and parcels that began, and messages that came, before then; parcels still on their way stay."""
     truth = world.truth
-    truth.payments = {key: payment for key, payment in truth.payments.items() if payment.created_at >= before}
-    truth.consignments = {k: c for k, c in truth.consignments.items() if c.created_at >= before or c.status not in FINAL}
-    truth.messages = [message for message in truth.messages if message.at >= before]
+    truth.keep(
+        [payment for payment in truth.payments.values() if payment.created_at >= before],
+        [each for each in truth.consignments.values() if each.created_at >= before or each.status not in FINAL],
+        [message for message in truth.messages if message.at >= before],
+    )
 
 
 async def keep(world: World, path: Path) -> None:

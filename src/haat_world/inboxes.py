@@ -55,7 +55,7 @@ class _Desk:
             return _failed(4001, "Unauthorized api_token")
         if not (fields["msisdn"].startswith("8801") and len(fields["msisdn"]) == 13) or not 0 < len(fields["csms_id"]) <= 20:
             return _failed(4025, "Invalid msisdn or csms_id")
-        if any(message.kind == "sms" and message.id == fields["csms_id"] for message in self._world.truth.messages):
+        if ("sms", fields["csms_id"]) in self._world.truth.told:
             return _failed(DUPLICATE, "Duplicate csms_id")
         self._keep("sms", fields["msisdn"], fields["csms_id"], fields["sms"])
         sent = {
@@ -94,7 +94,7 @@ class _Desk:
     def _keep(self, kind: str, to: str, key: str, text: str, call: Call | None = None) -> None:
         headers, query = ({}, {}) if call is None else (dict(call.headers), dict(call.query))
         message = Message(kind=kind, to=to, id=key, text=text, at=self._world.now(), headers=headers, query=query)
-        self._world.truth.messages.append(message)
+        self._world.truth.tell(message)
 
 
 def _failed(code: int, why: str) -> Answer:
@@ -138,4 +138,4 @@ def _keep_mail(world: World, receivers: list[str], raw: bytes) -> None:
     body = mail.get_body(("plain", "html"))
     text = f"{mail['subject']}\n\n{body.get_content() if body is not None else ''}"
     for to in receivers:
-        world.truth.messages.append(Message(kind="mail", to=to, id=str(mail["message-id"] or ""), text=text, at=world.now()))
+        world.truth.tell(Message(kind="mail", to=to, id=str(mail["message-id"] or ""), text=text, at=world.now()))

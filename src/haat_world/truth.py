@@ -5,6 +5,7 @@ them over `/_world` and compares: each taka, each consignment, each message, by 
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -123,20 +124,42 @@ class Truth(msgspec.Struct):
     messages: list[Message] = []
     calls: Counter[str] = msgspec.field(default_factory=Counter)  # "party operation fault" → how often
     hooks: Counter[str] = msgspec.field(default_factory=Counter)  # "party event outcome" → how often
+    #: The same by our reference, and the ids of messages by kind: a world of ten thousand orders has no time to look through all.
+    payments_for: dict[tuple[str, str], list[Payment]] = {}
+    consignments_for: dict[tuple[str, str], list[Consignment]] = {}
+    told: set[tuple[str, str]] = msgspec.field(default_factory=set)
 
     def pay(self, payment: Payment) -> Payment:
         self.payments[payment.party, payment.id] = payment
+        self.payments_for.setdefault((payment.party, payment.reference), []).append(payment)
         return payment
 
     def book(self, consignment: Consignment) -> Consignment:
         self.consignments[consignment.party, consignment.id] = consignment
+        self.consignments_for.setdefault((consignment.party, consignment.reference), []).append(consignment)
         return consignment
 
+    def tell(self, message: Message) -> None:
+        self.messages.append(message)
+        self.told.add((message.kind, message.id))
+
     def paid_for(self, party: str, reference: str) -> list[Payment]:
-        return [p for p in self.payments.values() if p.party == party and p.reference == reference]
+        return list(self.payments_for.get((party, reference), ()))
 
     def booked_for(self, party: str, reference: str) -> list[Consignment]:
-        return [c for c in self.consignments.values() if c.party == party and c.reference == reference]
+        return list(self.consignments_for.get((party, reference), ()))
+
+    def keep(self, payments: Iterable[Payment], consignments: Iterable[Consignment], messages: Iterable[Message]) -> None:
+        """Forget everything but these."""
+        kept = list(payments), list(consignments), list(messages)
+        for book in (self.payments, self.consignments, self.payments_for, self.consignments_for, self.messages, self.told):
+            book.clear()
+        for payment in kept[0]:
+            self.pay(payment)
+        for consignment in kept[1]:
+            self.book(consignment)
+        for message in kept[2]:
+            self.tell(message)
 
     def histories(self) -> dict[str, list[Any]]:
         """Everything that moved, without the parties' own ids: equal for two runs with one seed and the same references."""

@@ -2,8 +2,10 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -61,6 +63,20 @@ def test_what_was_committed_survives_kill_9_of_postgres(place: Path) -> None:
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     assert ask(server.start(), "SELECT answer FROM kept") == 7
+    server.stop()
+
+
+def test_a_server_that_is_met_in_the_moment_of_its_death_is_started_anew(place: Path) -> None:
+    server = Embedded(place, options=SMALL)
+    ask(server.start(), "CREATE TABLE kept AS SELECT 7 AS answer")
+    lines = (place / "postgres" / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+    server.stop()
+    dying = shutil.copy("/bin/sleep", place / "postgres-that-dies")  # it bears the name, stands in the place, and is never ready
+    with subprocess.Popen([dying, "0.5"], cwd=place / "postgres") as process:
+        told = [str(process.pid), *lines[1:-1], "starting"]
+        (place / "postgres" / "postmaster.pid").write_text("\n".join(told) + "\n", encoding="utf-8")
+        assert server.pid == process.pid
+        assert ask(server.start(), "SELECT answer FROM kept") == 7
     server.stop()
 
 

@@ -1,8 +1,11 @@
 """A worker ends holds, forgets keys, and goes on after what fails."""
 
 import asyncio
+import logging
 import os
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from haat.domain import inventory
 from haat.engine import idempotency
@@ -76,6 +79,25 @@ async def test_a_chore_that_fails_is_done_again_and_stops_when_told(database: Da
 
     await asyncio.wait_for(worker.repeat(worker.Chore("failing", 0.001, fails_once), stop), 10)
     assert len(turns) == 2
+
+
+async def test_a_chore_that_crosses_another_writer_begins_again_and_is_nobodys_failure(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop, turns = asyncio.Event(), []
+
+    async def crosses_once() -> bool:
+        turns.append(1)
+        if len(turns) == 1:
+            async with database.transaction() as tx:
+                await tx.execute("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'deadlock_detected'; END $$")
+        stop.set()
+        return False
+
+    with caplog.at_level(logging.INFO, logger="haat.worker"):
+        await asyncio.wait_for(worker.repeat(worker.Chore("crossing", 0.001, crosses_once), stop), 10)
+    assert len(turns) == 2
+    assert [record.levelname for record in caplog.records if "chore" in record.getMessage()] == ["INFO"]
 
 
 async def test_a_worker_without_anything_to_do_stops_at_once_when_told(database: Database) -> None:

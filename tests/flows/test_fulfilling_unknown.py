@@ -107,3 +107,34 @@ async def test_a_courier_that_always_declines_for_now_is_asked_more_and_more_sel
         asked = len([c for c in ground.swift.calls if c.startswith("book")])
         order = await ground.later(order, hours=12)
         assert len([c for c in ground.swift.calls if c.startswith("book")]) == asked, "nobody asks until somebody has looked"
+
+
+async def test_a_cancelled_that_may_mean_refused_books_nobody_else_until_somebody_says_that_it_is_at_home(dsn: str, tmp_path: Path) -> None:
+    async with opened(dsn, tmp_path) as ground:
+        await ground.vendor(auto_accept=True, auto_pack=True)
+        order = await ground.confirmed({"TEA": 2})
+        reference = f"{order.number}-1"
+        ground.swift.story(reference, ground.stage.clock.now(), "cancelled", vague=True)
+        order = await ground.later(order, hours=8)
+        assert [(t.step, t.cause) for t in order.exceptions] == [("look_at", "courier_cancelled_unclear")]
+        assert (order.shipments[0].status, [c for c in ground.swift.calls if c.startswith("book")]) == ("booked", [f"book {reference}"])
+        order = await ground.do(order, absent(order, ground.stage.clock.now()))
+        order = await ground.later(order, minutes=1)
+        again = order.shipments[0]
+        assert (again.status, again.refused_by, again.doubts, order.exceptions) == ("booked", ("swift",), (), ())
+        assert again.courier != "swift"
+
+
+async def test_a_cancelled_that_means_refused_comes_home_when_somebody_says_so(dsn: str, tmp_path: Path) -> None:
+    async with opened(dsn, tmp_path) as ground:
+        await ground.vendor(auto_accept=True, auto_pack=True)
+        order = await ground.confirmed({"TEA": 2})
+        parcel = order.shipments[0].id
+        ground.swift.story(f"{order.number}-1", ground.stage.clock.now(), "cancelled", vague=True)
+        order = await ground.later(order, hours=8)
+        order = await ground.do(order, lambda o: orders.fulfilling.turn_back(o, parcel, reason="customer_refused"))
+        order = await ground.later(order, hours=8)
+        assert order.shipments[0].status == "returning", "what it goes on saying changes nothing"
+        order = await ground.do(order, lambda o: orders.fulfilling.receive(o, parcel))
+        order = await ground.later(order, hours=1)
+        assert (order.status, order.shipments[0].status, order.exceptions) == ("completed", "returned", ())

@@ -234,6 +234,26 @@ async def test_two_senders_at_once_send_everything_once_and_no_faster_than_allow
     assert {each.status for each in await here.told()} == {"sent"}
 
 
+async def test_one_that_is_slow_to_answer_holds_up_none_of_those_behind_it(here):
+    async with gateway() as hook:
+        last = asyncio.Event()
+
+        async def answer(request, body):
+            if len(hook.requests) == 1:
+                await asyncio.wait_for(last.wait(), 10)
+            elif len(hook.requests) == 13:
+                last.set()
+            return web.Response(status=200)
+
+        hook.answer = answer
+        await here.connect("hook", "webhook", {"url": hook.url}, {"secrets": [SECRET]}, concurrency=4)
+        for _ in range(13):
+            await here.happen(created(), events.OrderHeld("h1", "FRAUD_REVIEW", "odd"))
+        await here.send_all()
+    assert len(hook.requests) == 13
+    assert {each.status for each in await here.told()} == {"sent"}
+
+
 async def test_an_address_that_is_gone_is_told_no_more_and_one_that_is_busy_later(here):
     async with gateway() as hook:
         status = 503

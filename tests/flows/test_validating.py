@@ -112,6 +112,31 @@ async def test_a_review_that_nobody_decides_is_shown_to_the_fraud_desk(dsn: str,
         assert (trouble.flow, trouble.cause, trouble.owner) == ("validation", "review_overdue", "fraud")
 
 
+async def test_any_hold_that_nobody_decides_is_shown_to_somebody_until_it_is_released(dsn: str, tmp_path: Path) -> None:
+    async with staging.opened(dsn, tmp_path) as stage:
+        order_id = (await stage.place({"TEA": 1})).id
+        await stage.ask(order_id, lambda o: orders.hold(o, hold_id="h", kind="DUPLICATE", reason="duplicate_order"))
+        await stage.settle()
+        await stage.later(hours=23)
+        assert not (await stage.order(order_id)).exceptions
+        await stage.later(hours=2)
+        (trouble,) = (await stage.order(order_id)).exceptions
+        assert (trouble.flow, trouble.cause, trouble.owner) == ("validation", "hold_overdue", "operations")
+        await stage.ask(order_id, lambda o: orders.release(o, hold_id="h", reason="called"))
+        await stage.settle()
+        assert not (await stage.order(order_id)).exceptions
+
+
+async def test_a_hold_of_an_order_that_ended_waits_for_nobody(dsn: str, tmp_path: Path) -> None:
+    async with opened(dsn, tmp_path) as stage:
+        order_id = (await stage.place({"TEA": 1})).id
+        await stage.ask(order_id, lambda o: orders.hold(o, hold_id="h", kind="DUPLICATE", reason="duplicate_order"))
+        await stage.ask(order_id, lambda o: orders.cancel(o, quantities=None, reason="customer_request"))
+        await stage.later(hours=25)
+        assert not (await stage.order(order_id)).exceptions
+        assert (await stage.steps(order_id))["validation:hold_overdue:h"] == "stopped"
+
+
 async def test_a_review_that_nobody_decides_may_end_the_order(dsn: str, tmp_path: Path) -> None:
     async with opened(dsn, tmp_path, review_at=200, review_limit_s=3600, overdue="reject") as stage:
         order_id = (await stage.place(DEAR)).id

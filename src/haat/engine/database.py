@@ -40,6 +40,8 @@ _GONE = (
 )
 #: Two writers met; the same work done again will go through.
 Collided = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError, asyncpg.LockNotAvailableError)
+#: Of two that wrote at once this one was chosen to begin again. No failure of anybody's.
+Crossed = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 #: The statement can never succeed with this input: bad data, or a constraint that guards a promise.
 Rejected = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 #: A value that no statement could ever store: a number or an instant beyond its column, a text that is no UTF-8.

@@ -92,10 +92,12 @@ class Embedded:
             while True:
                 if not self.alive():
                     self._child = _launch(home, self._port, self._options, deadline)
-                _await_ready(home, deadline)
+                if not _await_ready(home, deadline):  # we met a server in the moment of its death
+                    _pause(deadline, f"PostgreSQL ends as soon as it is there; its log is {home.log}")
+                    continue
                 try:
                     _create_database(self.dsn)
-                except psycopg.OperationalError as error:  # we may have met a server in the moment of its death
+                except psycopg.OperationalError as error:  # or a moment before
                     _pause(deadline, f"PostgreSQL does not let us in: {error}")
                 else:
                     return self.dsn
@@ -297,12 +299,11 @@ def _disown_stale_pid(home: _Home) -> None:
         lock.unlink()
 
 
-def _await_ready(home: _Home, deadline: float) -> None:
-    """For a server that we found running: it may still be recovering."""
+def _await_ready(home: _Home, deadline: float) -> bool:
+    """For a server that we found running: it may still be recovering. False where it is gone by now."""
     while (pid := _running(home)) is not None and not _ready(home, pid):
         _pause(deadline, f"PostgreSQL is still recovering; its log is {home.log}")
-    if pid is None:
-        raise errors.Unavailable("embedded_postgres_start", f"PostgreSQL stopped while it was starting: {_said(home, 0)}")
+    return pid is not None
 
 
 def _create_database(dsn: str) -> None:

@@ -18,7 +18,7 @@ import msgspec
 from haat.domain import carts, fulfilment, inventory
 from haat.engine import changes, idempotency
 from haat.engine.clock import Clock
-from haat.engine.database import Database, Lost
+from haat.engine.database import Crossed, Database, Lost
 from haat.engine.followers import Follower
 from haat.flows import allocating
 from haat.kernel.errors import HaatError
@@ -111,6 +111,8 @@ async def repeat(chore: Chore, stop: asyncio.Event) -> None:
         try:
             while await chore.do() and not stop.is_set():
                 pass
+        except Crossed as error:
+            log.info("a chore crossed another writer and begins again", extra={"chore": chore.name, "error": type(error).__name__})
         except (*Lost, HaatError) as error:
             log.warning("a chore could not be done and waits for its next turn", extra={"chore": chore.name, "error": type(error).__name__})
         except Exception:

@@ -25,10 +25,9 @@ from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact, Origin
 
 KEPT = 20_000  # orders that a process remembers, each as it stood after the last transaction it took part in
-ENDED = frozenset({orders.events.OrderCancelled, orders.events.OrderExpired, orders.events.OrderRejected})
-CUT = ENDED | {orders.events.OrderLinesCancelled}
+CUT = frozenset({orders.events.OrderCancelled, orders.events.OrderExpired, orders.events.OrderRejected, orders.events.OrderLinesCancelled})
 _LEAVES = frozenset({orders.events.OrderShipped, orders.events.OrderParcelLost})
-_TOUCHES_STOCK = CUT | _LEAVES | {orders.events.OrderReinstated, orders.events.OrderReturnReceived}
+_TOUCHES_STOCK = CUT | _LEAVES | {orders.events.OrderReturnReceived}
 #: Keeps rows of its own after (before, after, facts) of orders, in their transaction.
 Follow = Callable[[Tx, Sequence[tuple[orders.Order, orders.Order, Sequence[Fact]]], datetime], Awaitable[None]]
 _CAUSE = itemgetter(1)

@@ -2,7 +2,8 @@
 
     OrderExceptionRaised ─┬─► heal, after a while: tried again by itself, a few times, where `retry` is safe ─► OrderExceptionResolved
                           └─► escalate, after longer: its owner is reminded, once
-    the order ends ─► outlive: what is open is tried once more, for a step that its order has outlived is done ─► OrderExceptionResolved
+    the order ends, or a hold is released ─► outlive: what is open because of it is tried once more, for a step that is moot by now
+                                              is done ─► OrderExceptionResolved
     a person: retry · skip · cancel_order, for one or for thousands ─► OrderExceptionResolved
 
 A repair changes only what is an open exception now, under the order's lock: the same repair twice changes nothing, and of two
@@ -27,6 +28,8 @@ ESCALATES_AFTER = timedelta(hours=24)
 HEALED = frozenset({"tried_too_often"})
 BATCH = 200
 ENDS = (orders.events.OrderCancelled, orders.events.OrderRejected, orders.events.OrderExpired, orders.events.OrderCompleted)
+#: Steps that are dead because nobody released a hold in time (flows/validating.py), and their owner.
+HOLDING = frozenset({"review_overdue", "hold_overdue"})
 Change = Callable[[Tx, Sequence[orders.Change]], Awaitable[Sequence[orders.Changed | Refused]]]
 
 
@@ -53,12 +56,12 @@ def flow() -> Flow:
         code="exceptions",
         title="Exception handling",
         title_bn="ব্যতিক্রম সামলানো",
-        facts=frozenset({orders.events.OrderExceptionRaised, orders.events.OrderExceptionResolved, *ENDS}),
+        facts=frozenset({orders.events.OrderExceptionRaised, orders.events.OrderExceptionResolved, orders.events.OrderReleased, *ENDS}),
         decide=decide,
         run={
             "heal": Local(run=_heal, title="Try again by itself", title_bn="নিজে থেকে আবার চেষ্টা", waits_for_holds=False),
             "escalate": Local(run=_escalate, title="Remind its owner", title_bn="দায়িত্বপ্রাপ্তকে স্মরণ করানো", waits_for_holds=False),
-            "outlive": Local(run=_outlive, title="Try what its end made moot", title_bn="অর্ডার শেষে বাকি কাজ", waits_for_holds=False),
+            "outlive": Local(run=_outlive, title="Try what was made moot", title_bn="মিটে যাওয়া কাজ আবার দেখা", waits_for_holds=False),
         },
     )
 
@@ -76,6 +79,8 @@ def decide(order: orders.Order, fact: Fact) -> Sequence[Decision]:
             return (Stop("heal", fact.exception), Stop("escalate", fact.exception))
         case _ if isinstance(fact, ENDS):
             return (Step("outlive"),) if any("retry" in e.repairs for e in order.exceptions) else ()
+        case orders.events.OrderReleased() if any(e.step in HOLDING for e in order.exceptions):
+            return (Step("outlive", data={"steps": sorted(HOLDING), "why": "its hold was released"}),)
         case _:
             return ()
 
@@ -114,14 +119,16 @@ async def _outlive(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> 
         (task.order.id, *found): e.id
         for task in tasks
         for e in task.order.exceptions
-        if "retry" in e.repairs and (found := repairing.parse(e.id)) is not None
+        if "retry" in e.repairs and e.step in task.data.get("steps", (e.step,)) and (found := repairing.parse(e.id)) is not None
     }
     rows = await repairing.dead(tx, list(open_))
     if rows:
         await repairing.repair(tx, rows, "retry", now)
     resolved: dict[str, list[Fact]] = {}
+    whys = {task.order.id: task.data.get("why", "its order ended") for task in tasks}
     for row in rows:
-        resolved.setdefault(row.order_id, []).append(orders.events.OrderExceptionResolved(open_[row.key], "retry", "its order ended"))
+        fact = orders.events.OrderExceptionResolved(open_[row.key], "retry", whys[row.order_id])
+        resolved.setdefault(row.order_id, []).append(fact)
     return [Done(tuple(resolved.get(task.order.id, ()))) for task in tasks]
 
 

@@ -3,6 +3,7 @@
     OrderStockReserved ─► screen ─► OrderScreened ─┬─ pass
                                                    ├─ review: OrderHeld(FRAUD_REVIEW) ─ approved: OrderReleased │ late: review_overdue
                                                    └─ reject: OrderRejected
+    OrderHeld of any other kind (a likely duplicate, an address to be checked) ─ released: OrderReleased │ late: hold_overdue
     screened ∧ no hold ∧ money secured or due at the door ∧ a plan for every unit ─► confirm ─► OrderConfirmed
 
 What another marketplace sold passes unscreened. `follow` writes down what became of orders, for those that come after them.
@@ -25,10 +26,11 @@ FOLLOWER = "fraud"
 HOLD = "FRAUD_REVIEW"
 COUNTED_ELSEWHERE = timedelta(milliseconds=100)  # about what a full batch of another worker takes to commit
 PATIENCE = timedelta(seconds=3)  # then an order is counted without those that are being counted with it
-REVIEWED_WITHIN = timedelta(hours=24)  # where whoever held it named no time (a gateway that calls a payment risky)
+DECIDED_WITHIN = timedelta(hours=24)  # where whoever held it named no time: a validation rule, a gateway that calls a payment risky
 SCREEN = (Step("screen"),)
 CONFIRM = (Step("confirm"),)
-NO_REVIEW = (Stop("review_overdue"),)
+OVERDUE = ("review_overdue", "hold_overdue")
+NOTHING_WAITS = tuple([Stop(step) for step in OVERDUE])
 ENDS = (orders.events.OrderCancelled, orders.events.OrderRejected, orders.events.OrderExpired)
 #: What may have been the last thing that an order waited for.
 MOVES = (
@@ -129,6 +131,10 @@ def flow(desk: Desk) -> Flow:
         del house, tx, now
         return [_overdue(desk, task) for task in tasks]
 
+    async def held_too_long(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:
+        del house, tx, now
+        return [_held_too_long(task) for task in tasks]
+
     return Flow(
         code="validation",
         title="Order validation",
@@ -139,6 +145,9 @@ def flow(desk: Desk) -> Flow:
             "screen": Local(run=screen, title="Screen for fraud", title_bn="প্রতারণা যাচাই", owner="fraud", waits_for_holds=False),
             "review_overdue": Local(
                 run=overdue, title="A review takes too long", title_bn="পর্যালোচনা বিলম্বিত", owner="fraud", waits_for_holds=False
+            ),
+            "hold_overdue": Local(
+                run=held_too_long, title="A hold takes too long", title_bn="স্থগিতাদেশ বিলম্বিত", owner="operations", waits_for_holds=False
             ),
             "confirm": Local(run=_confirm, title="Confirm", title_bn="অর্ডার নিশ্চিত করা"),
         },
@@ -151,14 +160,12 @@ def decide(order: orders.Order, fact: Fact) -> Sequence[Decision]:
         case orders.events.OrderStockReserved():
             return SCREEN if not order.screening else ()
         case orders.events.OrderHeld():
-            if fact.kind != HOLD:
-                return ()
-            within = REVIEWED_WITHIN if fact.until is None else max(fact.until - order.updated_at, timedelta())
-            return (Step("review_overdue", fact.hold, within),)
+            within = DECIDED_WITHIN if fact.until is None else max(fact.until - order.updated_at, timedelta())
+            return (Step("review_overdue" if fact.kind == HOLD else "hold_overdue", fact.hold, within),)
         case orders.events.OrderCancelled() | orders.events.OrderRejected() | orders.events.OrderExpired():
-            return NO_REVIEW if order.screening == "review" else ()
-        case orders.events.OrderReleased() if fact.kind == HOLD:
-            stop = Stop("review_overdue", fact.hold)
+            return NOTHING_WAITS
+        case orders.events.OrderReleased():
+            stop = Stop("review_overdue" if fact.kind == HOLD else "hold_overdue", fact.hold)
             return (stop, *CONFIRM) if orders.checking.ready(order) else (stop,)
         case _:
             return CONFIRM if orders.checking.ready(order) else ()
@@ -226,6 +233,12 @@ def _overdue(desk: Desk, task: Task) -> Outcome:
     if desk.book(order.channel).policy.overdue == "reject" and order.status == "placed":
         return Done(orders.checking.reject(order, reason="screening", detail="Nobody approved it in time."))
     return Dead("review_overdue", "Nobody decided the fraud review in time; approve or reject it.")
+
+
+def _held_too_long(task: Task) -> Outcome:
+    """Nobody waits for nobody: a hold that was not decided in time is shown to somebody, and goes on holding."""
+    hold = next((each for each in task.order.holds if each.id == task.subject), None)
+    return Done() if hold is None else Dead("hold_overdue", f"{hold.kind}: {hold.reason}. Release it, or cancel the order.")
 
 
 async def _confirm(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:

@@ -236,8 +236,10 @@ class _Desk:
         hooks.send(self._world, hook, after=after)
 
     def _found(self, name: str) -> Consignment | None:
-        ours = (p for p in self._world.truth.consignments.values() if p.party == PARTY)
-        return next((p for p in ours if name in (p.id, p.reference, p.more["code"])), None)
+        books = self._world.truth
+        found = [books.consignments.get((PARTY, name)), *books.booked_for(PARTY, name)]
+        ours = (p for p in books.consignments.values() if p.party == PARTY and p.more["code"] == name) if found == [None] else iter(found)
+        return next((p for p in ours if p is not None), None)
 
     def _told(self, parcel: Consignment) -> dict[str, Any]:
         asked = parcel.more["asked"]

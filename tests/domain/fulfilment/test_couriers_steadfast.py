@@ -113,8 +113,11 @@ def test_what_even_steadfast_does_not_know_is_shown_to_somebody(word: str) -> No
 def test_cancelled_means_back_where_it_was_picked_up_and_cancelled_where_not() -> None:
     (pending,) = steadfast.heard(AT, told(delivered(status="pending", updated_at="2026-11-22 10:00:00")), NOW)
     (cancelled,) = steadfast.heard(AT, told(delivered(status="cancelled")), NOW)
-    assert tracking.standing([cancelled]).place == "cancelled"
+    assert (tracking.standing([cancelled]).place, tracking.standing([cancelled]).vague) == ("cancelled", True)
     assert tracking.standing([cancelled, pending]).place == "returning"
+    (asked,), _ = drive(steadfast.track(AT, Known("1424107", REFERENCE), NOW), [said(200, {"delivery_status": "cancelled"})])
+    assert tracking.advance(tracking.Parcel("booked"), [asked]).moves[0].vague, "it says the same of what was refused at the door"
+    assert [move.kind for move in tracking.advance(tracking.Parcel("out_for_delivery"), [cancelled]).moves] == ["returning"]
 
 
 def test_a_sentence_moves_nothing_and_is_kept() -> None:
@@ -142,11 +145,24 @@ def test_a_hook_proves_itself_by_the_token_we_gave() -> None:
 
 
 def test_it_is_asked_to_bring_a_parcel_back() -> None:
-    recalled, (request,) = drive(
-        steadfast.cancel(AT, Known("1424107", REFERENCE), "buyer cancelled"), [said(200, {"id": 1, "status": "pending"})]
+    recalled, (asked, request) = drive(
+        steadfast.cancel(AT, Known("1424107", REFERENCE), "buyer cancelled"),
+        [said(200, {"delivery_status": "pending"}), said(200, {"id": 1, "status": "pending"})],
     )
     assert recalled == Recalled(asked=True)
+    assert asked.url.endswith("/status_by_cid/1424107")
     assert sent(request) == {"consignment_id": 1424107, "reason": "buyer cancelled"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "home"),
+    [("in_review", "cancelled", True), ("in_review", "in_review", False), ("cancelled", "", False), ("hold", "", False)],
+)
+def test_only_what_was_in_review_a_moment_ago_is_surely_at_home_when_it_is_cancelled(before: str, after: str, home: bool) -> None:
+    replies = [{"delivery_status": before}, {"id": 1, "status": "pending"}, *([{"delivery_status": after}] if after else [])]
+    recalled, asked = drive(steadfast.cancel(AT, Known("1424107", REFERENCE), "buyer cancelled"), [said(200, each) for each in replies])
+    assert recalled == Recalled(asked=not home)
+    assert len(asked) == len(replies)
 
 
 def test_remittances_have_their_parcels() -> None:

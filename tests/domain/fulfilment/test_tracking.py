@@ -46,7 +46,8 @@ def follow(parcel: Parcel, moves: Iterable[Move]) -> Parcel:
         elif move.kind == "delivery_failed":
             parcel = Parcel("attempt_failed", parcel.tries + 1)
         else:
-            parcel = Parcel("packed" if move.kind == "cancelled" else move.kind, parcel.tries)
+            out = parcel.out and move.kind != "returned"
+            parcel = Parcel("packed" if move.kind == "cancelled" else move.kind, parcel.tries, out)
     return parcel
 
 
@@ -72,6 +73,13 @@ def stories(draw: st.DrawFn) -> list[Scan]:
         minutes += draw(st.integers(1, 300))
         told.append(scan(status, minutes, reason=draw(st.sampled_from(("", "not_at_home"))) if status == "delivery_failed" else ""))
     return told
+
+
+def test_a_part_that_was_kept_and_is_heard_of_behind_the_return_of_the_rest_is_a_correction() -> None:
+    back, kept = scan("returned", 30), scan("partially_delivered", 20, collected=500)
+    assert [move.kind for move in tracking.advance(Parcel("booked"), [back]).moves] == ["shipped", "returning", "returned"]
+    (move,) = tracking.advance(Parcel("returned", out=False), [back, kept]).moves
+    assert (move.kind, move.correction, move.collected) == ("partially_delivered", True, 500)
 
 
 @given(data=st.data())

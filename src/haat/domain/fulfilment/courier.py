@@ -36,7 +36,8 @@ class Scan(Struct, frozen=True, omit_defaults=True):
 
     `at` is by the courier's clock where `timed`, else when we asked. A `hint` is a saying that anybody could have sent (the hook
     proves a shared word only): what it says of money counts when asking the courier says the same. `known` is False where the
-    word is none that we know: it moves nothing and somebody should look. `cash` and `invoice` tell of the money's way to us, `fee`
+    word is none that we know: it moves nothing and somebody should look. `vague`: a «cancelled» of a courier that says the same of
+    what it never had and of what it brings back. `cash` and `invoice` tell of the money's way to us, `fee`
     (minor units, as `collected`) is what the courier takes.
     """
 
@@ -52,6 +53,7 @@ class Scan(Struct, frozen=True, omit_defaults=True):
     timed: bool = True
     hint: bool = False
     known: bool = True
+    vague: bool = False
     cash: Literal["", "remitted"] = ""
     invoice: str = ""
     fee: int | None = None

@@ -51,6 +51,7 @@ STAGE: dict[str, int] = {
     "delivered": 4, "partially_delivered": 4, "returned": 4, "lost": 4, "cancelled": 4,
 }  # fmt: skip
 DOOR, END = 2, 4
+ON_THE_ROAD = (1, DOOR)
 #: What ended stays ended, but for these corrections, which couriers make on purpose.
 CORRECTIONS: dict[tuple[str, str], Literal["partially_delivered", "returned"]] = {
     ("delivered", "partially_delivered"): "partially_delivered",
@@ -94,7 +95,8 @@ class Standing(Struct, frozen=True):
     `rest`: after a partial delivery, whether the other part is on its way back or there. `collected` is what was taken at the door
     for the goods, `return_fee` what was taken for bringing them back. `to_confirm`: only a hint says that it was delivered; ask the
     courier. `unknown`: words that nobody understands. `contradicted`: endings that do not go together with the first one, which
-    stands; a person has to look. `exchanged`: it was delivered, and other goods were taken along.
+    stands; a person has to look. `exchanged`: it was delivered, and other goods were taken along. `vague`: it is cancelled by a word
+    that does not say whether the courier ever had it.
     """
 
     status: Status = ""
@@ -112,12 +114,14 @@ class Standing(Struct, frozen=True):
     to_confirm: bool = False
     unknown: tuple[str, ...] = ()
     contradicted: tuple[Place, ...] = ()
+    vague: bool = False
 
 
 class Move(Struct, frozen=True, omit_defaults=True):
     """Something that our parcel still has to do. `rest`: it concerns what a partial delivery left over.
 
     `correction`: ours had ended otherwise. It is named until ours has followed, so it makes one task for a person and not several.
+    `vague`: a cancellation of which nobody has said whether the goods are at home or come back.
     """
 
     kind: MoveKind
@@ -127,6 +131,7 @@ class Move(Struct, frozen=True, omit_defaults=True):
     collected: int | None = None
     rest: bool = False
     correction: bool = False
+    vague: bool = False
 
 
 class Advance(Struct, frozen=True):
@@ -161,7 +166,9 @@ def moves(parcel: Parcel, now: Standing) -> tuple[Move, ...]:
     if now.place == "booked" or parcel.status in ("planned", "picking", "lost"):
         return ()
     if now.place == "cancelled":
-        return (_move("cancelled", now),) if parcel.status in ("booked", "uncertain") else ()
+        if parcel.status in ("booked", "uncertain"):
+            return (_move("cancelled", now),)
+        return (_move("returning", now),) if STAGE.get(parcel.status) in ON_THE_ROAD else ()  # it has left us: it comes back
     if parcel.status in ("packed", "uncertain", "booked", "cancelled"):
         return (Move("shipped", now.at), *_onwards("shipped", parcel, now))
     return _onwards(parcel.status, parcel, now)
@@ -208,7 +215,7 @@ def _after_the_end(ours: str, parcel: Parcel, now: Standing) -> tuple[Move, ...]
 
 def _move(kind: MoveKind, now: Standing, *, rest: bool = False, correction: bool = False) -> Move:
     collected = now.collected if kind in PAID_AT_THE_DOOR else None
-    return Move(kind, now.at, now.reason, now.message, collected, rest, correction)
+    return Move(kind, now.at, now.reason, now.message, collected, rest, correction, kind == "cancelled" and now.vague)
 
 
 class _Reading:
@@ -283,4 +290,5 @@ class _Reading:
             to_confirm=self.unconfirmed and STAGE[self.place] < END,
             unknown=tuple(sorted({scan.said for scan in told if not scan.known})),
             contradicted=tuple(self.contradicted),
+            vague=self.place == "cancelled" and all(scan.vague for scan in told if scan.status == "cancelled"),
         )

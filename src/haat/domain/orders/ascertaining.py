@@ -2,6 +2,7 @@
 
     booked   OrderShipmentBooked, as if the courier had said so
     absent   OrderShipmentFailed, not for good: a courier is chosen anew and asked under a new name of ours
+             OrderShipmentRecalled of one that its courier called cancelled without saying whether it ever had it: another one is asked
     of a parcel that was cancelled meanwhile: what the courier has is recalled, what it has not is off its books
     named    OrderRefundUncertain, by the gateway's name for it, by which it is asked from then on
     unsent   OrderRefundNotFound: the money is sent back again
@@ -27,6 +28,8 @@ from haat.kernel.facts import Fact
 
 #: Why a booking did not come about, in the words of OrderShipmentFailed.
 NOT_BOOKED = "not_booked"
+#: A courier took a booking off its books; and the doubt about one that does not say whether it has the goods.
+CANCELLED, CANCELLED_UNCLEAR = "courier_cancelled", "courier_cancelled_unclear"
 
 
 def booked(order: Order, found: OrderShipmentBooked) -> tuple[Fact, ...]:
@@ -41,8 +44,13 @@ def booked(order: Order, found: OrderShipmentBooked) -> tuple[Fact, ...]:
 def absent(order: Order, parcel_id: str, *, courier: str, detail: str, now: datetime) -> tuple[Fact, ...]:
     """The courier surely does not have it. What was asked back of it meanwhile is cut: it is at home."""
     parcel = fulfilling.parcel_of(order, parcel_id)
-    if (parcel.status, parcel.reason) == ("packed", NOT_BOOKED) or (parcel.status, parcel.courier) == ("cancelled", ""):
+    if (parcel.status, parcel.reason) in (("packed", NOT_BOOKED), ("packed", CANCELLED)) or (parcel.status, parcel.courier) == (
+        "cancelled",
+        "",
+    ):
         return ()
+    if parcel.status == "booked" and CANCELLED_UNCLEAR in parcel.doubts:
+        return home(order, parcel, reason=parcel.intercept or CANCELLED, now=now, shun=not parcel.intercept)
     _unknown(parcel)
     if parcel.status == "cancelled":
         return (OrderShipmentRecalled(parcel_id, NOT_BOOKED),)
@@ -51,6 +59,17 @@ def absent(order: Order, parcel_id: str, *, courier: str, detail: str, now: date
         return (failed,)
     then = after(order, [failed], at=now)
     return (failed, *stopping.recalled(then, parcel, reason=parcel.intercept))
+
+
+def home(order: Order, parcel: Parcel, *, reason: str, now: datetime, shun: bool = False) -> tuple[Fact, ...]:
+    """A booking that is taken back: the cut that waited for it, or (`shun`) that this courier is not asked again."""
+    facts = fulfilling.recall(order, parcel.id, reason=reason)
+    then = after(order, facts, at=now)
+    if parcel.intercept and parcel.status in ("booked", "uncertain"):
+        return (*facts, *stopping.recalled(then, parcel, reason=parcel.intercept))
+    if shun and facts and fulfilling.parcel_of(then, parcel.id).status == "packed":
+        return (*facts, *fulfilling.refuse_booking(then, parcel.id, courier=parcel.courier, reason=reason, final=True))
+    return facts
 
 
 def named(order: Order, refund_id: str, reference: str) -> tuple[Fact, ...]:

@@ -171,7 +171,10 @@ def _shipment_failed(g: Goods, p: Parcel, f: OrderShipmentFailed, at: datetime) 
 
 
 def _recalled(g: Goods, p: Parcel, f: OrderShipmentRecalled, at: datetime) -> None:
-    free = {"courier": "", "consignment": "", "tracking_url": "", "cash": 0, "fee": 0, "reason": f.reason, "intercept": "", "asked": ()}
+    free = {
+        "courier": "", "consignment": "", "tracking_url": "", "cash": 0, "fee": 0, "reason": f.reason, "intercept": "", "asked": (),
+        "doubts": (),  # they were about the booking that is no more
+    }  # fmt: skip
     if p.status in ("booked", "uncertain"):
         g.put(msgspec.structs.replace(p, status="packed", **free))
     elif p.status == "cancelled":

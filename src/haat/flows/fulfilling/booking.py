@@ -218,7 +218,7 @@ class _Booking:
             case couriers.Recalled(asked=True):
                 return Done()  # its scans will tell
             case couriers.Recalled() if parcel.status in ("booked", "cancelled"):
-                return Done(hearing.home(order, parcel, reason=parcel.intercept or "cancelled", now=now))
+                return Done(orders.ascertaining.home(order, parcel, reason=parcel.intercept or "cancelled", now=now))
             case couriers.Recalled():
                 return Done(fulfilling.turn_back(order, parcel.id, reason=parcel.intercept or "cancelled"))
             case couriers.Declined(reason=reason, detail=detail):

@@ -20,6 +20,7 @@ events = orders.events
 fulfilling = orders.fulfilling
 tracking = fulfilment.tracking
 UNCLEAR = "partial_delivery_unclear"
+VAGUE = orders.ascertaining.CANCELLED_UNCLEAR
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,20 +87,15 @@ def _back(order: orders.Order, parcel_id: str, move: tracking.Move, reading: Rea
 
 
 def _given_up(order: orders.Order, parcel_id: str, move: tracking.Move, reading: Reading) -> tuple[Fact, ...]:
-    """The courier cancelled before it had the goods: because we asked, or by itself; then another one is asked."""
+    """The courier cancelled before it had the goods: because we asked, or by itself; then another one is asked.
+
+    Where its word does not say whether it has them, nobody else is booked: two couriers with one parcel's papers are worse than a late one.
+    """
     parcel = fulfilling.parcel_of(order, parcel_id)
-    return home(order, parcel, reason=parcel.intercept or "courier_cancelled", now=reading.now, shun=not parcel.intercept)
-
-
-def home(order: orders.Order, parcel: orders.Parcel, *, reason: str, now: datetime, shun: bool = False) -> tuple[Fact, ...]:
-    """A booking that is taken back: the cut that waited for it, or (`shun`) that this courier is not asked again."""
-    facts = fulfilling.recall(order, parcel.id, reason=reason)
-    then = orders.after(order, facts, at=now)
-    if parcel.intercept and parcel.status in ("booked", "uncertain"):
-        return (*facts, *orders.stopping.recalled(then, parcel, reason=parcel.intercept))
-    if shun and facts and fulfilling.parcel_of(then, parcel.id).status == "packed":
-        return (*facts, *fulfilling.refuse_booking(then, parcel.id, courier=parcel.courier, reason=reason, final=True))
-    return facts
+    if move.vague:
+        return trouble(order, parcel_id, VAGUE, f"{parcel.courier} cancelled it and does not say whether it was picked up.")
+    reason = parcel.intercept or orders.ascertaining.CANCELLED
+    return orders.ascertaining.home(order, parcel, reason=reason, now=reading.now, shun=not parcel.intercept)
 
 
 Decide = Callable[[orders.Order, str, tracking.Move, Reading], tuple[Fact, ...]]

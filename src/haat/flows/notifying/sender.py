@@ -22,6 +22,7 @@ from haat.kernel.outside import Connection, Unknown
 log = logging.getLogger("haat.notifying")
 LEASE_MARGIN_S = 60.0
 RECOVER_AT_ONCE = 500
+TAKEN_MAX = 20  # times as many messages in one turn as may be on their way at once
 KEPT = timedelta(days=400)  # a year and a month: the longest that a buyer or a bank comes back to ask
 FORGET_AT_ONCE = 5_000
 
@@ -77,17 +78,32 @@ class Sender:
         return found
 
     async def _channel(self, connection: Connection, channel: notifications.Channel) -> bool:
-        claimed = await self._claim(connection, channel)
-        if not claimed:
-            return False
-        outcomes = await asyncio.gather(*[self._send(connection, each) for each in claimed])
-        await self._settle(outcomes)
-        return len(claimed) == connection.concurrency
+        """As many on their way as the connection allows: as some end others are taken up, so a slow one holds up no other.
 
-    async def _claim(self, connection: Connection, channel: notifications.Channel) -> list[notifications.Notification]:
+        Whether there is more to do at once: the turn is over before all is done, so that every turn sees what changed meanwhile.
+        """
+        wide, taken, more = connection.concurrency, 0, True
+        sending: set[asyncio.Task[notifications.Outcome]] = set()
+        try:
+            while more or sending:
+                free = wide - len(sending)
+                more = more and taken < TAKEN_MAX * wide and not self._outside.is_open(connection.code)
+                if more and free >= max(wide // 4, 1):
+                    claimed = await self._claim(connection, channel, free)
+                    sending |= {asyncio.create_task(self._send(connection, each)) for each in claimed}
+                    taken, more = taken + len(claimed), len(claimed) == free
+                if sending:
+                    done, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+                    await self._settle([each.result() for each in done])
+        finally:
+            for each in sending:  # somebody ends this process: what is on its way is left behind as by one that was killed
+                each.cancel()
+        return taken >= TAKEN_MAX * wide
+
+    async def _claim(self, connection: Connection, channel: notifications.Channel, limit: int) -> list[notifications.Notification]:
         now = self._clock.now()
         per_minute: int | None = getattr(connection.config, "per_minute", None)
-        limit, next_at = connection.concurrency, None
+        next_at = None
         async with self._database.transaction() as tx:
             if per_minute is not None:
                 next_at = await notifications.pace(tx, connection.code)

@@ -10,7 +10,7 @@ from haat.domain import orders
 from haat.engine.database import Tx
 from haat.insight.auditing import At, Invariant, Page, Waiting, Wrong
 
-REVIEW = "FRAUD_REVIEW"
+OVERDUE = {"FRAUD_REVIEW": "review_overdue"}  # any other hold: hold_overdue
 SELF = orders.fulfilling.SELF
 
 
@@ -31,10 +31,11 @@ def _unowned(order: orders.Order, steps: Sequence[Waiting]) -> Iterator[str]:
         yield "nothing of it waits for anything, and it is not at its end"
         return
     names = {s.step for s in steps}
+    timed = {(s.step, s.subject) for s in steps}
     subjects = {s.subject for s in steps} | {""}
     for hold in order.holds:
-        if hold.kind == REVIEW and "review_overdue" not in names:
-            yield f"hold {hold.id} waits for a review without a time limit"
+        if (OVERDUE.get(hold.kind, "hold_overdue"), hold.id) not in timed:
+            yield f"hold {hold.id} ({hold.kind}) waits for somebody without a time limit"
     for part in order.vendor_orders:
         if part.status == "offered" and ("lapse" not in names or part.id not in subjects):
             yield f"{part.vendor} was asked and has no time limit"

@@ -44,8 +44,10 @@ STATUSES: dict[str, Status] = {
     "unknown_approval_pending": "",
     "delivered": "delivered",
     "partial_delivered": "partially_delivered",
-    "cancelled": "cancelled",  # which of a parcel that was picked up means that it comes back (tracking.py)
+    "cancelled": "cancelled",  # the same word for what was never picked up and for what was refused at the door: VAGUE
 }
+#: What was picked up comes back then (tracking.py); of anything else only a person, or `cancel`, knows whether it is at home.
+VAGUE = frozenset({"cancelled"})
 #: Known to exist and to mean that even Steadfast does not know.
 PUZZLES = frozenset({"unknown", "unknown_approval_pending"})
 #: Sentences of `tracking_update` that say that it has the goods: without them a parcel would seem never to have been picked up.
@@ -140,28 +142,42 @@ def look_up(connection: Connection, reference: str, now: datetime) -> Conversati
 
 def track(connection: Connection, known: Known, now: datetime) -> Conversation[tuple[Scan, ...]]:
     """`GET /status_by_cid/{id}`, or by invoice where its number is not known yet. It names no time and no amount."""
-    own = known.consignment if known.consignment.isdecimal() else ""
-    path = f"/status_by_cid/{own}" if own else f"/status_by_invoice/{fitting.segment(known.reference or known.consignment)}"
-    reply = yield from ask(_request(connection, "GET", path))
-    said = fitting.word(answered(reply, question=True).fields().get("delivery_status"), 60)
+    said = yield from _status(connection, known)
     if not said:
         return ()
     word = _plain(said)
     return (
         Scan(
             at=now, timed=False, consignment=known.consignment, reference=known.reference, status=STATUSES.get(word, ""), said=word,
-            known=word in STATUSES and word not in PUZZLES,
+            known=word in STATUSES and word not in PUZZLES, vague=word in VAGUE,
         ),
     )  # fmt: skip
 
 
 def cancel(connection: Connection, known: Known, reason: str) -> Conversation[Recalled | Declined]:
-    """`POST /create_return_request`: Steadfast is asked to bring it back, and scans tell whether it does."""
+    """`POST /create_return_request`: Steadfast is asked to bring it back, and scans tell whether it does.
+
+    What was `in_review` before and is `cancelled` right behind it was never picked up: its own word alone does not say so.
+    """
+    before = _plain((yield from _status(connection, known)))
     own = {"consignment_id": int(known.consignment)} if known.consignment.isdecimal() else {"invoice": known.reference}
     reply = yield from ask(
         _request(connection, "POST", "/create_return_request", own | {"reason": fitting.cut(fitting.plain(reason), 200)})
     )
-    return Recalled(asked=True) if answered(reply).status < 400 else _declined(reply)
+    if answered(reply).status >= 400:
+        return _declined(reply)
+    if STATUSES.get(before) != "booked":
+        return Recalled(asked=True)
+    after = _plain((yield from _status(connection, known)))
+    return Recalled(asked=STATUSES.get(after) != "cancelled")
+
+
+def _status(connection: Connection, known: Known) -> Conversation[str]:
+    """Its word for where a parcel is, "" where it says none."""
+    own = known.consignment if known.consignment.isdecimal() else ""
+    path = f"/status_by_cid/{own}" if own else f"/status_by_invoice/{fitting.segment(known.reference or known.consignment)}"
+    reply = yield from ask(_request(connection, "GET", path))
+    return fitting.word(answered(reply, question=True).fields().get("delivery_status"), 60)
 
 
 def areas(connection: Connection) -> Conversation[tuple[Reach, ...]]:
@@ -248,7 +264,7 @@ def heard(connection: Connection, hook: Hook, now: datetime) -> tuple[Scan, ...]
     return (
         Scan(
             at=at or now, timed=at is not None, consignment=consignment, reference=reference, status=STATUSES.get(word, ""), said=word,
-            message=sentence, known=word in STATUSES and word not in PUZZLES,
+            message=sentence, known=word in STATUSES and word not in PUZZLES, vague=word in VAGUE,
             collected=fitting.paisa(told.get("cod_amount")) if word in PAID else None, fee=fitting.paisa(told.get("delivery_charge")),
         ),
     )  # fmt: skip
