@@ -259,6 +259,11 @@ LIVES = (
          ("cancelled", "refunded", "cancelled"),
          ("OrderShipmentBooked", "OrderCancelled", "OrderRefunded", "OrderShipmentStrayed", "OrderReturnStarted", "OrderReturnReceived"),
          ("fulfilment:take_in",)),
+    Life("held_for_longer_than_a_day", {"TEA": 2}, "acme", (holds, pays, timedelta(hours=25), releases, DELIVERED),
+         ("completed", "paid", "delivered"),
+         ("OrderHeld", "OrderPaymentProcessed", "OrderExceptionRaised", "OrderReleased", "OrderExceptionResolved", "OrderConfirmed",
+          "OrderCompleted"),
+         ("validation:hold_overdue",)),
     Life("a_method_that_nobody_takes", {"TEA": 2}, "rocket", (timedelta(minutes=31),), ("expired", "not_required", "cancelled"),
          ("OrderExceptionRaised", "OrderExpired", "OrderExceptionResolved"), ("exceptions:outlive",)),
 )  # fmt: skip
