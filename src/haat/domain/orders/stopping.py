@@ -50,7 +50,7 @@ def stop(order: Order, quantities: Mapping[int, int] | None, *, reason: str, det
     """Stop the whole order (None) or these quantities by line number. Refused where nothing of it could be stopped or asked back."""
     if order.status not in _STOPPABLE_STATUSES:
         raise Refused("not_in_this_status", f"An order that is {order.status} is not cancelled.", kind="conflict", status=order.status)
-    wanted = {x.line_no: _left(x) for x in order.lines if _left(x)} if quantities is None else {n: q for n, q in quantities.items() if q}
+    wanted = {x.line_no: left(x) for x in order.lines if left(x)} if quantities is None else {n: q for n, q in quantities.items() if q}
     lines = {x.line_no: x for x in order.lines}
     for line_no, quantity in wanted.items():
         if line_no not in lines:
@@ -131,18 +131,29 @@ class _Worth:
 
 
 def _within(line: OrderLine, quantity: int) -> None:
-    if quantity < 0 or quantity > _left(line):
+    if quantity < 0 or quantity > left(line):
         raise Refused(
             "not_cancellable",
-            f"Of line {line.line_no}, {_left(line)} are left.",
+            f"Of line {line.line_no}, {left(line)} are left.",
             kind="conflict",
             line_no=line.line_no,
             asked=quantity,
-            cancellable=_left(line),
+            cancellable=left(line),
         )
 
 
-def _left(line: OrderLine) -> int:
+def of_vendor(order: Order, vendor: str, quantities: Mapping[int, int] | None, *, reason: str, detail: str = "") -> Stop:
+    """A vendor stops what it was to send, or these units of it: nobody else is asked to send them. Another vendor's lines are missing."""
+    own = {line.line_no: left(line) for line in order.lines if line.vendor == vendor and left(line)}
+    strange = sorted((quantities or {}).keys() - {line.line_no for line in order.lines if line.vendor == vendor})
+    if strange:
+        raise Refused("unknown_line", f"Your part of the order has no line {strange[0]}.", line_no=strange[0])
+    if not own:
+        raise Refused("nothing_to_cancel", "Nothing of your part is left to be cancelled.", kind="conflict")
+    return stop(order, own if quantities is None else quantities, reason=reason, detail=detail)
+
+
+def left(line: OrderLine) -> int:
     """Units that can still be stopped, asked back or returned."""
     gone = ("cancelled", "returned", "lost", "refunded_without_return", "return_requested")
     return line.quantity - sum(line.buckets.get(bucket, 0) for bucket in gone)

@@ -47,6 +47,12 @@ class AtQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at: Instant | None = None
 
 
+class ReleaseQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`reason`: why it may go on, for its story."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=200)] = "released by hand"
+
+
 class LanguageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     language: Literal["en", "bn"] = "en"
 
@@ -165,7 +171,7 @@ def endpoints(shop: Shop) -> list[Endpoint]:
         Endpoint("POST", one + "/holds", "holdOrder", "Hold an order", desk.hold, "Orders", access.STAFF, HoldRequest,
                  answers={201: orders.Order}, problems=changed, example=examples.HOLD),
         Endpoint("DELETE", one + "/holds/{hold}", "releaseOrder", "Release a hold", desk.release, "Orders", access.STAFF,
-                 answers={200: orders.Order}, problems=(404, 409, 412, 503)),
+                 query=ReleaseQuery, answers={200: orders.Order}, problems=(404, 409, 412, 503)),
         Endpoint("POST", one + "/tokens", "openOrderToGuest", "A link token for a guest of this order", desk.token,
                  "Orders", frozenset({"admin", "channel"}), answers={201: GuestToken}, problems=(404,)),
         Endpoint("POST", one + "/notes", "noteOrder", "Write a note on an order", desk.note, "Orders", frozenset({"admin", "channel"}),
@@ -267,8 +273,8 @@ class _Desk:
         )
 
     async def release(self, call: Call) -> Answer:
-        hold_id = call.path["hold"]
-        return await self._change(call, lambda o: orders.release(o, hold_id=hold_id, reason="released by hand"), 200)
+        hold_id, reason = call.path["hold"], call.query.reason
+        return await self._change(call, lambda o: orders.release(o, hold_id=hold_id, reason=reason), 200)
 
     async def note(self, call: Call) -> Answer:
         asked: NoteRequest = call.data
