@@ -102,7 +102,7 @@ def endpoints(shop: Shop) -> list[Endpoint]:
                  "Vendor orders", access.SELLERS, RejectionRequest, answers=answers, problems=changed, example=examples.REJECTION),
         Endpoint("POST", one + "/cancellations", "cancelVendorOrder", "Cancel what was taken and cannot be sent after all", desk.cancel,
                  "Vendor orders", access.SELLERS, VendorCancellationRequest, answers={201: CancelledPart}, problems=changed,
-                 example={"reason": "damaged", "detail": "Broken while it was packed."}),
+                 idempotent=True, example={"reason": "damaged", "detail": "Broken while it was packed."}),
         Endpoint("POST", one + "/shipments", "packVendorOrder", "Pack a parcel, and hand it over", desk.pack, "Vendor orders",
                  access.SELLERS, PackingRequest, answers=answers, problems=changed, idempotent=True, example=examples.PACKING),
         Endpoint("GET", one + "/pick-list", "getPickList", "What is to be picked for a vendor order", desk.pick_list, "Vendor orders",
@@ -142,8 +142,13 @@ class _Desk:
         reason = asked.reason if asked.reason == "out_of_stock" else "vendor_cannot_send"
         detail = f"{asked.reason}: {asked.detail}" if asked.detail else asked.reason
 
+        wish = wishes.of(call, part.id)
+
         def stop(order: orders.Order) -> orders.stopping.Stop:
-            return orders.stopping.of_vendor(order, part.vendor, lines, reason=reason, detail=detail)
+            if wish is not None and wish.granted(order.wishes or ()):
+                return orders.stopping.Stop((), ())  # the same wish, told again
+            name = wish.id() if wish is not None else ""
+            return orders.stopping.of_vendor(order, part.vendor, lines, reason=reason, detail=detail, wish=name)
 
         changed = await self._changed(call, part, lambda order: stop(order).facts)
         fates = stop(changed.before).fates
