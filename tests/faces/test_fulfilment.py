@@ -102,6 +102,27 @@ def test_a_vendor_refuses_units_or_all_of_it(served: Served, tell: Tell) -> None
         assert vendor.post(url, json={"reason": "closed"}).status_code == 409
 
 
+def test_a_vendor_that_cannot_send_what_it_took_cancels_it_and_nobody_else_is_asked(served: Served, tell: Tell) -> None:
+    part = accepted(served, tell, 3)
+    url = f"/v1/vendor-orders/{part['id']}/cancellations"
+    with served.client(OTHER) as other:
+        assert other.post(url, json={"reason": "damaged"}).status_code == 404
+    with served.client(MINE) as vendor:
+        assert vendor.post(url, json={"reason": "damaged", "lines": [{"line_no": 9, "quantity": 1}]}).json()["code"] == "unknown_line"
+        some = vendor.post(url, json={"reason": "damaged", "detail": "It fell.", "lines": [{"line_no": 1, "quantity": 1}]})
+        assert some.status_code == 201, some.text
+        assert [(f["what"], f["quantity"]) for f in some.json()["fates"]] == [("cancelled", 1)]
+        assert some.json()["lines"][0]["buckets"] == {"allocated": 2, "cancelled": 1}
+    shipment = booked(served, tell)
+    with served.client("admin") as admin:
+        booked_part = admin.get(f"/v1/shipments/{shipment}").json()["shipment"]["vendor_order"]
+    with served.client(MINE) as vendor:
+        refused = vendor.post(f"/v1/vendor-orders/{booked_part}/rejections", json={"reason": "closed"})
+        assert (refused.status_code, refused.json()["code"]) == (409, "booked_already")
+        stopped = vendor.post(f"/v1/vendor-orders/{booked_part}/cancellations", json={"reason": "out_of_stock"})
+        assert (stopped.status_code, [f["what"] for f in stopped.json()["fates"]]) == (201, ["recalling"])
+
+
 def test_what_is_to_be_picked_is_listed_and_printed(served: Served, tell: Tell) -> None:
     part = accepted(served, tell)
     with served.client(MINE) as vendor:

@@ -12,8 +12,9 @@ from starlette.routing import Router
 
 from haat.domain import orders, people
 from haat.engine import web
-from haat.faces.api import pay_page, payment_routes, payments, refunds
+from haat.faces.api import pay_html, pay_page, payment_routes, payments, refunds
 from haat.faces.api.gate import Gate
+from tests.domain.orders import histories
 from tests.flows.test_paying import Till, attempt, till
 
 ADMIN, CUSTOMER, STRANGER = "admin", "customer", "stranger"
@@ -167,14 +168,29 @@ async def test_a_buyer_pays_on_the_page_behind_the_link(dsn: str, tmp_path: Path
         link = (await f.ask("POST", f"/v1/orders/{order.id}/pay-links")).json()["url"]
         path = link[link.index("/pay/") :]
         shown = await f.ask("GET", path, by=None)
-        assert shown.status_code == 200 and order.number in shown.text and 'value="card"' in shown.text and "টাকা" in shown.text
+        assert shown.status_code == 200 and order.number in shown.text and 'value="card"' in shown.text and "৳" in shown.text
+        assert 'lang="bn"' in shown.text and "Your goods are held" not in shown.text, "in one language, Bangla where nothing is said"
+        english = await f.ask("GET", f"{path}?language=en&fbclid=x", by=None, headers={"accept-language": "bn"})
+        assert "Your goods are held" in english.text and "Pay with Card" in english.text and f"{order.lines[0].name}" in english.text
+        preferred = await f.ask("GET", path, by=None, headers={"accept-language": "fr, en-US;q=0.8"})
+        assert preferred.text == english.text
         assert "frame-ancestors 'none'" in shown.headers["content-security-policy"], "nobody shows it inside a page of theirs"
         onward = await f.meanwhile(f.ask("POST", path, by=None, data={"method": "card"}))
         assert (onward.status_code, onward.headers.get("location", "")[:13]) == (303, "https://acme.")
-        assert (await f.ask("GET", path[:-3] + "AAA", by=None)).status_code == 404
+        closed = await f.ask("GET", path[:-3] + "AAA", by=None)
+        assert (closed.status_code, closed.headers["content-type"]) == (404, "text/html; charset=utf-8"), "a person reads it"
+        nonsense = await f.ask("POST", f"{path}?language=en", by=None, data={"method": "gold"})
+        assert "Please choose one of these ways" in nonsense.text
 
         await f.till.paid(await f.till.stage.order(order.id))
-        assert "nothing is to be paid" in (await f.ask("GET", path, by=None)).text
+        assert "nothing is to be paid" in (await f.ask("GET", f"{path}?language=en", by=None)).text
+
+
+def test_a_buyer_is_offered_ways_to_pay_and_not_the_houses_behind_them() -> None:
+    order = msgspec.structs.replace(histories.placed(histories.a_line(1, 2, 10_000)), payment_method="nagad")
+    everything = frozenset(pay_html.METHODS)
+    assert pay_html.offered(everything, order) == ["nagad", "bkash", "rocket", "upay", "card", "bank", "cod"]
+    assert pay_html.offered(frozenset({"stripe"}), order) == ["stripe"]
 
 
 async def test_routing_rules_are_written_and_gateways_shown_with_how_they_do(dsn: str, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def problems_of(endpoint: Endpoint) -> list[int]:
         found |= {413, 415, 422}
     if "{" in endpoint.path:
         found.add(404)
-    return sorted(found - set(endpoint.answers))
+    return sorted(found - (set(endpoint.answers) - set(endpoint.problems)))
 
 
 def _of_sets(schema: Any) -> Any:
@@ -116,8 +116,15 @@ def _operation(endpoint: Endpoint, path: str, schema_of: Mapping[int, Json], abo
         said["requestBody"] = body
     answers = {str(status): _answer(endpoint, status, kind, schema_of) for status, kind in endpoint.answers.items()}
     refusals = {str(status): {"$ref": f"#/components/responses/{status}"} for status in problems_of(endpoint)}
-    said["responses"] = dict(sorted((answers | refusals).items()))
+    both = {status: _either(int(status), answers[status]) for status in answers.keys() & refusals.keys()}
+    said["responses"] = dict(sorted((answers | refusals | both).items()))
     return said
+
+
+def _either(status: int, answer: Json) -> Json:
+    """A page for a person where the endpoint says no, a problem where nobody came as far as to it."""
+    problem = _problem(status)
+    return problem | {"content": problem["content"] | answer.get("content", {})}
 
 
 def _security(endpoint: Endpoint) -> list[Json]:

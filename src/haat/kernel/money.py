@@ -71,3 +71,16 @@ def decimal_text(amount: int, currency: str) -> str:
     sign = "-" if amount < 0 else ""
     whole, part = divmod(abs(amount), 10**places)
     return f"{sign}{whole}.{part:0{places}d}"
+
+
+def grouped_text(minor: int, currency: str) -> str:
+    """`1,23,456.50`: taka grouped by hazar, lakh and crore, other currencies by thousands."""
+    whole, _, part = decimal_text(abs(minor), currency).partition(".")
+    sign = "-" if minor < 0 else ""
+    return f"{sign}{_grouped(whole, 2 if currency == 'BDT' else 3)}{'.' * bool(part)}{part}"
+
+
+def _grouped(whole: str, size: int) -> str:
+    head, tail = whole[:-3], whole[-3:]
+    groups = [head[max(end - size, 0) : end] for end in range(len(head), 0, -size)]
+    return ",".join([*reversed(groups), tail])

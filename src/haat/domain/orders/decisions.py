@@ -18,7 +18,7 @@ HOLDS_MAX = 20
 NOTES_MAX = 500
 
 
-def cancel(order: Order, quantities: Mapping[int, int] | None, *, reason: str, detail: str = "") -> tuple[Fact, ...]:
+def cancel(order: Order, quantities: Mapping[int, int] | None, *, reason: str, detail: str = "", wish: str = "") -> tuple[Fact, ...]:
     """Stop the whole order (None) or these quantities by line number. Refused where units are beyond stopping.
 
     What has left the house cannot be cancelled; it can come back as a return.
@@ -45,17 +45,17 @@ def cancel(order: Order, quantities: Mapping[int, int] | None, *, reason: str, d
             cuts.append(cut_of(line, quantity))
     if not cuts:
         raise Refused("nothing_to_cancel", "Nothing of the order would be cancelled.")
-    return _cancellation(order, tuple(cuts), reason, detail)
+    return _cancellation(order, tuple(cuts), reason, detail, wish)
 
 
-def _cancellation(order: Order, cuts: tuple[Cut, ...], reason: str, detail: str) -> tuple[Fact, ...]:
+def _cancellation(order: Order, cuts: tuple[Cut, ...], reason: str, detail: str, wish: str) -> tuple[Fact, ...]:
     cut = {c.line_no: c.quantity for c in cuts}
     vendors_left = {line.vendor for line in order.lines if _left(line) > cut.get(line.line_no, 0)}
     if not vendors_left:
-        return (OrderCancelled(cuts, reason, order.totals.grand, detail),)
+        return (OrderCancelled(cuts, reason, order.totals.grand, detail, wish),)
     shipping = tuple(_shipping_cut(order, v) for v in order.vendor_orders if v.vendor not in vendors_left and v.shipping)
     amount = sum(c.total for c in cuts) + sum(s.total for s in shipping)
-    return (OrderLinesCancelled(cuts, reason, amount, detail, shipping),)
+    return (OrderLinesCancelled(cuts, reason, amount, detail, shipping, wish),)
 
 
 def _shipping_cut(order: Order, share: VendorOrder) -> ShippingCut:

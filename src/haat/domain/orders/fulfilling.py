@@ -122,7 +122,7 @@ def reject(
     at_home = [p for p in _parcels(order, vendor_order, _HOME) if location in ("", p.location)]
     free = [p for p in at_home if p.status in ("planned", "picking", "packed")]
     if len(free) < len(at_home):
-        raise Refused("booked_already", "A courier is booked for it; cancel instead.", kind="conflict")
+        raise Refused("booked_already", "A courier is booked for it; cancel it instead (cancellations).", kind="conflict")
     if not free:
         raise Refused("nothing_to_reject", "Nothing of it is left to be sent.", kind="conflict", status=part.status)
     asked = quantities.asked(free, lines) if lines is not None else ()

@@ -153,6 +153,7 @@ class Order(msgspec.Struct, frozen=True):
     exceptions: tuple[Trouble, ...] = ()
     flows: Mapping[str, int] = {}
     client: Client | msgspec.UnsetType = msgspec.UNSET  # nothing of it in JSON where nobody told
+    wishes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET  # names of requests that cut something of it, to know them again
 
     @property
     def ended(self) -> bool:
@@ -206,8 +207,13 @@ def _lines_cancelled(order: Order, f: OrderLinesCancelled, at: datetime, by: str
     lines, parcels, shares, totals = cut(order.lines, order.shipments, order.vendor_orders, order.totals, f)
     return {
         "lines": lines, "shipments": parcels, "vendor_orders": shares, "totals": totals,
-        "payment_status": payment_status(totals.grand, order.payments), "fulfilment_status": fulfilment_status(lines),
+        "payment_status": payment_status(totals.grand, order.payments), "fulfilment_status": fulfilment_status(lines), **_wished(order, f),
     }  # fmt: skip
+
+
+def _wished(order: Order, f: Fact) -> Changes:
+    wish: str = getattr(f, "wish", "")
+    return {"wishes": (*(order.wishes or ()), wish)} if wish else {}
 
 
 def _ended(status: str) -> Callable[..., Changes]:
@@ -215,7 +221,7 @@ def _ended(status: str) -> Callable[..., Changes]:
         lines, parcels, shares, totals = cancelled(order.lines, order.shipments, order.vendor_orders, f.cuts)
         return {
             "lines": lines, "shipments": parcels, "vendor_orders": shares, "totals": totals, "status": status, "holds": (),
-            "payment_status": payment_status(0, order.payments), "fulfilment_status": fulfilment_status(lines),
+            "payment_status": payment_status(0, order.payments), "fulfilment_status": fulfilment_status(lines), **_wished(order, f),
         }  # fmt: skip
 
     return apply

@@ -26,6 +26,7 @@ OPERATORS = SELLERS | frozenset({"channel"})
 #: What the marketplace keeps for itself: how an order was screened, planned and worked on, from which device it came, what it used up.
 KEPT: dict[str, Any] = {
     "claims": (), "exceptions": (), "screening": "", "plan": "", "paused": False, "flows": {}, "client": msgspec.UNSET,
+    "wishes": msgspec.UNSET,
 }  # fmt: skip
 FRAUD = "FRAUD_REVIEW"
 

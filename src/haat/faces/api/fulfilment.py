@@ -47,6 +47,20 @@ class RejectionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lines: LinesOf = None
 
 
+class VendorCancellationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """You took it and cannot send it after all, and nobody else shall. `lines`: these units only; left out, all of your part."""
+
+    reason: Literal["out_of_stock", "damaged", "cannot_deliver", "other"]
+    detail: Annotated[str, Meta(max_length=400)] = ""
+    lines: LinesOf = None
+
+
+class CancelledPart(VendorOrderView, frozen=True, kw_only=True):
+    """The vendor order after its cancellation, and what becomes of each unit."""
+
+    fates: tuple[orders.stopping.Fate, ...]
+
+
 class PackingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A parcel that is packed. `shipment`: which, where there are several to pack. `lines`: what was counted into it.
 
@@ -86,6 +100,9 @@ def endpoints(shop: Shop) -> list[Endpoint]:
                  access.SELLERS, AcceptanceRequest, answers=answers, problems=changed, example={}),
         Endpoint("POST", one + "/rejections", "rejectVendorOrder", "Refuse a vendor's part of an order, or units of it", desk.reject,
                  "Vendor orders", access.SELLERS, RejectionRequest, answers=answers, problems=changed, example=examples.REJECTION),
+        Endpoint("POST", one + "/cancellations", "cancelVendorOrder", "Cancel what was taken and cannot be sent after all", desk.cancel,
+                 "Vendor orders", access.SELLERS, VendorCancellationRequest, answers={201: CancelledPart}, problems=changed,
+                 idempotent=True, example={"reason": "damaged", "detail": "Broken while it was packed."}),
         Endpoint("POST", one + "/shipments", "packVendorOrder", "Pack a parcel, and hand it over", desk.pack, "Vendor orders",
                  access.SELLERS, PackingRequest, answers=answers, problems=changed, idempotent=True, example=examples.PACKING),
         Endpoint("GET", one + "/pick-list", "getPickList", "What is to be picked for a vendor order", desk.pick_list, "Vendor orders",
@@ -118,6 +135,26 @@ class _Desk:
             part,
             lambda o: fulfilling.reject(o, part.id, reason=asked.reason, detail=asked.detail, location=asked.location, lines=lines),
         )
+
+    async def cancel(self, call: Call) -> Answer:
+        asked: VendorCancellationRequest = call.data
+        part, lines = await self._part(call), quantities(asked.lines)
+        reason = asked.reason if asked.reason == "out_of_stock" else "vendor_cannot_send"
+        detail = f"{asked.reason}: {asked.detail}" if asked.detail else asked.reason
+
+        wish = wishes.of(call, part.id)
+
+        def stop(order: orders.Order) -> orders.stopping.Stop:
+            if wish is not None and wish.granted(order.wishes or ()):
+                return orders.stopping.Stop((), ())  # the same wish, told again
+            name = wish.id() if wish is not None else ""
+            return orders.stopping.of_vendor(order, part.vendor, lines, reason=reason, detail=detail, wish=name)
+
+        changed = await self._changed(call, part, lambda order: stop(order).facts)
+        fates = stop(changed.before).fates
+        shown = view(changed.after, part.vendor)
+        fields = {name: getattr(shown, name) for name in shown.__struct_fields__}
+        return self._answer(changed.after, part, CancelledPart(**fields, fates=fates))
 
     async def pack(self, call: Call) -> Answer:
         asked: PackingRequest = call.data
@@ -178,11 +215,18 @@ class _Desk:
         return part
 
     async def _change(self, call: Call, part: orders.VendorPart, decide: Callable[[orders.Order], tuple[Fact, ...]]) -> Answer:
+        after = (await self._changed(call, part, decide)).after
+        return self._answer(after, part, view(after, part.vendor))
+
+    async def _changed(self, call: Call, part: orders.VendorPart, decide: Callable[[orders.Order], tuple[Fact, ...]]) -> orders.Changed:
         origin = Origin(call.principal.actor, "api", call.trace)
-        change = orders.Change(part.order_id, decide, self._shop.clock.now(), origin, conditions.expected(call))
-        after = (await self._shop.changing.submit(change)).after
+        return await self._shop.changing.submit(
+            orders.Change(part.order_id, decide, self._shop.clock.now(), origin, conditions.expected(call))
+        )
+
+    def _answer(self, after: orders.Order, part: orders.VendorPart, shown: VendorOrderView) -> Answer:
         headers = [conditions.etag(after.version), (b"location", b"/v1/vendor-orders/" + part.id.encode())]
-        return Answer(201, view(after, part.vendor), headers)
+        return Answer(201, shown, headers)
 
 
 def quantities(lines: Sequence[Units] | None) -> dict[int, int] | None:

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from haat.domain import orders, people
 from haat.engine.web import Answer, Call, Endpoint
-from haat.faces.api import access, conditions, examples
+from haat.faces.api import access, conditions, examples, wishes
 from haat.faces.api.conditions import Instant
 from haat.faces.api.paging import CURSOR, Page, page_headers
 from haat.faces.api.shop import Shop
@@ -45,6 +45,12 @@ class AtQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`at`: the order as it was at that instant (RFC 3339)."""
 
     at: Instant | None = None
+
+
+class ReleaseQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`reason`: why it may go on, for its story."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=200)] = "released by hand"
 
 
 class LanguageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -161,11 +167,12 @@ def endpoints(shop: Shop) -> list[Endpoint]:
         Endpoint("GET", one + "/stream", "streamOrder", "An order's facts as they happen (server-sent events)", desk.stream, "Orders",
                  access.STAFF, query=StreamQuery, answers={200: "text/event-stream"}, problems=(400, 404, 503)),
         Endpoint("POST", one + "/cancellations", "cancelOrder", "Cancel an order, or lines and quantities of it", desk.cancel, "Orders",
-                 write, CancellationRequest, answers={201: CancelledOrder}, problems=changed, example=examples.CANCELLATION),
+                 write, CancellationRequest, answers={201: CancelledOrder}, problems=changed, idempotent=True,
+                 example=examples.CANCELLATION),
         Endpoint("POST", one + "/holds", "holdOrder", "Hold an order", desk.hold, "Orders", access.STAFF, HoldRequest,
                  answers={201: orders.Order}, problems=changed, example=examples.HOLD),
         Endpoint("DELETE", one + "/holds/{hold}", "releaseOrder", "Release a hold", desk.release, "Orders", access.STAFF,
-                 answers={200: orders.Order}, problems=(404, 409, 412, 503)),
+                 query=ReleaseQuery, answers={200: orders.Order}, problems=(404, 409, 412, 503)),
         Endpoint("POST", one + "/tokens", "openOrderToGuest", "A link token for a guest of this order", desk.token,
                  "Orders", frozenset({"admin", "channel"}), answers={201: GuestToken}, problems=(404,)),
         Endpoint("POST", one + "/notes", "noteOrder", "Write a note on an order", desk.note, "Orders", frozenset({"admin", "channel"}),
@@ -245,8 +252,13 @@ class _Desk:
             for line in asked.lines:
                 quantities[line.line_no] = quantities.get(line.line_no, 0) + line.quantity
 
+        wish = wishes.of(call, order_id_in(call))
+
         def stop(order: orders.Order) -> orders.stopping.Stop:
-            return orders.stopping.stop(order, quantities, reason=asked.reason, detail=asked.detail)
+            if wish is not None and wish.granted(order.wishes or ()):
+                return orders.stopping.Stop((), ())  # the same wish, told again
+            name = wish.id() if wish is not None else ""
+            return orders.stopping.stop(order, quantities, reason=asked.reason, detail=asked.detail, wish=name)
 
         changed = await self._changed(call, lambda order: stop(order).facts)
         stopped = stop(changed.before)
@@ -267,8 +279,8 @@ class _Desk:
         )
 
     async def release(self, call: Call) -> Answer:
-        hold_id = call.path["hold"]
-        return await self._change(call, lambda o: orders.release(o, hold_id=hold_id, reason="released by hand"), 200)
+        hold_id, reason = call.path["hold"], call.query.reason
+        return await self._change(call, lambda o: orders.release(o, hold_id=hold_id, reason=reason), 200)
 
     async def note(self, call: Call) -> Answer:
         asked: NoteRequest = call.data

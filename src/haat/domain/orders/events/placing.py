@@ -209,13 +209,15 @@ class ShippingCut(msgspec.Struct, frozen=True, gc=False):
 
 
 class OrderLinesCancelled(Fact, frozen=True):
-    """Some units will not be delivered; the rest of the order goes on. `amount` is what is no longer owed."""
+    """Some units will not be delivered; the rest of the order goes on. `amount` is what is no longer owed. `wish` names the request that
+    asked for it, so that the same one told again is known."""
 
     cuts: tuple[Cut, ...]
     reason: str
     amount: int
     detail: str = ""
     shipping: tuple[ShippingCut, ...] = ()
+    wish: str = ""
 
 
 class OrderCancelled(Fact, frozen=True):
@@ -225,6 +227,7 @@ class OrderCancelled(Fact, frozen=True):
     reason: str
     amount: int
     detail: str = ""
+    wish: str = ""
 
 
 class OrderNoted(Fact, frozen=True):

@@ -14,7 +14,7 @@ from haat.domain.orders.tenders import Attempt, Refund, Tender
 from haat.domain.orders.timeline import words
 from haat.domain.orders.timeline.words import Both
 from haat.kernel.facts import Fact
-from haat.kernel.money import decimal_text
+from haat.kernel.money import grouped_text
 from haat.kernel.text import bangla_digits
 
 Audience = Literal["customer", "vendor", "staff"]
@@ -40,10 +40,8 @@ class Scene(msgspec.Struct, frozen=True):
     def money(self, minor: int) -> Both:
         """`1,23,456.50 BDT`, `৳ ১,২৩,৪৫৬.৫০`: taka grouped by hazar, lakh and crore, other currencies by thousands."""
         currency = self.order.currency
-        whole, _, part = decimal_text(abs(minor), currency).partition(".")
-        sign, home = "-" if minor < 0 else "", currency == "BDT"
-        text = f"{sign}{_grouped(whole, 2 if home else 3)}{'.' * bool(part)}{part}"
-        return f"{text} {currency}", f"৳ {bangla_digits(text)}" if home else f"{bangla_digits(text)} {currency}"
+        text = grouped_text(minor, currency)
+        return f"{text} {currency}", f"৳ {bangla_digits(text)}" if currency == "BDT" else f"{bangla_digits(text)} {currency}"
 
     def moment(self, instant: datetime) -> Both:
         """`Sat 14 Mar 16:30` on the reader's clock."""
@@ -137,9 +135,3 @@ def begun(text: str) -> str:
 
 def digits(number: int) -> str:
     return bangla_digits(str(number))
-
-
-def _grouped(whole: str, size: int) -> str:
-    head, tail = whole[:-3], whole[-3:]
-    groups = [head[max(end - size, 0) : end] for end in range(len(head), 0, -size)]
-    return ",".join([*reversed(groups), tail])

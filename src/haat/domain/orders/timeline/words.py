@@ -89,6 +89,7 @@ ENDINGS: Words = {
     "late_delivery": ("the delivery was late", "পৌঁছাতে দেরি হয়েছে"),
     "not_available": ("nobody can send it", "পণ্যটি কেউ পাঠাতে পারছে না"),
     "out_of_stock": ("the goods are not to be had any more", "পণ্য আর পাওয়া যাচ্ছে না"),
+    "vendor_cannot_send": ("its vendor cannot send it", "বিক্রেতা পণ্যটি পাঠাতে পারছেন না"),
     "exception": ("it could not be carried out", "এটি সম্পন্ন করা যায়নি"),
     "not_paid_in_time": ("it was not paid in time", "সময়মতো পরিশোধ হয়নি"),
     "paid_late": ("its money came late", "টাকা দেরিতে এসেছে"),
