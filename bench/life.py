@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import uvloop
 from rich.console import Console
 from rich.table import Table
 
@@ -55,7 +56,7 @@ def main() -> None:
             server = running.serve()
             with workers(running, asked.workers) as pids:
                 del pids
-                asyncio.run(_rates(server.port, running, asked, console))
+                uvloop.run(_rates(server.port, running, asked, console))
             server.stop()
             if not asked.no_durable:
                 console.print(_durable(running, place, asked.seconds))
