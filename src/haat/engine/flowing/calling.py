@@ -140,7 +140,7 @@ class Calls:
 
     async def _lease(self, free: int) -> int:
         now = self._house.clock.now()
-        async with self._house.database.transaction() as tx:
+        async with self._house.database.reading() as tx:  # one statement, its own transaction
             rows = await table.lease(tx, now, self._leases, min(free, self._batch), self._name)
         if not rows:
             return 0
