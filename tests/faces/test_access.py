@@ -37,7 +37,7 @@ def test_nobody_gets_in_without_a_key(served: Served) -> None:
             if said.get("x-roles"):
                 assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), (method, path)
                 assert answer.json()["code"] == "unauthenticated"
-            elif path.startswith("/pay/"):  # open to whoever holds the link, and «none» is nobody's
+            elif path.startswith(("/pay/", "/orders/")):  # open to whoever holds the link, and «none» is nobody's
                 assert answer.status_code == (404 if method == "GET" else 415), (method, path)
             elif path.startswith("/v1/hooks/"):  # open to all, as a signature proves who speaks, and nobody of ours is called «none»
                 assert (answer.status_code, answer.json()["code"]) in ((404, "unknown_connection"), (415, "wrong_media_type")), (

@@ -16,6 +16,7 @@ from haat.faces.api import hooks as hooks_api
 from haat.faces.api import imports as imports_api
 from haat.faces.api import keys as keys_api
 from haat.faces.api import notifications as notifications_api
+from haat.faces.api import order_page as order_page_api
 from haat.faces.api import orders as orders_api
 from haat.faces.api import pay_page as pay_page_api
 from haat.faces.api import payment_routes as payment_routes_api
@@ -58,6 +59,7 @@ def _of_desks(shop: Shop, at: Desks) -> Iterator[web.Endpoint]:
     yield from payments_api.endpoints(shop, at.counter)
     yield from payment_routes_api.endpoints(shop, at.counter)
     yield from pay_page_api.endpoints(shop, at.counter)
+    yield from order_page_api.endpoints(shop, at.counter)
     yield from connections_api.endpoints(at.outside)
     yield from hooks_api.endpoints(at.outside, new_id=shop.draw.uuid, landing=pay_page_api.Landing(shop, at.counter))
     yield from couriers_api.endpoints(at.outside, at.fulfilling.carriers.consider)

@@ -55,7 +55,7 @@ class Wish(Struct, frozen=True):
 Mails = Annotated[tuple[Annotated[str, Meta(max_length=254)], ...], Meta(max_length=20)]
 
 
-class Manners(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Manners(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How this shop tells things. `owners`: who is told of an exception, by its owner (payments, fulfilment …).
 
     `muted`: tellings nobody wants, as `event/role/channel`. `links`: addresses of the shop's own pages with `{public}`, `{order}`,
@@ -71,7 +71,7 @@ class Manners(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     desk: Mails = ()
     owners: Annotated[Mapping[Annotated[str, Meta(max_length=64)], Mails], Meta(max_length=50)] = {}
     muted: Annotated[frozenset[Annotated[str, Meta(max_length=120)]], Meta(max_length=200)] = frozenset()
-    order_link: Annotated[str, Meta(max_length=300)] = "{public}/v1/orders/{order}?access_token={token}"
+    order_link: Annotated[str, Meta(max_length=300)] = "{public}/orders/{token}"
     pay_link: Annotated[str, Meta(max_length=300)] = "{public}/pay/{token}"
 
 

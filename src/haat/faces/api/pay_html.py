@@ -1,20 +1,12 @@
-"""How the page behind a pay link looks: what is due, for what, until when, and a button for each way to pay. Pure; no script.
-
-A page is in one language, with a way to the other. Whatever comes from an order is escaped.
-"""
+"""How the page behind a pay link looks: what is due, for what, until when, and a button for each way to pay. Pure; no script."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta, timezone
 from html import escape
-from typing import Literal
 
 from haat.domain import orders
-from haat.kernel.money import grouped_text
-from haat.kernel.text import bangla_digits
+from haat.faces.api.pages import Language, framed, moment, money, number
 
-Language = Literal["en", "bn"]
 LINES_MAX = 12
-DHAKA = timezone(timedelta(hours=6))
 #: What buyers know ways to pay by, in the order in which they are offered. A method that is not here is not offered.
 METHODS: Mapping[str, tuple[str, str]] = {
     "bkash": ("bKash", "বিকাশ"),
@@ -29,19 +21,8 @@ METHODS: Mapping[str, tuple[str, str]] = {
 }
 #: Houses behind ways to pay: a buyer chooses a card, not whose machine reads it. Offered where nothing better is.
 HOUSES = frozenset({"sslcommerz", "stripe"})
-STYLE = (
-    "body{font:16px/1.6 system-ui,'Noto Sans Bengali',sans-serif;max-width:30rem;margin:0 auto;padding:1rem;color:#1c1c1c;background:#fff}"
-    "header{display:flex;justify-content:space-between;align-items:baseline}h1{font-size:1.25rem;margin:.5rem 0}"
-    ".due{font-size:1.9rem;font-weight:650;margin:.2rem 0}ul{padding:0;list-style:none;border-top:1px solid #ddd}"
-    "li{display:flex;justify-content:space-between;gap:1rem;padding:.45rem 0;border-bottom:1px solid #ddd}"
-    "button{display:block;width:100%;padding:.85rem;margin:.55rem 0;font:inherit;border:1px solid #0a5c44;border-radius:.5rem;"
-    "background:#fff;color:#0a5c44;cursor:pointer}button.first{background:#0a5c44;color:#fff}"
-    "button:focus-visible,a:focus-visible{outline:3px solid #e2a400}a{color:#0a5c44}"
-    "p[role=status]{padding:.6rem .8rem;border-left:4px solid #b3541e;background:#fdf3ec}small{color:#555}"
-)
 WORDS: Mapping[str, tuple[str, str]] = {
     "order": ("Order", "অর্ডার"),
-    "other": ("বাংলা", "English"),
     "ended": ("This order has ended. What you paid comes back to you.", "অর্ডারটি শেষ হয়েছে। যা দিয়েছেন তা ফেরত পাবেন।"),
     "paid": ("Thank you, nothing is to be paid online.", "ধন্যবাদ, অনলাইনে আর কিছু দিতে হবে না।"),
     "asking": ("We are asking whether your payment arrived. Please wait a minute.", "আপনার টাকা পৌঁছেছে কি না আমরা জানছি। একটু অপেক্ষা করুন।"),
@@ -65,16 +46,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
-def language_of(asked: Language | None, accepted: str) -> Language:
-    """What was asked for, else what the browser prefers, else Bangla."""
-    if asked is not None:
-        return asked
-    for tag in accepted.lower().split(","):
-        if tag.strip()[:2] in ("bn", "en"):
-            return "bn" if tag.strip()[:2] == "bn" else "en"
-    return "bn"
-
-
 def offered(methods: frozenset[str], order: orders.Order) -> list[str]:
     """The ways to pay that a buyer is offered: the one that was chosen first, houses only where there is nothing else."""
     known = [code for code in METHODS if code in methods and (code != orders.paying.CASH or order.status == "placed")]
@@ -90,28 +61,18 @@ def page(order: orders.Order, methods: Sequence[str], language: Language, *, sai
     head = f"{title}<p>{_word(_state(order, due), language)}</p>"
     note = f"<p role=status>{_word(said, language)}</p>" if said else ""
     if not due:
-        return _framed(order.number, language, head + note)
+        return framed(order.number, language, head + note)
     until = min((t.due_at for t in order.payments if t.due_at is not None and t.owed > t.secured), default=None)
-    hint = f"<p><small>{_word('until', language).format(_moment(until, language))}</small></p>" if until is not None else ""
-    owed = f'<p class="due">{_money(due, order.currency, language)}</p>'
+    hint = f"<p><small>{_word('until', language).format(moment(until, language))}</small></p>" if until is not None else ""
+    owed = f'<p class="due">{money(due, order.currency, language)}</p>'
     buttons = "".join([_button(code, language, first=n == 0) for n, code in enumerate(methods)])
     form = f'<form method="post" action="?language={language}">{buttons}</form>' if buttons else ""
-    return _framed(order.number, language, head + owed + hint + note + form + _lines(order, language))
+    return framed(order.number, language, head + owed + hint + note + form + lines(order, language))
 
 
 def closed(language: Language) -> str:
     """The page behind a link that opens nothing."""
-    return _framed("", language, f"<p role=status>{_word('unknown_link', language)}</p>")
-
-
-def _framed(title: str, language: Language, body: str) -> str:
-    other = "en" if language == "bn" else "bn"
-    switch = f'<a lang="{other}" hreflang="{other}" href="?language={other}">{_word("other", language)}</a>'
-    return (
-        f'<!doctype html><html lang="{language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>Haat · {escape(title)}</title><style>{STYLE}</style><header><strong>Haat · হাট</strong>{switch}</header>"
-        f"<main>{body}</main></html>"
-    )
+    return framed("", language, f"<p role=status>{_word('unknown_link', language)}</p>")
 
 
 def _state(order: orders.Order, due: int) -> str:
@@ -129,37 +90,21 @@ def _button(code: str, language: Language, *, first: bool) -> str:
     return f'<button name="method" value="{escape(code)}"{" class=first" if first else ""}>{text}</button>'
 
 
-def _lines(order: orders.Order, language: Language) -> str:
+def lines(order: orders.Order, language: Language) -> str:
     """What the order is for, as far as it was not cancelled."""
     kept = [(line, line.quantity - line.buckets.get("cancelled", 0)) for line in order.lines]
     kept = [(line, units) for line, units in kept if units]
     rows = [
-        (f"{_number(units, language)} × {escape(line.name_bn if language == 'bn' and line.name_bn else line.name)}", line.total)
+        (f"{number(units, language)} × {escape(line.name_bn if language == 'bn' and line.name_bn else line.name)}", line.total)
         for line, units in kept[:LINES_MAX]
     ]
     if len(kept) > LINES_MAX:
-        rows.append((_word("more", language).format(_number(len(kept) - LINES_MAX, language)), sum([x.total for x, _ in kept[LINES_MAX:]])))
+        rows.append((_word("more", language).format(number(len(kept) - LINES_MAX, language)), sum([x.total for x, _ in kept[LINES_MAX:]])))
     beside = order.totals.grand - sum([line.total for line, _ in kept])
     if beside:
         rows.append((_word("delivery", language), beside))
-    shown = [f"<li><span>{name}</span><span>{_money(amount, order.currency, language)}</span></li>" for name, amount in rows]
+    shown = [f"<li><span>{name}</span><span>{money(amount, order.currency, language)}</span></li>" for name, amount in rows]
     return f"<ul>{''.join(shown)}</ul>"
-
-
-def _money(amount: int, currency: str, language: Language) -> str:
-    text = grouped_text(amount, currency)
-    if language == "bn":
-        return f"৳ {bangla_digits(text)}" if currency == "BDT" else f"{bangla_digits(text)} {escape(currency)}"
-    return f"{escape(currency)} {text}"
-
-
-def _moment(at: datetime, language: Language) -> str:
-    local = at.astimezone(DHAKA)
-    return bangla_digits(f"{local:%H:%M}") if language == "bn" else f"{local:%H:%M}"
-
-
-def _number(value: int, language: Language) -> str:
-    return bangla_digits(str(value)) if language == "bn" else str(value)
 
 
 def _word(name: str, language: Language) -> str:

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import parse_qsl
 
-import msgspec
-
 from haat.domain import orders, payments
 from haat.engine.web import Answer, Call, Endpoint
-from haat.faces.api import pay_html
+from haat.faces.api import pages, pay_html
+from haat.faces.api.pages import HEADERS, PageQuery
 from haat.faces.api.payments import LINK_FOR, PayDesk, redirect_of
 from haat.faces.api.shop import Shop
 from haat.flows.paying import Counter
@@ -22,21 +21,6 @@ from haat.kernel.outside import Connection
 
 FORM = "application/x-www-form-urlencoded"
 BODY_MAX = 4096
-HTML = b"text/html; charset=utf-8"
-#: No script, nothing from elsewhere, and nobody shows it inside a page of theirs. Its form goes on to gateways, so that stays open.
-POLICY = b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
-HEADERS = (
-    (b"cache-control", b"no-store"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-robots-tag", b"noindex"),
-    (b"content-security-policy", POLICY),
-)
-
-
-class PageQuery(msgspec.Struct, frozen=True):
-    """`language`: none is what the browser prefers. What messengers hang on to links that they pass on is nobody's business."""
-
-    language: pay_html.Language | None = None
 
 
 def endpoints(shop: Shop, counter: Counter) -> list[Endpoint]:
@@ -98,16 +82,12 @@ class _Desk:
 
     def _page(self, call: Call, order: orders.Order, *, said: str = "") -> Answer:
         offered = pay_html.offered(self._counter.desk.methods(), order)
-        return Answer(200, pay_html.page(order, offered, _language(call), said=said).encode(), HEADERS, HTML)
-
-
-def _language(call: Call) -> pay_html.Language:
-    return pay_html.language_of(call.query.language, call.header(b"accept-language") or "")
+        return pages.answer(200, pay_html.page(order, offered, pages.language_of(call), said=said))
 
 
 def _closed(call: Call) -> Answer:
     """A person reads this, so it is a page and no problem document."""
-    return Answer(404, pay_html.closed(_language(call)).encode(), HEADERS, HTML)
+    return pages.answer(404, pay_html.closed(pages.language_of(call)))
 
 
 def _wanted(order: orders.Order, method: str) -> list[tuple[str, int]]:
