@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from msgspec import Struct
 
+from haat.engine import deadlines
 from haat.engine.changes import Memory
 from haat.engine.clock import Hands
 from haat.engine.database import Database
@@ -157,6 +158,13 @@ async def test_who_hesitates_too_long_leaves_it_unknown_or_a_question_unanswered
         await outside.drive(a_connection(), call(moody, "silent"), limit_s=0.2)
     with pytest.raises(Unavailable, match="outside_slow"):
         await outside.drive(a_connection(), call(moody, "silent", question=True), limit_s=0.2)
+
+
+async def test_a_silent_party_is_left_alone_also_where_whoever_asked_gives_up_as_early(outside: Outside, moody: Moody) -> None:
+    for _ in range(breakers.FAILURES):
+        with deadlines.within(0.05), pytest.raises(Unknown, match="outside_slow"):
+            await outside.drive(a_connection(), call(moody, "silent"))
+    assert outside.is_open("moody") and deadlines.left() is None
 
 
 async def test_an_operation_that_has_changed_something_stays_unknown_when_a_later_question_is_lost(outside: Outside, moody: Moody) -> None:

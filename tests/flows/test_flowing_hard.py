@@ -11,6 +11,7 @@ import pytest
 
 from haat.domain import orders
 from haat.domain.orders import events
+from haat.engine import deadlines
 from haat.engine.database import Lane, Tx
 from haat.engine.flowing import (
     Again,
@@ -240,6 +241,20 @@ async def test_a_call_that_waited_for_its_party_longer_than_its_lease_is_not_mad
         await other.settle()
         await s.settle()
         assert texts(await s.facts(second.id)) == ["answer ok"]
+
+
+async def test_a_call_knows_how_long_it_may_take_and_ends_by_itself(dsn: str, tmp_path: Path) -> None:
+    left: list[float | None] = []
+
+    async def call(house: Any, task: Task) -> str:
+        left.append(deadlines.left())
+        return "ok"
+
+    async with stage.opened(dsn, tmp_path, calling(call, limit_s=30)) as s:
+        await s.place()
+        await s.settle()
+    (seen,) = left
+    assert seen is not None and 25 < seen <= 30
 
 
 async def test_each_call_is_leased_for_as_long_as_it_may_take_itself(dsn: str, tmp_path: Path) -> None:

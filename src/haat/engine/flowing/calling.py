@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from haat.engine import deadlines
 from haat.engine.clock import Clock
 from haat.engine.database import Database, Lost, Tx
 from haat.engine.flowing import table
@@ -34,6 +35,7 @@ FEW = 4  # this part of a batch is few
 GATHER_S = 0.04
 LOST_PAUSE_S = 0.3
 BUSY_S = 0.2
+BACKSTOP = 1.1  # of its limit: a call that ends in time by itself can say how far it came
 
 Asked = tuple[Row, Outside, Task]
 
@@ -220,8 +222,9 @@ class Calls:
                 self._heard(row, Deferred())
                 return
             try:
-                async with asyncio.timeout(verb.limit_s):
-                    answer = await verb.call(self._house, task)
+                async with asyncio.timeout(verb.limit_s * BACKSTOP):
+                    with deadlines.within(verb.limit_s):
+                        answer = await verb.call(self._house, task)
             except Exception as error:
                 answer = error
         self._heard(row, answer)

@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import TypeVar
 
+from haat.engine import deadlines
 from haat.engine.clock import Clock
 from haat.engine.database import Database, Lost
 from haat.engine.outside import inbox
@@ -82,11 +83,14 @@ class Outside:
     ) -> Value:
         """The conversation's value. Raises Unavailable, Unknown, or what the connector raises (Refused).
 
-        `subject`: what it is about, for the record. The limit is the connection's, or the shorter `limit_s`.
+        `subject`: what it is about, for the record. The limit is the connection's, or the shorter `limit_s`, or what is left of the time in
+        which somebody wants the answer (`deadlines`).
         """
         self._notice(connection)
         far = _Drive(subject)
         seconds = min(connection.limit_s, limit_s or connection.limit_s)
+        if (left := deadlines.left()) is not None:
+            seconds = min(seconds, left)
         try:
             async with asyncio.timeout(seconds), AsyncExitStack() as within:
                 return await self._talk(connection, conversation, far, within)
