@@ -84,6 +84,7 @@ STORY: list[tuple[Fact, str, str, str | None]] = [
     (events.OrderPaymentRequested("q", "cod", 134_600), "customer", "1,346.00 BDT is to be paid in cash at the door", "at the door"),
     (events.OrderPaymentRequested("p", "bkash", 134_600, LATER), "customer", "by bKash after all, until Tue 24 Nov 16:30", "1,346.00 BDT"),
     (events.OrderPaymentAttempted("p", "u", "nagad", 100), "staff", "Nagad is asked for 1.00 BDT", NOTHING),
+    (events.OrderPaymentAttempted("p", "u", "cod", 100), "staff", "1.00 BDT is expected from the couriers in cash", NOTHING),
     (events.OrderPaymentStarted("p", "t", "X1", "https://pay.example/s3cret", LATER), "customer", "bKash waits for the buyer", "1,346.00 BDT"),
     (events.OrderPaymentStarted("p", "t", "X1"), "customer", "bKash has the payment of 1,346.00 BDT in hand", "in hand"),
     (events.OrderPaymentUncertain("p", "t", "execute"), "staff", "bKash did not say what became of 1,346.00 BDT (execute)", "We are asking bKash"),

@@ -50,6 +50,8 @@ def _requested(f: OrderPaymentRequested, scene: Scene) -> Said:
 
 def _attempted(f: OrderPaymentAttempted, scene: Scene) -> Said:
     (amount, amount_bn), (payer, payer_bn) = scene.money(f.amount), words.name(words.PAYERS, f.gateway)
+    if f.gateway == CASH:
+        return Said(f"{amount} is expected from the couriers in cash.", f"কুরিয়ারদের কাছ থেকে নগদ {amount_bn} আসার কথা।", "staff")
     return Said(f"{payer} is asked for {amount}.", f"{payer_bn}-এর মাধ্যমে {amount_bn} নেওয়ার চেষ্টা শুরু হয়েছে।", "staff")
 
 
