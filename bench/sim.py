@@ -39,6 +39,7 @@ from haat_world.world import Habits, World
 
 HABITS = Habits(pay_s=60.0, leg_s=450.0, remit_s=1800.0)
 PATIENCE_S = 300.0
+LOOK_S = 2.0  # between two looks of vendors and of the desk into their lists
 SETTLED_S = 1.5  # until who was killed last has been started again
 NEVER = 32_503_680_000.0  # the year 3000
 
@@ -169,7 +170,7 @@ class Sim:
         while True:
             with suppress(Lost):
                 await player.look()
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(LOOK_S)
 
     async def _chaos(self, span_s: float) -> None:
         """Everything that is done to Haat from outside, at instants that the seed draws."""
