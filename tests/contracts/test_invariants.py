@@ -90,6 +90,15 @@ async def test_each_finds_what_it_is_there_for(market: Stage, code: str) -> None
     assert code in await broken(market)
 
 
+async def test_a_step_that_is_put_off_for_ever_is_seen_though_it_is_never_overdue(market: Stage) -> None:
+    async with market.parts.database.transaction() as tx:
+        await tx.execute(
+            """UPDATE workflow_states SET created_at = created_at - interval '100 days', due_at = now() + interval '100 years',
+               error = 'not yet' WHERE step = 'track' AND status = 'due'"""
+        )
+    assert "beyond its age limit" in (await broken(market))["steps"][0]
+
+
 async def test_flows_that_vanished_are_missed_even_at_the_end(market: Stage) -> None:
     async with market.parts.database.transaction() as tx:
         ended = await tx.fetch("DELETE FROM order_workflows WHERE status = 'ended' RETURNING order_id")

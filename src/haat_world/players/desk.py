@@ -86,10 +86,12 @@ class Desk:
 
     async def _parcels(self, status: str) -> AsyncIterator[tuple[dict[str, Any], Consignment]]:
         """Shipments that Haat has in this status and that have come to their end at their courier, each once."""
-        books = self._world.truth.consignments
+        books = self._world.truth
         async for page in self._market.pages(self._market.keys.admin, "/v1/shipments", status=status):
             for each in page:
-                true = books.get((each.get("courier", ""), each.get("consignment", "")))
+                courier = each.get("courier", "")
+                true = books.consignments.get((courier, each.get("consignment", "")))  # or found by our reference, and known by that
+                true = true or next(iter(books.booked_for(courier, each.get("reference", ""))), None)
                 if true is not None and true.status in parcels.FINAL and f"{each['id']} {status}" not in self._known:
                     if status in BACK or true.status == "partially_delivered":
                         self._known.add(f"{each['id']} {status}")

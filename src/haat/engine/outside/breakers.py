@@ -1,7 +1,9 @@
 """A breaker per connection: after several failures in a row a party is left alone for a while, then tried with one call.
 
-The counting is that of the library `circuitbreaker`; added here is that only one call tries a breaker that is half open, and that
-a call which was cancelled says nothing. Breakers are of one process: each finds out by itself within a few calls.
+The counting is that of the library `circuitbreaker`; added here is that only one call tries a breaker that is half open, that a call
+which was cancelled says nothing, and that of calls made side by side those say nothing behind whose beginning another one was
+answered: time-outs of calls that began together end together, and that is no outage. Breakers are of one process: each finds out by
+itself within a few calls.
 """
 
 from collections.abc import Iterator
@@ -24,6 +26,7 @@ class Breakers:
         self._open_s = open_s
         self._breakers: dict[str, CircuitBreaker] = {}
         self._trying: set[str] = set()
+        self._answered: dict[str, int] = {}
 
     def is_open(self, code: str) -> bool:
         """Whether a call to this connection would be turned away now."""
@@ -56,9 +59,17 @@ class Breakers:
             if trial:
                 self._trying.discard(code)
 
-    def note(self, code: str, problem: HaatError | None) -> None:
-        """One exchange ended well (None), or the party was in trouble."""
+    def answered(self, code: str) -> int:
+        """How often this party answered so far: asked when a call begins, and told to `note` when it ends."""
+        return self._answered.get(code, 0)
+
+    def note(self, code: str, problem: HaatError | None, *, since: int | None = None) -> None:
+        """One exchange ended well (None), or the party was in trouble. `since`: what `answered` said when it began."""
         breaker = self._breakers.get(code)
+        if problem is None:
+            self._answered[code] = self.answered(code) + 1
+        elif since is not None and since != self.answered(code):
+            return
         if breaker is not None:
             with suppress(Unavailable, Unknown), breaker:
                 if problem is not None:

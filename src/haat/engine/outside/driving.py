@@ -91,11 +91,12 @@ class Outside:
         seconds = min(connection.limit_s, limit_s or connection.limit_s)
         if (left := deadlines.left()) is not None:
             seconds = min(seconds, left)
+        since = self.breakers.answered(connection.code)
         try:
             async with asyncio.timeout(seconds), AsyncExitStack() as within:
                 return await self._talk(connection, conversation, far, within)
         except TimeoutError:
-            self.breakers.note(connection.code, Unavailable("outside_slow", "no answer in time"))
+            self.breakers.note(connection.code, Unavailable("outside_slow", "no answer in time"), since=since)
             raise far.ended("outside_slow", f"{connection.code} did not answer within {seconds:g} s.") from None
         finally:
             conversation.close()
@@ -170,7 +171,7 @@ class Outside:
 
     async def _send(self, connection: Connection, request: Request, far: _Drive) -> Reply:
         sending = Sending()
-        at, began = self.clock.now(), time.perf_counter()
+        at, began, since = self.clock.now(), time.perf_counter(), self.breakers.answered(connection.code)
         reply: Reply | None = None
         problem = "no answer in time"
         try:
@@ -187,7 +188,7 @@ class Outside:
             if reply is not None and reply.status < 500:
                 self.breakers.note(connection.code, None)
             elif problem != "no answer in time":  # that is noted once, by whoever set the limit
-                self.breakers.note(connection.code, Unavailable("outside_trouble", problem or "in trouble"))
+                self.breakers.note(connection.code, Unavailable("outside_trouble", problem or "in trouble"), since=since)
         return reply
 
     def _place(self, connection: Connection) -> asyncio.Semaphore:

@@ -158,6 +158,7 @@ class Sender:
     async def _post(self, connection: Connection, server: MailServer, letter: Mail) -> notifications.Sent:
         """A mail, behind the same breaker as everything that leaves. Only a server in trouble counts against it."""
         trouble: HaatError | None = None
+        since = self._outside.breakers.answered(connection.code)
         with self._outside.breakers.passing(connection.code):
             try:
                 said = await mail.deliver(server, letter, sent_at=self._clock.now().timestamp(), limit_s=connection.limit_s)
@@ -169,7 +170,7 @@ class Sender:
                 trouble = error
                 raise
             finally:
-                self._outside.breakers.note(connection.code, trouble)
+                self._outside.breakers.note(connection.code, trouble, since=since)
 
     def _lapsed(self, note: notifications.Notification, now: datetime) -> notifications.Outcome:
         assert note.claim is not None

@@ -1,4 +1,6 @@
-"""Nobody is forgotten: no step is overdue beyond its time limit, and orders that ended have nothing to do but their money and goods."""
+"""Nobody is forgotten: no step is overdue beyond its time limit or put off beyond its age limit, and orders that ended have nothing to
+do but their money and goods.
+"""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -7,6 +9,7 @@ from haat.engine.database import Tx
 from haat.insight.auditing import FOUND_MAX, At, Invariant, Page, Wrong
 
 LONGEST = timedelta(days=1)
+LAST_PAUSE = timedelta(days=2)  # a step that is too old is found to be so when it is looked at next
 #: What may still be under way of an order that came to its end: money that goes back, parcels that are called back, people told.
 AFTER_THE_END = frozenset({"payment", "fulfilment", "exceptions"})
 
@@ -22,10 +25,21 @@ async def _check(tx: Tx, at: At) -> Sequence[Wrong]:
         at.now - shortest,
         10 * FOUND_MAX,
     )
-    return [
+    found = [
         Wrong(r[0], f"step {r[1]}.{r[2]} ({r[3]}:{r[4]}) was due at {r[5]:%Y-%m-%d %H:%M} and nobody took it up")
         for r in rows
         if at.now - r[5] > limits.get((r[3], r[4]), shortest)
+    ]
+    kept = await tx.fetch(
+        """SELECT order_id::text, version, n, flow, step, due_at - created_at FROM workflow_states
+           WHERE status = 'due' AND coalesce(error, '') <> '' AND due_at - created_at > $1 ORDER BY created_at LIMIT $2""",
+        shortest + LAST_PAUSE,
+        10 * FOUND_MAX,
+    )
+    return found + [
+        Wrong(r[0], f"step {r[1]}.{r[2]} ({r[3]}:{r[4]}) has been put off for {r[5].days} days, beyond its age limit")
+        for r in kept
+        if r[5] > limits.get((r[3], r[4]), shortest) + LAST_PAUSE
     ]
 
 
