@@ -44,12 +44,12 @@ async def test_following_the_same_change_again_changes_nothing(database: Databas
 
 async def test_a_recalled_booking_leaves_its_reference_for_the_next_one(database: Database) -> None:
     order = at(accepted(), "packed")
+    row = row_of(order, order.shipments[0])
     async with database.transaction() as tx:
-        await fulfilment.project(tx, [row_of(order, order.shipments[0])], now=AT)
         for n, courier in ((1, "swift"), (2, "slow")):
             begun = fulfilment.Begun(FIRST, courier, fulfilment.shipment.reference("h 1", 1, n))
             for _ in range(2):  # written down twice, counted once
-                await fulfilment.begin(tx, [begun], now=AT)
+                await fulfilment.begin(tx, [(row, begun)], now=AT)
         found = (await fulfilment.shipments(tx, [FIRST]))[FIRST]
         named = await fulfilment.by_name(tx, "slow", consignments=[], references=["H-1-1-2"])
         assert await fulfilment.by_name(tx, "swift", consignments=[], references=["H-1-1-2"]) == []
