@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from haat.domain import payments, people
@@ -26,8 +26,9 @@ def test_a_guests_view_of_an_order_is_no_link_to_pay_it() -> None:
 
 
 @given(st.integers(4, 74), st.characters(codec="ascii"))
+@example(place=34, letter="+")  # what a lenient decoder reads as the «-» that stands there
 def test_no_letter_can_be_changed(place: int, letter: str) -> None:
     token = payments.pay_token(ORDER, expires_at=NOW + timedelta(days=2), secret=SECRET)
     forged = token[:place] + letter + token[place + 1 :]
-    if forged[:74] != token[:74]:  # the last letter carries two bits of padding
+    if forged != token:
         assert payments.order_to_pay(forged, secrets=[SECRET], now=NOW) is None
