@@ -58,7 +58,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     outages: int = 4
     pace: float = 60.0
     linger_s: float = 45.0
-    calm_s: float = 240.0
+    calm_s: float = 900.0
     fast: float = 7200.0
     rest: timedelta = timedelta(days=20)
     hang_s: float = 2.5
