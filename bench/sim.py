@@ -41,6 +41,7 @@ HABITS = Habits(pay_s=60.0, leg_s=450.0, remit_s=1800.0)
 PATIENCE_S = 300.0
 LOOK_S = 2.0  # between two looks of vendors and of the desk into their lists
 SETTLED_S = 1.5  # until who was killed last has been started again
+EVENING_S = 5.0  # what fell due within this last while is not waited for in the evening
 NEVER = 32_503_680_000.0  # the year 3000
 
 
@@ -58,7 +59,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     outages: int = 4
     pace: float = 60.0
     linger_s: float = 45.0
-    calm_s: float = 240.0
+    calm_s: float = 900.0
     fast: float = 7200.0
     rest: timedelta = timedelta(days=20)
     hang_s: float = 2.5
@@ -207,14 +208,14 @@ class Sim:
         while self.asked.behind and time.monotonic() < until:
             await asyncio.sleep(1.0)
             async with database.reading() as tx:
-                self.asked.behind = await tx.fetchval(_BEHIND, self.world.now() - timedelta(seconds=5 * self.plan.pace))
+                self.asked.behind = await tx.fetchval(_BEHIND, self.world.now() - timedelta(seconds=EVENING_S * self.plan.pace))
         await database.close()
 
     async def _night(self) -> None:
         """Every process is started anew with a faster clock."""
         await asyncio.to_thread(self.haat.stop)
         self._same_time()
-        self.asked.night = self.world.now()
+        self.asked.night = self.world.now() - timedelta(seconds=EVENING_S * self.plan.pace)
         for process in (self.haat.server, *self.haat.workers):
             process.kill()
         await asyncio.to_thread(partial(self.haat.start, pace=self.plan.fast))

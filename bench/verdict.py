@@ -193,6 +193,7 @@ _SENT_TWICE = """SELECT order_id || ' ' || version || ' ' || role || ' ' || chan
   WHERE resend = 0 AND status = 'sent' GROUP BY order_id, version, role, channel, recipient HAVING count(*) > 1 LIMIT 20"""
 #: A message of the night has seconds to leave; whoever was late then is counted and not blamed. One that is due and lies there is
 #: found by the invariant `notifications`; one that fell due in the last moment is no mistake.
-_NOT_SENT = """SELECT channel || ' ' || status, split_part(reason, ':', 1), status = 'failed' AND reason LIKE 'too late%' AND fact_at > $1, count(*)
+_NOT_SENT = """SELECT channel || ' ' || status, split_part(reason, ':', 1),
+    (status = 'stale' OR reason LIKE 'too late%') AND fact_at > $1, count(*)
   FROM notifications WHERE status IN ('failed', 'stale') GROUP BY 1, 2, 3"""
 _WRITTEN = "SELECT recipient, body, status FROM notifications WHERE channel = 'sms'"
