@@ -55,8 +55,7 @@ def main() -> None:
             asyncio.run(_connect(running))
             server = running.serve()
             with workers(running, asked.workers) as pids:
-                del pids
-                uvloop.run(_rates(server.port, running, asked, console))
+                uvloop.run(_rates(server, running, pids, asked, console))
             server.stop()
             if not asked.no_durable:
                 console.print(_durable(running, place, asked.seconds))
@@ -92,7 +91,8 @@ def workers(running: serving.Market, count: int) -> Iterator[list[int]]:
                 print(f"worker {n}: {said[-2000:]}", file=sys.stderr)
 
 
-async def _rates(port: int, running: serving.Market, asked: argparse.Namespace, console: Console) -> None:
+async def _rates(server: serving.Server, running: serving.Market, pids: list[int], asked: argparse.Namespace, console: Console) -> None:
+    port = server.port
     database = await Database.open(running.dsn, size=2)
     await _load(port, running.keys["web"], 100, 3.0, vendors=2)  # warm
     await _drained(database)
@@ -108,20 +108,28 @@ async def _rates(port: int, running: serving.Market, asked: argparse.Namespace, 
         "p99 ms",
         "left at the end",
         "drained in s",
+        "CPU ms/life: server, workers, PostgreSQL",
         "holds",
     ):
         table.add_column(name, justify="right")
     for vendors, rates in ((1, asked.rates), (2, asked.two_vendors)):
         for rate in rates:
-            row, holds = await _rate(port, running.keys["web"], database, rate, asked.seconds, vendors=vendors)
-            table.add_row(str(vendors), *row)
+            before = _cpu(server, running, pids)
+            row, lives, holds = await _rate(port, running.keys["web"], database, rate, asked.seconds, vendors=vendors)
+            spent = [f"{(now - then) / lives * 1000:.1f}" for now, then in zip(_cpu(server, running, pids), before, strict=True)]
+            table.add_row(str(vendors), *row, ", ".join(spent), "yes" if holds else "NO")
             if not holds:
                 break
     console.print(table)
     await database.close()
 
 
-async def _rate(port: int, key: str, database: Database, rate: int, seconds: float, *, vendors: int) -> tuple[list[str], bool]:
+def _cpu(server: serving.Server, running: serving.Market, pids: list[int]) -> tuple[float, float, float]:
+    placing, postgres = serving.cpu(server, running)
+    return placing, sum([serving.tree_cpu(pid) for pid in pids]), postgres
+
+
+async def _rate(port: int, key: str, database: Database, rate: int, seconds: float, *, vendors: int) -> tuple[list[str], int, bool]:
     before = await _counts(database)
     halfway: list[dict[str, int]] = []
 
@@ -146,9 +154,9 @@ async def _rate(port: int, key: str, database: Database, rate: int, seconds: flo
     row = [
         f"{len(taken) / took:,.0f}", f"{completed / took:,.0f}", f"{(after['steps'] - before['steps']) / lives:.1f}",
         f"{(after['facts'] - before['facts']) / lives:.1f}", *[f"{percentile(taken, p) * 1000:.1f}" for p in (0.5, 0.95, 0.99)],
-        f"{left:,}", f"{drained:.1f}", "yes" if holds else "NO",
+        f"{left:,}", f"{drained:.1f}",
     ]  # fmt: skip
-    return row, holds
+    return row, lives, holds
 
 
 async def _load(port: int, key: str, rate: int, seconds: float, *, vendors: int) -> list[float]:

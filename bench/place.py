@@ -16,7 +16,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -83,9 +82,9 @@ def _closed(server: serving.Server, running: serving.Market, processes: int, ask
     _wrk(server.port, running.keys["web"], "uniform", 32, 3)  # warm
     for mode in ("uniform", "hot"):
         for connections in asked.connections:
-            before = _cpu(server, running)
+            before = serving.cpu(server, running)
             done = _wrk(server.port, running.keys["web"], mode, connections, asked.seconds)
-            after = _cpu(server, running)
+            after = serving.cpu(server, running)
             placed = done["requests"] - done["refused"]
             rate = placed / (done["duration_us"] / 1e6)
             assert not done["refused"] and not done["broken"], done
@@ -108,24 +107,6 @@ def _wrk(port: int, key: str, mode: str, connections: int, seconds: int) -> dict
             result: dict[str, int] = json.loads(line[7:])
             return result
     raise RuntimeError(printed)
-
-
-def _cpu(server: serving.Server, running: serving.Market) -> tuple[float, float]:
-    """Seconds of processor so far: (server with its children, PostgreSQL with all its backends)."""
-    postmaster = running.embedded.pid if running.embedded is not None else None
-    return _tree(server.pid), _tree(postmaster) if postmaster is not None else 0.0
-
-
-def _tree(pid: int) -> float:
-    spent = 0.0
-    root = psutil.Process(pid)
-    for process in (root, *root.children(recursive=True)):
-        try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        spent += times.user + times.system
-    return spent
 
 
 async def _open(port: int, key: str) -> Table:

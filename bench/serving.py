@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
+
 from haat import app
 from haat.domain import people
 from haat.engine import migrate, postgres
@@ -149,3 +151,22 @@ async def goods(dsn: str, data_dir: Path, seed: Seed) -> dict[str, str]:
         async with parts.database.transaction() as tx:
             admin = await people.issue_key(tx, order, entropy=os.urandom(32), by="system", now=datetime.now(UTC))
     return {"web": web, "admin": admin.secret}
+
+
+def cpu(server: Server, running: Market) -> tuple[float, float]:
+    """Seconds of processor so far: (server with its children, PostgreSQL with all its backends)."""
+    postmaster = running.embedded.pid if running.embedded is not None else None
+    return tree_cpu(server.pid), tree_cpu(postmaster) if postmaster is not None else 0.0
+
+
+def tree_cpu(pid: int) -> float:
+    """Seconds of processor so far, of a process and all its children."""
+    spent = 0.0
+    root = psutil.Process(pid)
+    for process in (root, *root.children(recursive=True)):
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        spent += times.user + times.system
+    return spent

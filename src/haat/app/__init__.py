@@ -42,7 +42,7 @@ from haat.flows.keeping import Keeper
 from haat.insight import auditing, search, signals
 from haat.insight import invariants as always
 
-PACE_S = 0.008  # between the beginnings of two batches of orders, where there is more than one at a time
+PACE_S = 0.004  # between the beginnings of two batches of orders, where there is more than one at a time
 
 
 class Parts(msgspec.Struct):
