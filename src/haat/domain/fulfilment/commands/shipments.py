@@ -93,32 +93,32 @@ WITH t AS MATERIALIZED (
 UPDATE shipments AS s SET {_SET} FROM t WHERE s.parcel = t.parcel AND {_DIFFERS}
 """
 
-_INSERT = f"""
+
+def _upsert(columns: str, values: str, arrays: str, change: str, when: str) -> str:
+    """Rows that may be there already. `columns`, `values`, `arrays`: what stands behind those of every row; `t` are the new values."""
+    names = "".join(f", {name}" for name in arrays.split()[1::2])
+    types = "".join(f", {array}" for array in arrays.split()[::2])
+    return f"""
 INSERT INTO shipments AS s (parcel, status, courier, consignment, tracking_url, cash, fee, weight_g, tries, reason, promised_at,
-  booked_at, shipped_at, delivered_at, ended_at, order_id, number, vendor_order, vendor, location, district, upazila, updated_at)
-SELECT {_NOW}, order_id, number, vendor_order, vendor, location, district, upazila, $1::timestamptz
+  booked_at, shipped_at, delivered_at, ended_at, order_id, number, vendor_order, vendor, location, district, upazila, updated_at{columns})
+SELECT {_NOW}, order_id, number, vendor_order, vendor, location, district, upazila, $1::timestamptz{values}
 FROM unnest($2::text::uuid[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::text[], $7::text::bigint[],
   $8::text::bigint[], $9::text::int[], $10::text::int[], $11::text::text[], $12::text::text[], $13::text::uuid[], $14::text::text[],
-  $15::text::uuid[], $16::text::text[], $17::text::text[], $18::text::text[], $19::text::text[])
+  $15::text::uuid[], $16::text::text[], $17::text::text[], $18::text::text[], $19::text::text[]{types})
   AS n (parcel, status, courier, consignment, tracking_url, cash, fee, weight_g, tries, reason, promised_at, order_id, number,
-    vendor_order, vendor, location, district, upazila)
-ON CONFLICT (parcel) DO UPDATE SET {_SET.replace("t.", "excluded.")} WHERE {_DIFFERS.replace("t.", "excluded.")}
+    vendor_order, vendor, location, district, upazila{names})
+ON CONFLICT (parcel) DO UPDATE SET {change.replace("t.", "excluded.")} WHERE {when.replace("t.", "excluded.")}
 """
 
-_BEGIN = f"""
-INSERT INTO shipments AS s (parcel, status, courier, consignment, tracking_url, cash, fee, weight_g, tries, reason, promised_at,
-  booked_at, shipped_at, delivered_at, ended_at, order_id, number, vendor_order, vendor, location, district, upazila, updated_at,
-  reference, bookings)
-SELECT {_NOW}, order_id, number, vendor_order, vendor, location, district, upazila, $1::timestamptz, reference, 1
-FROM unnest($2::text::uuid[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::text[], $7::text::bigint[],
-  $8::text::bigint[], $9::text::int[], $10::text::int[], $11::text::text[], $12::text::text[], $13::text::uuid[], $14::text::text[],
-  $15::text::uuid[], $16::text::text[], $17::text::text[], $18::text::text[], $19::text::text[], $20::text::text[])
-  AS n (parcel, status, courier, consignment, tracking_url, cash, fee, weight_g, tries, reason, promised_at, order_id, number,
-    vendor_order, vendor, location, district, upazila, reference)
-ON CONFLICT (parcel) DO UPDATE SET {_SET.replace(_CASH, "cash = t.cash").replace("t.", "excluded.")}, reference = excluded.reference,
-  bookings = s.bookings + 1, carrier_status = ''
-WHERE s.reference IS DISTINCT FROM excluded.reference
-"""
+
+_INSERT = _upsert("", "", "", _SET, _DIFFERS)
+_BEGIN = _upsert(
+    ", reference, bookings",
+    ", reference, 1",
+    "$20::text::text[] reference",
+    f"{_SET.replace(_CASH, 'cash = t.cash')}, reference = t.reference, bookings = s.bookings + 1, carrier_status = ''",
+    "s.reference IS DISTINCT FROM t.reference",
+)
 
 
 async def begin(tx: Tx, begun: Sequence[tuple[Row, Begun]], *, now: datetime) -> None:
