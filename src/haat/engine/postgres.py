@@ -91,6 +91,7 @@ class Embedded:
                 _initialise(home, deadline)
             while True:
                 if not self.alive():
+                    self._bury(deadline)
                     self._child = _launch(home, self._port, self._options, deadline)
                 if not _await_ready(home, deadline):  # we met a server in the moment of its death
                     _pause(deadline, f"PostgreSQL ends as soon as it is there; its log is {home.log}")
@@ -130,6 +131,15 @@ class Embedded:
         if self._child is not None and self._child.poll() is not None:
             self._child = None
         return self._home is not None and _running(self._home) is not None
+
+    def _bury(self, deadline: float) -> None:
+        """Wait for the end of our own child that no longer stands in its place: one that was killed needs a moment to be gone."""
+        if self._child is not None:
+            try:
+                self._child.wait(_left(deadline))
+            except subprocess.TimeoutExpired:
+                raise errors.Unavailable("embedded_postgres_late", f"process {self._child.pid} does not end", retry_after_s=10) from None
+            self._child = None
 
     @property
     def dsn(self) -> str:

@@ -1,6 +1,6 @@
 """Every order of the demo's past can be priced and passes validation, so a fresh market seeds without a refusal."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -87,3 +87,11 @@ def test_every_past_order_has_a_price_and_passes_every_rule(market: Market, rule
     assert applied >= {"ADDA-BUNDLE", "TEA-WEEK", "BOISHAKH", "WELCOME", "SOAP-2-1", "MORE-IS-LESS", "FREE-DHAKA", "cod", "gift-wrap"}, (
         applied
     )
+
+
+def test_an_order_that_may_still_be_under_review_or_unpaid_is_left_to_the_flows() -> None:
+    late = []
+    for now in (NOW.replace(hour=hour) for hour in (9, 14, 18)):
+        late += [order for order in demo.market(now).orders if now - order["placed_at"] < timedelta(hours=4)]
+    assert {order["outcome"] for order in late} == {"open"}
+    assert {order["payment_method"] for order in late} > {"cod"}

@@ -21,6 +21,9 @@ NOTES = ("সন্ধ্যার পর ফোন দেবেন", "অফি
 #: What is added to a basket because of an offer beside it, and how often in a hundred: three soaps, tea with honey.
 ADDED = ((4, (("RUP-SOAP-NEEM-1", 3),)), (3, (("CHA-TEA-BLACK-500G", 1), ("SUN-HONEY-KHALISHA-500G", 1))))
 OPEN_HOURS = 12  # orders of these last hours that are paid at the door are led on by the flows; others have been told until now
+UNDECIDED_HOURS = (
+    4  # and all of these last hours: a review of three hours and half an hour to pay may not be over, and nobody else would end them
+)
 COD_MAX = 40_000 * 100
 
 
@@ -42,7 +45,7 @@ def orders(now: datetime, products: Sequence[dict[str, Any]], customers: Sequenc
         count = ordered[customer["phone"]] = ordered.get(customer["phone"], 0) + 1
         lines = _basket(popular, weights, wholesale=customer["group"] == "wholesale", random=random)
         asked, outcome = _request(customer, lines, count, random), _weighted(OUTCOMES, random)
-        if now - placed_at < timedelta(hours=OPEN_HOURS) and asked["payment_method"] == "cod":
+        if now - placed_at < timedelta(hours=OPEN_HOURS if asked["payment_method"] == "cod" else UNDECIDED_HOURS):
             outcome = "open"
         made.append({"key": f"demo-order-{number:04d}", "placed_at": placed_at} | asked | {"outcome": outcome})
         last[customer["phone"]] = placed_at
