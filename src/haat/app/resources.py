@@ -6,6 +6,7 @@ from haat.app.desks import Desks
 from haat.engine import web
 from haat.faces.api import carts as carts_api
 from haat.faces.api import channels as channels_api
+from haat.faces.api import configuration as configuration_api
 from haat.faces.api import connections as connections_api
 from haat.faces.api import couriers as couriers_api
 from haat.faces.api import description as description_api
@@ -40,7 +41,7 @@ from haat.faces.api.shop import Shop
 PLAIN = (
     placing_api, orders_api, carts_api, system_api, reorders_api, vendor_orders_api, fulfilment_api, shipments_api, refunds_api,
     products_api, imports_api, stock_api, vendors_api, channels_api, prices_api, rules_api, keys_api, feed_api, workflows_api,
-    notifications_api,
+    notifications_api, configuration_api,
 )  # fmt: skip
 
 

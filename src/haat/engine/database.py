@@ -113,9 +113,14 @@ class Database:
                 await self._pool.release(connection)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Tx]:
-        """A transaction that commits when the block ends and rolls back when it raises."""
+    async def transaction(self, *, by: str = "") -> AsyncIterator[Tx]:
+        """A transaction that commits when the block ends and rolls back when it raises.
+
+        `by`: whose change of the configuration it is (`engine/configuration.py`); costs one statement.
+        """
         async with self.reading() as connection, connection.transaction():
+            if by:
+                await connection.execute("SELECT set_config('haat.by', $1, true)", by)
             yield connection
 
     def connections(self) -> tuple[int, int]:

@@ -28,7 +28,7 @@ class Covered(msgspec.Struct, frozen=True):
     unplaced: list[str]
 
 
-async def refresh(outside: Outside, code: str, *, now: datetime) -> Covered:
+async def refresh(outside: Outside, code: str, *, by: str, now: datetime) -> Covered:
     """Ask a courier where it goes and keep it. Refused where it is not known or cannot be asked (`no_areas`)."""
     connection = outside.book.need(code)
     plugin = outside.book.plugin(connection)
@@ -36,7 +36,7 @@ async def refresh(outside: Outside, code: str, *, now: datetime) -> Covered:
         raise Refused("no_areas", f"{connection.plugin} does not say where it goes; write its places.", kind="conflict")
     reaches = await outside.drive(connection, plugin.areas(connection), subject="areas")
     placed, unplaced = matched(reaches)
-    async with outside.database.transaction() as tx:
+    async with outside.database.transaction(by=by) as tx:
         changed = await fulfilment.put_coverage(tx, code, placed, now=now)
     return Covered(len(reaches), changed, len(unplaced), unplaced[:TOLD_MAX])
 

@@ -52,7 +52,7 @@ class _Desk:
         if sheet.code != code:
             raise Refused("code_mismatch", f"The path says {code[:64]}, the body {sheet.code}.")
         version = conditions.expected(call)
-        async with self._shop.database.transaction() as tx:
+        async with self._shop.database.transaction(by=call.principal.actor) as tx:
             known = await channels.channel(tx, code)
             if known is None and conditions.must_exist(call):
                 raise Refused("stale", "There is no such channel.", kind="stale")

@@ -101,7 +101,7 @@ class _Desk:
     async def put(self, call: Call) -> Answer:
         code = conditions.named(call, "code", Code)
         version = conditions.expected(call)
-        async with self._outside.database.transaction() as tx:
+        async with self._outside.database.transaction(by=call.principal.actor) as tx:
             known = code in await engine.connections.everything(tx, self._book.plugins, self._book.vault)
             if not known and conditions.must_exist(call):
                 raise Refused("stale", "There is no such connection.", kind="stale")
@@ -114,7 +114,7 @@ class _Desk:
 
     async def delete(self, call: Call) -> Answer:
         found = await self._known(call)
-        async with self._outside.database.transaction() as tx:
+        async with self._outside.database.transaction(by=call.principal.actor) as tx:
             await engine.connections.deactivate(tx, [found.code], now=self._outside.clock.now())
         return Answer(204)
 

@@ -163,16 +163,17 @@ class _Desk:
 
     async def put_areas(self, call: Call) -> Answer:
         code = _courier(call)
-        async with self._database.transaction() as tx:
+        async with self._database.transaction(by=call.principal.actor) as tx:
             return Answer(200, Written(await fulfilment.put_coverage(tx, code, call.data.areas, now=self._outside.clock.now())))
 
     async def drop_areas(self, call: Call) -> Answer:
         code, district = _courier(call), conditions.named(call, "district", Annotated[str, Meta(min_length=1, max_length=80)])
-        async with self._database.transaction() as tx:
+        async with self._database.transaction(by=call.principal.actor) as tx:
             return Answer(200, Written(await fulfilment.drop_coverage(tx, code, district)))
 
     async def refresh(self, call: Call) -> Answer:
-        return Answer(200, await covering.refresh(self._outside, _courier(call), now=self._outside.clock.now()))
+        by, now = call.principal.actor, self._outside.clock.now()
+        return Answer(200, await covering.refresh(self._outside, _courier(call), by=by, now=now))
 
     async def tariffs(self, call: Call) -> Answer:
         async with self._database.reading() as tx:
@@ -180,7 +181,7 @@ class _Desk:
 
     async def put_tariffs(self, call: Call) -> Answer:
         code = _courier(call)
-        async with self._database.transaction() as tx:
+        async with self._database.transaction(by=call.principal.actor) as tx:
             return Answer(200, Written(await fulfilment.put_tariffs(tx, code, call.data.tariffs, now=self._outside.clock.now())))
 
     async def rules(self, call: Call) -> Answer:
@@ -194,7 +195,7 @@ class _Desk:
         if rule.code != call.path["code"]:
             raise Refused("code_mismatch", f"The path says {call.path['code'][:64]}, the body {rule.code}.")
         version = conditions.expected(call)
-        async with self._database.transaction() as tx:
+        async with self._database.transaction(by=call.principal.actor) as tx:
             before = {each.code: each.version for each in await fulfilment.courier_rules(tx)}.get(rule.code, 0)
             if before == 0 and conditions.must_exist(call):
                 raise Refused("stale", "There is no such rule.", kind="stale")

@@ -36,6 +36,7 @@ TAGS = {
     "Flows": "What is under way with every order, what is stuck and why, and the repairs that are safe.",
     "People": "API keys and blocked buyers.",
     "Connections": "Gateways, couriers and transports that are set up. Secrets go in and never come out.",
+    "Configuration": "Who changed what of connections, rules, rates, channels and places.",
     "Hooks": "Where gateways and couriers report, and where buyers come back from them.",
     "Notifications": "What is told to whom: texts, preferences, what was sent and what became of it.",
     "Events": "The feed of all facts.",

@@ -77,7 +77,7 @@ class _Desk:
         if rule.code != code:
             raise Refused("code_mismatch", f"The path says {code[:64]}, the body {rule.code}.")
         wanted = conditions.expected(call)
-        async with self._shop.database.transaction() as tx:
+        async with self._shop.database.transaction(by=call.principal.actor) as tx:
             version = (await payments.put_routes(tx, [rule]))[code]
             if (wanted is not None and wanted != version - 1) or (version == 1 and conditions.must_exist(call)):
                 raise Refused("stale", f"Version {wanted or 'any'} was expected, {version - 1} is stored.", kind="stale")

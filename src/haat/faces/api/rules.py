@@ -128,7 +128,7 @@ class _Desk:
         if code is not None and row.code != code:
             raise Refused("code_mismatch", f"The path says {code[:64]}, the body {row.code}.")
         wanted = conditions.expected(call)
-        async with self._shop.database.transaction() as tx:
+        async with self._shop.database.transaction(by=call.principal.actor) as tx:
             versions = await self._kind.put(tx, [row], self._shop.clock.now())
             if code is None:
                 return Answer(200, row)

@@ -158,7 +158,7 @@ class _Desk:
             raise Refused("code_mismatch", f"The path says {call.path['code'][:64]}, the body {rule.code}.")
         if rule.strategy not in self._strategies:
             raise Refused("unknown_strategy", f"There is no strategy {rule.strategy}.", known=list(self._strategies))
-        async with self._shop.database.transaction() as tx:
+        async with self._shop.database.transaction(by=call.principal.actor) as tx:
             written = await sourcing.put_rule(tx, [rule], now=self._shop.clock.now())
             stored = next(each for each in await sourcing.load_rules(tx) if each.code == rule.code)
             headers = _conditions(call, stored.version, rule.code in written)
@@ -184,7 +184,7 @@ class _Desk:
         node: sourcing.NodeSettings = call.data
         if node.location != call.path["location"]:
             raise Refused("code_mismatch", f"The path says {call.path['location'][:64]}, the body {node.location[:64]}.")
-        async with self._shop.database.transaction() as tx:
+        async with self._shop.database.transaction(by=call.principal.actor) as tx:
             if node.location not in await inventory.locations(tx):
                 raise Refused("unknown_location", "There is no such location.", kind="missing")
             written = await sourcing.put_nodes(tx, [node], now=self._shop.clock.now())

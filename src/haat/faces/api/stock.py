@@ -240,7 +240,7 @@ class _Desk:
         asked: LocationRequest = call.data
         code = conditions.named(call, "code", Code)
         location = inventory.Location(code, **{name: getattr(asked, name) for name in asked.__struct_fields__})
-        async with self._shop.database.transaction() as tx:
+        async with self._shop.database.transaction(by=call.principal.actor) as tx:
             await inventory.put_locations(tx, [location])
         return Answer(200, location)
 

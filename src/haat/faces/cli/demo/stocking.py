@@ -29,9 +29,9 @@ BUYER = {
 async def stock(runtime: Runtime, demo: Market, kinds: Mapping[str, pricing.Promotion], began: datetime) -> dict[str, people.Customer]:
     """The market without its orders; returns its customers by phone."""
     opened = began - OPENED
-    async with runtime.database.transaction() as tx:
+    async with runtime.database.transaction(by="system") as tx:
         await _parties(tx, demo, opened)
-    async with runtime.database.transaction() as tx:
+    async with runtime.database.transaction(by="system") as tx:
         await _prices(tx, demo, kinds, opened)
     async with runtime.database.transaction() as tx:
         await _goods(tx, demo, opened)

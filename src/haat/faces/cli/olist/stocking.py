@@ -36,7 +36,7 @@ async def parties(runtime: Runtime, dump: Dump) -> None:
     channel = channels.ChannelSheet(
         code=CHANNEL, kind="marketplace", name="Olist", currency=CURRENCY, language="pt-BR", external_pricing=True
     )
-    async with runtime.database.transaction() as tx:
+    async with runtime.database.transaction(by="system") as tx:
         await channels.upsert(tx, [channel], now=now)
         if LOCATION not in await inventory.locations(tx):
             await inventory.put_locations(tx, [inventory.Location(LOCATION, "Olist sellers", kind="warehouse", country=COUNTRY)])
