@@ -12,8 +12,8 @@ import msgspec
 from haat.engine.database import Tx
 
 Kind = Literal[
-    "connections", "payment_routing_rules", "courier_rules", "courier_tariffs", "courier_areas", "channels", "sourcing_rules", "sourcing_nodes",
-    "locations", "price_lists", "promotions", "tax_rates", "shipping_rates", "fee_rates", "price_rules",
+    "connections", "payment_routing_rules", "courier_rules", "courier_tariffs", "courier_areas", "channels", "sourcing_rules",
+    "sourcing_nodes", "locations", "price_lists", "promotions", "tax_rates", "shipping_rates", "fee_rates", "price_rules",
 ]  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def endpoints(shop: Shop) -> list[Endpoint]:
         return Answer(200, ConfigurationChanges(shown, page), page_headers(page, asked))
 
     return [
-        Endpoint("GET", "/v1/configuration-changes", "listConfigurationChanges", "Who changed what of the configuration, newest first", many,
+        Endpoint("GET", "/v1/configuration-changes", "listConfigurationChanges", "Who changed what, newest first", many,
                  "Configuration", access.STAFF, query=ChangesQuery, answers={200: ConfigurationChanges}, problems=(400,),
                  description="Connections, rules, rates, channels, places. Secrets are told as changed and never shown."),
     ]  # fmt: skip
