@@ -12,6 +12,7 @@ import msgspec
 
 from bench import simulated
 from haat import app
+from haat.engine.database import Tx
 from haat.insight import auditing
 from haat_world import audit
 from haat_world.couriers import generic, pathao, redx, steadfast
@@ -66,10 +67,9 @@ async def judge(haat: simulated.Haat, truth: Truth, belief: audit.Belief, asked:
         }
         moved = [Moved(*row) for row in await tx.fetch(_MOVED)]
         findings += [f"units: {each}" for each in units(belief, moved, [Kept(*row) for row in await tx.fetch(_KEPT)])]
-        findings += [f"notification: {row[0]} was sent {row[1]} times" for row in await tx.fetch(_SENT_TWICE)]
-        late = await tx.fetch(_NOT_SENT, asked.night)
-        books.excused["a night of minutes: too late for a message"] += sum(n for *_, by_night, n in late if by_night)
-        findings += [f"notification: {n} {what} were not sent: {why}" for what, why, by_night, n in late if not by_night]
+        late, excused = await unsent(tx, asked.night)
+        books.excused["a night of minutes: too late for a message"] += excused
+        findings += [f"notification: {each}" for each in late]
         findings += [f"notification: {each}" for each in delivered(truth, [Written(*row) for row in await tx.fetch(_WRITTEN)])]
         findings += [
             f"{each.invariant}: {each.subject}: {each.detail}"
@@ -157,29 +157,45 @@ def units(belief: audit.Belief, moved: Sequence[Moved], kept: Sequence[Kept]) ->
 
 
 class Written(msgspec.Struct, frozen=True):
-    """A message as Haat has it on record."""
+    """A message as Haat has it on record. `what` tells it from others to the same receiver: an SMS by its text, a mail by its id."""
 
+    channel: str
     recipient: str
-    body: str
+    what: str
     status: str
 
 
 def delivered(truth: Truth, messages: Sequence[Written]) -> list[str]:
     """Each notification arrived as often as it was written down: never more, and once where Haat says that it is sent."""
-    written = Counter((m.recipient.lstrip("+"), m.body) for m in messages)
-    sent = Counter((m.recipient.lstrip("+"), m.body) for m in messages if m.status == "sent")
-    arrived = Counter((message.to, message.text) for message in truth.messages if message.kind == "sms")
+    written = Counter((m.channel, m.recipient.lstrip("+"), m.what) for m in messages)
+    sent = Counter((m.channel, m.recipient.lstrip("+"), m.what) for m in messages if m.status == "sent")
+    arrived = Counter(
+        ("sms", message.to, message.text) if message.kind == "sms" else ("email", message.to, message.id.strip("<>").partition("@")[0])
+        for message in truth.messages
+        if message.kind in ("sms", "mail")
+    )
     twice = [
-        f"{to} was told {n} times what was written {written[to, text]} times: {text}"
-        for (to, text), n in arrived.items()
-        if n > written[to, text]
+        f"{to} was told {n} times what was written {written[channel, to, what]} times: {what}"
+        for (channel, to, what), n in arrived.items()
+        if n > written[channel, to, what]
     ]
     lost = [
-        f"{to} was told {arrived[to, text]} times what was sent {n} times: {text}"
-        for (to, text), n in sent.items()
-        if n > arrived[to, text]
+        f"{to} was told {arrived[channel, to, what]} times what was sent {n} times: {what}"
+        for (channel, to, what), n in sent.items()
+        if n > arrived[channel, to, what]
     ]
     return twice + lost
+
+
+async def unsent(tx: Tx, night: datetime) -> tuple[list[str], int]:
+    """Messages that were given up for no good reason; and how many of the `night`, which had seconds to leave and are not blamed.
+
+    One that is due and lies there is found by the invariant `notifications`; one that fell due in the last moment is no mistake.
+    """
+    rows = await tx.fetch(_NOT_SENT, night)
+    return [f"{n} {what} were not sent: {why}" for what, why, by_night, n in rows if not by_night], sum(
+        n for *_, by_night, n in rows if by_night
+    )
 
 
 _WAITS = """SELECT flow || ':' || step || ' ' || status || ' ' || split_part(coalesce(error, ''), ':', 1), count(*) FROM workflow_states
@@ -189,11 +205,8 @@ _MOVED = """SELECT reference, sku, coalesce(-sum(quantity) FILTER (WHERE reason 
   FROM stock_movements WHERE reason IN ('sale', 'return') GROUP BY 1, 2"""
 _KEPT = """SELECT owner::text, line_no, sku, sum(quantity)::bigint, sum(released)::bigint FROM order_reservations
   WHERE status <> 'REASSIGNED' GROUP BY 1, 2, 3"""
-_SENT_TWICE = """SELECT order_id || ' ' || version || ' ' || role || ' ' || channel, count(*) FROM notifications
-  WHERE resend = 0 AND status = 'sent' GROUP BY order_id, version, role, channel, recipient HAVING count(*) > 1 LIMIT 20"""
-#: A message of the night has seconds to leave; whoever was late then is counted and not blamed. One that is due and lies there is
-#: found by the invariant `notifications`; one that fell due in the last moment is no mistake.
 _NOT_SENT = """SELECT channel || ' ' || status, split_part(reason, ':', 1),
     (status = 'stale' OR reason LIKE 'too late%') AND fact_at > $1, count(*)
   FROM notifications WHERE status IN ('failed', 'stale') GROUP BY 1, 2, 3"""
-_WRITTEN = "SELECT recipient, body, status FROM notifications WHERE channel = 'sms'"
+_WRITTEN = """SELECT channel, recipient, CASE channel WHEN 'email' THEN id::text ELSE body END, status
+  FROM notifications WHERE channel IN ('sms', 'email')"""

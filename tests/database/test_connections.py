@@ -72,7 +72,11 @@ async def served(database: Database) -> AsyncIterator[Served]:
         landings.append({"connection": connection.code, **brought})
         return f"https://shop.example/paid?attempt={brought.get('attempt', '')}"
 
-    said = [*connections_api.endpoints(outside), *hooks_api.endpoints(outside, new_id=draw.uuid, landing=landing)]
+    async def keep(news: inbox.News) -> bool:
+        async with database.transaction() as tx:
+            return (await inbox.keep(tx, [news]))[0]
+
+    said = [*connections_api.endpoints(outside), *hooks_api.endpoints(outside, keep=keep, new_id=draw.uuid, landing=landing)]
     async with database.transaction() as tx:
         order = people.KeyOrder(id=draw.uuid(), name="test", role="admin", subject="", scopes=("*",))
         key = await people.issue_key(tx, order, entropy=b"7" * 32, by="test", now=NOW)
@@ -169,19 +173,13 @@ async def test_every_process_hears_of_a_change_and_a_row_that_fits_no_more_harms
     await memory.stop()
 
 
-def news(key: str) -> dict[str, Any]:
-    return {
-        "id": f"0195502c-0000-7000-8000-{int(key):012d}",
-        "kind": "gateway",
-        "code": "cards",
-        "key": key,
-        "hook": Hook(body=key.encode()),
-    }
+def news(key: str, now: datetime = NOW) -> inbox.News:
+    return inbox.News(f"0195502c-0000-7000-8000-{int(key):012d}", "gateway", "cards", key, Hook(body=key.encode()), now)
 
 
 async def kept(database: Database, *keys: str, now: datetime = NOW) -> list[bool]:
     async with database.transaction() as tx:
-        return [await inbox.keep(tx, **news(key), now=now) for key in keys]
+        return await inbox.keep(tx, [news(key, now) for key in keys])
 
 
 async def test_news_told_twice_is_kept_once(database: Database) -> None:
@@ -223,7 +221,7 @@ async def test_what_fails_comes_again_ever_later_and_lies_there_at_last_until_so
 async def test_what_was_done_is_forgotten_after_a_while(database: Database) -> None:
     await kept(database, "1", "2")
     async with database.transaction() as tx:
-        await inbox.done(tx, [news("1")["id"]], now=NOW)
+        await inbox.done(tx, [news("1").id], now=NOW)
         await inbox.forget(tx, NOW + timedelta(seconds=1))
         assert await tx.fetchval("SELECT count(*) FROM hook_inbox") == 1
 

@@ -145,7 +145,7 @@ class Cast(msgspec.Struct):
         """A message arrives."""
         parts, now = self.stage.parts, self.stage.clock.now()
         async with parts.database.transaction() as tx:
-            await inbox.keep(tx, id=parts.draw.uuid(), kind=kind, code=code, key=hook.body.decode(), hook=hook, now=now)
+            await inbox.keep(tx, [inbox.News(parts.draw.uuid(), kind, code, hook.body.decode(), hook, now)])
 
 
 @asynccontextmanager

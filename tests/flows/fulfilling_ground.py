@@ -93,9 +93,8 @@ class Ground:
         hook = Hook(body=msgspec.json.encode(list(scans)))
         parts = self.stage.parts
         async with parts.database.transaction() as tx:
-            await speaking.inbox.keep(
-                tx, id=parts.draw.uuid(), kind="courier", code=code, key=repr(scans), hook=hook, now=self.stage.clock.now()
-            )
+            news = speaking.inbox.News(parts.draw.uuid(), "courier", code, repr(scans), hook, self.stage.clock.now())
+            await speaking.inbox.keep(tx, [news])
 
     async def listen(self) -> int:
         return await fulfilling.listen(self.desk, self.stage.parts.house)

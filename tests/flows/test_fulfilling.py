@@ -106,6 +106,19 @@ async def test_a_worker_killed_between_the_call_and_its_answer_books_once(dsn: s
         assert [c.partition(" ")[0] for c in ground.swift.calls if "track" not in c] == ["book", "look_up"]
 
 
+async def test_a_courier_that_may_have_it_and_cannot_be_asked_is_not_passed_over(dsn: str, tmp_path: Path) -> None:
+    async with opened(dsn, tmp_path) as ground:
+        await ground.vendor(**AUTO)
+        order = await ground.confirmed({"TEA": 2}, worker=ground.stage.parts.worker("killed", ground.stage.lane))
+        assert list(ground.swift.booked) == [f"{order.number}-1"]
+        ground.swift.moods.append("down")  # the lease is over, and the first question finds nobody
+        order = await ground.later(order, seconds=90)
+        assert (order.shipments[0].status, ground.slow.calls) == ("uncertain", [])
+        order = await ground.later(order, minutes=10)
+        assert (order.shipments[0].courier, order.shipments[0].status) == ("swift", "booked")
+        assert [c for c in ground.swift.calls if c.startswith("book")] == [f"book {order.number}-1"]
+
+
 async def test_a_courier_that_is_down_is_passed_over(dsn: str, tmp_path: Path) -> None:
     async with opened(dsn, tmp_path) as ground:
         ground.swift.moods.append("down")
@@ -175,7 +188,7 @@ async def test_a_hook_that_cannot_be_dealt_with_holds_up_nobody(dsn: str, tmp_pa
         await ground.hook("swift", [courier.Scan(now, names[1], "", "picked_up")])
         parts = ground.stage.parts
         async with parts.database.transaction() as tx:
-            await inbox.keep(tx, id=parts.draw.uuid(), kind="courier", code="swift", key="?", hook=Hook(body=b"[{]"), now=now)
+            await inbox.keep(tx, [inbox.News(parts.draw.uuid(), "courier", "swift", "?", Hook(body=b"[{]"), now)])
         await ground.hook("swift", [courier.Scan(now, "no\0name", "nor\0this", "picked_up")])
         assert await ground.listen() == 4
         assert [(await ground.stage.order(order.id)).shipments[0].status for order in (first, second)] == ["booked", "shipped"]

@@ -49,9 +49,7 @@ class Till(msgspec.Struct):
     async def keep(self, code: str, hook: Hook) -> None:
         parts = self.stage.parts
         async with parts.database.transaction() as tx:
-            await inbox.keep(
-                tx, id=parts.draw.uuid(), kind="gateway", code=code, key=hook.body.decode(), hook=hook, now=self.stage.clock.now()
-            )
+            await inbox.keep(tx, [inbox.News(parts.draw.uuid(), "gateway", code, hook.body.decode(), hook, self.stage.clock.now())])
 
 
 @asynccontextmanager

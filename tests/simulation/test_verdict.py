@@ -4,13 +4,14 @@ Haat's own invariants are broken on purpose in tests/contracts/test_invariants.p
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
 from bench import simulated, verdict
+from haat.engine.database import Database
 from haat_world import audit
 from haat_world.faults import moody
 from haat_world.truth import Consignment, Message, Payment, Truth
@@ -196,11 +197,47 @@ def test_the_parts_of_a_kit_are_counted_by_what_one_is_made_of(play: Play) -> No
 
 
 def test_a_message_that_arrived_more_or_less_often_than_it_was_sent_is_seen(play: Play) -> None:
-    sent, unknown = verdict.Written("+8801", "It is here.", "sent"), verdict.Written("+8801", "It is here.", "unknown")
+    sent, unknown = (verdict.Written("sms", "+8801", "It is here.", status) for status in ("sent", "unknown"))
     assert verdict.delivered(play.truth, [sent]) == []
     assert verdict.delivered(play.truth, [unknown]) == []
     assert "was told 1 times what was sent 2 times" in verdict.delivered(play.truth, [sent, sent])[0]
     assert "was told 1 times what was written 0 times" in verdict.delivered(play.truth, [])[0]
+
+
+def test_a_mail_that_arrived_more_or_less_often_than_it_was_sent_is_seen() -> None:
+    truth, mail = Truth(), Message(kind="mail", to="a@shop.example", id="<N1@haat.example>", text="Packed\n\nIt is packed.", at=NOON)
+    sent = verdict.Written("email", "a@shop.example", "N1", "sent")
+    assert "was told 0 times what was sent 1 times" in verdict.delivered(truth, [sent])[0]
+    truth.tell(mail)
+    assert verdict.delivered(truth, [sent]) == []
+    truth.tell(mail)
+    assert "was told 2 times what was written 1 times" in verdict.delivered(truth, [sent])[0]
+
+
+NOTE = """INSERT INTO notifications (id, order_id, version, event, role, party, channel, recipient, language, subject, body, parts, data, urgent,
+    status, reason, due_at, fact_at, created_at)
+  VALUES (gen_random_uuid(), gen_random_uuid(), 1, 'placed', 'customer', '', 'sms', '+8801', 'en', '', '', 1, '{}', false, $1, $2, $3, $3, $3)"""
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "by_night", "words"),
+    [
+        ("failed", "sms_refused: no such number", False, "1 sms failed were not sent: sms_refused"),
+        ("failed", "too late to be of use", False, "1 sms failed were not sent: too late to be of use"),
+        ("stale", "", False, "1 sms stale were not sent"),
+        ("failed", "sms_refused: no such number", True, "1 sms failed were not sent: sms_refused"),
+        ("failed", "too late to be of use", True, None),
+        ("sent", "", False, ""),
+    ],
+)
+async def test_a_message_that_was_given_up_is_seen_and_only_lateness_of_the_night_is_excused(
+    database: Database, status: str, reason: str, by_night: bool, words: str | None
+) -> None:
+    async with database.transaction() as tx:
+        await tx.execute(NOTE, status, reason, NOON + timedelta(hours=8 if by_night else 2))
+        found, excused = await verdict.unsent(tx, NOON + timedelta(hours=5))
+    assert excused == (words is None)
+    assert bool(found) is bool(words) and (not words or words in found[0])
 
 
 @pytest.mark.parametrize(("failed", "gentle"), [(200, False), (210, False), (120, True), (300, True)])

@@ -31,6 +31,7 @@ from haat.engine.draw import Draw
 from haat.engine.front import SECTION, App, Front
 from haat.engine.journal import Journal
 from haat.engine.live import Live
+from haat.engine.outside import inbox
 from haat.engine.settings import Settings
 from haat.faces import cli, worker
 from haat.faces.api.gate import Gate
@@ -103,7 +104,7 @@ async def open_parts(
         seals = await sealing.opened(tx, chosen)
     ledger = Journal(orders.events.decode, position_base=base)
     draw = await Draw.open(clock, database)
-    lanes = [Lane(dsn, f"haat {work}") for work in ("placing", "changing", "carting", "completing", "looking")]
+    lanes = [Lane(dsn, f"haat {work}") for work in ("placing", "changing", "carting", "completing", "looking", "hearing")]
     house = flowing.House(database, ledger, clock, draw)
     at = desks.opened(chosen, memory, house, market, seals=seals, outfit=outfit)
     told = flowing.Flows(at.flows() if flows is None else flows)
@@ -111,7 +112,7 @@ async def open_parts(
     house.change, market.by_when = keeper.change, at.fulfilling.by_when
     desk, changes = Desk(lanes[0], ledger, market, clock, told), Changes(lanes[1], ledger, keeper.change)
     carting, till = Carting(lanes[2], market, clock, draw), Till(lanes[3], desk, ledger, clock)
-    looking = Looking(lanes[4], market, clock)
+    looking, hearing = Looking(lanes[4], market, clock), inbox.Keeper(lanes[5])
     shop = Shop(
         chosen, database, clock, draw, ledger, market,
         _placing(chosen, desk, lanes[0]),
@@ -120,6 +121,7 @@ async def open_parts(
         Committer("carting", carting.apply, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[2].drop),
         Committer("completing", till.complete, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[3].drop),
         Committer("looking", looking.look, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[4].drop),
+        Committer("hearing", hearing.keep, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[5].drop),
         keeper.change, told,
     )  # fmt: skip
     parts = Parts(chosen, database, memory, clock, draw, ledger, market, shop, seals, lanes, told, keeper, house, at)
@@ -141,7 +143,7 @@ def _placing(chosen: Settings, desk: Desk, lane: Lane) -> Committer[Any, Any]:
 
 
 def _committers(shop: Shop) -> tuple[Committer[Any, Any], ...]:
-    return (shop.looking, shop.carting, shop.completing, shop.placing, shop.changing)
+    return (shop.looking, shop.carting, shop.completing, shop.placing, shop.changing, shop.hearing)
 
 
 def endpoints(parts: Parts) -> list[web.Endpoint]:

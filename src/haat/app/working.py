@@ -21,7 +21,7 @@ from haat.insight import auditing, search, signals
 
 log = logging.getLogger("haat.worker")
 LISTEN_EACH_S = 0.5
-LISTEN_AT_ONCE = 200
+LISTEN_AT_ONCE = 500  # news of one parcel come close together: the more at once, the fewer orders are read for each
 SEND_EACH_S = 1.0
 FORGET_EACH_S = 600.0
 ASK_EACH_S = 3600.0

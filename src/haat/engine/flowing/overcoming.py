@@ -4,7 +4,7 @@ An open exception is a promise that a human is needed; one that lies there for n
 overcomes which steps is each flow's to say; it asks for one step, whose data names them, and this is who does it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +14,10 @@ from haat.engine.flowing.step import Done, Local, Outcome, Task
 from haat.kernel.facts import Fact
 
 
-def closing(flow: str, resolved: Callable[[str], Fact]) -> Local:
+def closing(flow: str, resolved: Callable[[str], Fact], *, lasting: Collection[str] = ()) -> Local:
     """The step that closes the open exceptions of a flow's steps `data["steps"]` about its own subject (none: about any).
 
-    `resolved` makes the fact that records it, of the exception's id.
+    `resolved` makes the fact that records it, of the exception's id. Causes that are `lasting` nothing overcomes: a person closes them.
     """
 
     async def run(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:
@@ -26,7 +26,7 @@ def closing(flow: str, resolved: Callable[[str], Fact]) -> Local:
         for task in tasks:
             for trouble in task.order.exceptions:
                 place = repairing.parse(trouble.id)
-                if place is not None and trouble.flow == flow and trouble.step in task.data["steps"]:
+                if place is not None and trouble.flow == flow and trouble.step in task.data["steps"] and trouble.cause not in lasting:
                     keys[(task.order.id, *place)] = trouble.id
         subjects = {task.order.id: task.subject for task in tasks}
         rows = [row for row in await repairing.dead(tx, list(keys)) if subjects[row.order_id] in ("", row.subject)]

@@ -1,6 +1,6 @@
 """What others tell us, kept raw before anybody acts on it: the answer leaves in milliseconds, the work comes after.
 
-    keep(tx, …)        stored once per connection, however often it is told
+    keep(tx, news)     stored once per connection, however often it is told
     claim(tx, …)       the oldest that are due, locked for this transaction, their lease set
     done / failed      what became of them; a failed one comes again with a growing pause, at last it is shown to somebody
 
@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from haat.engine.database import Row, Tx
+from haat.engine.database import Lane, Row, Tx
 from haat.engine.outside.record import masked_headers
 from haat.kernel.outside import Hook
 
@@ -41,21 +41,58 @@ class Arrived(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
-async def keep(tx: Tx, *, id: str, kind: str, code: str, key: str, hook: Hook, now: datetime) -> bool:
-    """Keep it, once; whether it is new. `key` makes news of one connection the same news."""
-    told = await tx.fetchval(
+class News(msgspec.Struct, frozen=True):
+    """A hook as it came, not yet kept. `key` makes news of one connection the same news."""
+
+    id: str
+    kind: str
+    code: str
+    key: str
+    hook: Hook
+    at: datetime
+
+    @property
+    def dedupe(self) -> bytes:
+        return hashlib.sha256(f"{self.hook.method}\n{self.key}".encode()).digest()
+
+
+class Keeper:
+    """Keeps what comes at the same moment together, through one lane: a courier that tells of a thousand parcels costs a few commits."""
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
+
+    async def keep(self, news: Sequence[News]) -> Sequence[bool]:
+        """`keep` in a transaction of its own. Safe to repeat when its answer was lost: then it was told twice, and is kept once."""
+        async with self._lane.transaction() as tx:
+            return await keep(tx, news)
+
+
+async def keep(tx: Tx, news: Sequence[News]) -> list[bool]:
+    """Keep them, each once; whether each is new. Rows are written in the order of (code, dedupe), so that two keepers never cross."""
+    told: dict[tuple[str, bytes], list[int]] = {}
+    for number, each in enumerate(news):
+        told.setdefault((each.code, each.dedupe), []).append(number)
+    firsts = [(key, news[numbers[0]], len(numbers)) for key, numbers in sorted(told.items())]
+    rows = await tx.fetch(
         _KEEP,
-        id,
-        kind,
-        code,
-        hashlib.sha256(f"{hook.method}\n{key}".encode()).digest(),
-        now,
-        hook.method,
-        msgspec.json.encode(masked_headers({name: hook.headers[name] for name in _KEPT if name in hook.headers})).decode(),
-        msgspec.json.encode(dict(hook.query)).decode(),
-        hook.body,
+        [each.id for _, each, _ in firsts],
+        [each.kind for _, each, _ in firsts],
+        [code for (code, _), _, _ in firsts],
+        [dedupe for (_, dedupe), _, _ in firsts],
+        [each.at for _, each, _ in firsts],
+        [times for *_, times in firsts],
+        [each.hook.method for _, each, _ in firsts],
+        [_headers(each.hook) for _, each, _ in firsts],
+        [msgspec.json.encode(dict(each.hook.query)).decode() for _, each, _ in firsts],
+        [each.hook.body for _, each, _ in firsts],
     )
-    return bool(told == 1)
+    new = {(row[0], row[1]) for row in rows if row[2]}
+    return [(each.code, each.dedupe) in new and told[each.code, each.dedupe][0] == number for number, each in enumerate(news)]
+
+
+def _headers(hook: Hook) -> str:
+    return msgspec.json.encode(masked_headers({name: hook.headers[name] for name in _KEPT if name in hook.headers})).decode()
 
 
 async def claim(tx: Tx, *, kind: str, now: datetime, limit: int = 100, lease: timedelta = LEASE) -> list[Arrived]:
@@ -115,9 +152,11 @@ _SELECT = f"SELECT {_COLUMNS} FROM hook_inbox"
 _KEEP = """
 INSERT INTO hook_inbox
   (id, kind, code, dedupe, status, attempts, due_at, received_at, times, method, headers, query, body, problem)
-VALUES ($1::uuid, $2, $3, $4, 'waiting', 0, $5, $5, 1, $6, $7::text::jsonb, $8::text::jsonb, $9, '')
-ON CONFLICT (code, dedupe) DO UPDATE SET times = hook_inbox.times + 1
-RETURNING times
+SELECT id, kind, code, dedupe, 'waiting', 0, at, at, times, method, headers::jsonb, query::jsonb, body, ''
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::timestamptz[], $6::int[], $7::text[], $8::text[], $9::text[], $10::bytea[])
+  AS t (id, kind, code, dedupe, at, times, method, headers, query, body)
+ON CONFLICT (code, dedupe) DO UPDATE SET times = hook_inbox.times + excluded.times
+RETURNING code, dedupe, xmax = 0
 """
 _CLAIM = f"""
 WITH due AS (

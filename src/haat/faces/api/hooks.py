@@ -21,11 +21,13 @@ FORM = "application/x-www-form-urlencoded"
 MEDIA = ("application/json", FORM, "text/plain", "application/cloudevents+json")
 #: (connection, what the browser brought) -> where the buyer goes on; None: a plain page says thank you
 Landing = Callable[[Connection, Mapping[str, str]], Awaitable[str | None]]
+#: Keeps one hook, on disk when it answers.
+Keep = Callable[[engine.inbox.News], Awaitable[bool]]
 THANKS = "<!doctype html><title>Haat</title><p>Thank you. ধন্যবাদ। You may close this page."
 
 
-def endpoints(outside: Outside, *, new_id: Callable[[], str], landing: Landing | None = None) -> list[Endpoint]:
-    desk = _Desk(outside, new_id, landing)
+def endpoints(outside: Outside, *, keep: Keep, new_id: Callable[[], str], landing: Landing | None = None) -> list[Endpoint]:
+    desk = _Desk(outside, keep, new_id, landing)
     place = "/v1/hooks/{kind}/{code}"
     said = "Its sender decides on body and query; it is verified as that sender signs, stored once, and acted upon later."
     back = "Proves nothing and changes nothing by itself: the gateway is asked. The buyer is sent on to the shop."
@@ -44,8 +46,9 @@ def endpoints(outside: Outside, *, new_id: Callable[[], str], landing: Landing |
 
 
 class _Desk:
-    def __init__(self, outside: Outside, new_id: Callable[[], str], landing: Landing | None) -> None:
+    def __init__(self, outside: Outside, keep: Keep, new_id: Callable[[], str], landing: Landing | None) -> None:
         self._outside = outside
+        self._store = keep
         self._new_id = new_id
         self._landing = landing
 
@@ -88,8 +91,7 @@ class _Desk:
     async def _keep(self, connection: Connection, hook: Hook, key: str) -> None:
         now = self._outside.clock.now()
         bare = structs.replace(hook, query=engine.bare(connection, hook.query))
-        async with self._outside.database.reading() as tx:
-            await engine.inbox.keep(tx, id=self._new_id(), kind=connection.kind, code=connection.code, key=key, hook=bare, now=now)
+        await self._store(engine.inbox.News(self._new_id(), connection.kind, connection.code, key, bare, now))
 
 
 async def _hook(call: Call) -> Hook:

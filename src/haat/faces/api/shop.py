@@ -13,6 +13,7 @@ from haat.engine.draw import Draw
 from haat.engine.flowing import Flows
 from haat.engine.journal import Journal
 from haat.engine.live import Live
+from haat.engine.outside import inbox
 from haat.engine.settings import Settings
 from haat.flows.checkout import Carted, CartWish, Completion, Glance, Market, Placed, Prepared
 from haat.kernel import ids
@@ -45,6 +46,7 @@ class Shop(msgspec.Struct):
     carting: Committer[CartWish, Carted]
     completing: Committer[Completion, Placed]
     looking: Committer[Glance, Carted | None]
+    hearing: Committer[inbox.News, bool]
     change: Change
     flows: Flows
 

@@ -127,10 +127,10 @@ class _Booking:
                 return Done(self._taken(order, parcel, task, answer))
             case couriers.Declined(reason=reason, detail=detail, final=final):
                 return Done(self._declined(order, parcel, courier, reason, detail, now, final=final))
-            case Unavailable():
+            case Unavailable() if task.attempts <= 1:
                 busy = [*task.data.get("busy", ()), courier]
                 return _wait(task, str(answer), busy=busy)
-            case Unknown() | TimeoutError():
+            case Unknown() | TimeoutError() | Unavailable():  # an earlier call may have arrived, and now it cannot even be asked
                 if parcel.status not in ("packed", "cancelled"):
                     return Done()
                 step = Step("look_up", parcel.id, after=timedelta(seconds=LOOKS_S[0]), data=task.data)

@@ -26,6 +26,7 @@ OVERCOMES: Mapping[type[Fact], tuple[str, ...]] = {
     events.OrderParcelLost: ("recall", "look_at", "track", "give_up", "return_overdue"),
 }
 _ENDS = (events.OrderCompleted, events.OrderCancelled, events.OrderRejected, events.OrderExpired)
+_LASTING = frozenset({"booked_twice"})  # one parcel has arrived; the other courier still has a booking, and may collect for it
 _NEVER = frozenset({"recall", "look_up"})  # an order that ended may still have a courier on its way with its goods, or to them
 
 
@@ -45,7 +46,7 @@ def overcome(order: orders.Order, fact: Fact, flow: str) -> list[Decision]:
 
 def verbs(flow: str) -> dict[str, Local]:
     """The step of this file by name."""
-    return {STEP: overcoming.closing(flow, _resolved)}
+    return {STEP: overcoming.closing(flow, _resolved, lasting=_LASTING)}
 
 
 def _resolved(exception: str) -> Fact:
