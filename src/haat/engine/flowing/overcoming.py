@@ -5,13 +5,15 @@ overcomes which steps is each flow's to say; it asks for one step, whose data na
 """
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from haat.engine.database import Tx
 from haat.engine.flowing import repairing
-from haat.engine.flowing.step import Done, Local, Outcome, Task
+from haat.engine.flowing.step import Again, Done, Local, Outcome, Task
 from haat.kernel.facts import Fact
+
+SOON = timedelta(seconds=1)
 
 
 def closing(flow: str, resolved: Callable[[str], Fact], *, lasting: Collection[str] = ()) -> Local:
@@ -29,12 +31,20 @@ def closing(flow: str, resolved: Callable[[str], Fact], *, lasting: Collection[s
                 if place is not None and trouble.flow == flow and trouble.step in task.data["steps"] and trouble.cause not in lasting:
                     keys[(task.order.id, *place)] = trouble.id
         subjects = {task.order.id: task.subject for task in tasks}
-        rows = [row for row in await repairing.dead(tx, list(keys)) if subjects[row.order_id] in ("", row.subject)]
+        dead = await repairing.dead(tx, list(keys))
+        early = {
+            key[0] for key in keys.keys() - {row.key for row in dead}
+        }  # it died in this very turn: nobody can close it before it is written
+        rows = [row for row in dead if subjects[row.order_id] in ("", row.subject)]
         if rows:
             await repairing.repair(tx, rows, "skip", now)
         closed: dict[str, list[Fact]] = {}
         for row in rows:
             closed.setdefault(row.order_id, []).append(resolved(keys[row.key]))
-        return [Done(tuple(closed.get(task.order.id, ()))) for task in tasks]
+        outcomes: list[Outcome] = []
+        for task in tasks:
+            facts = tuple(closed.get(task.order.id, ()))
+            outcomes.append(Again(SOON, "what it closes is not written yet", facts) if task.order.id in early else Done(facts))
+        return outcomes
 
     return Local(run=run, title="Close what was overcome", title_bn="মিটে যাওয়া সমস্যা বন্ধ", waits_for_holds=False)

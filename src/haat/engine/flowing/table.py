@@ -173,8 +173,10 @@ async def put_back(tx: Tx, rows: Sequence[Row], due_at: datetime) -> None:
     )
 
 
-async def stop(tx: Tx, stops: Sequence[tuple[str, str, Stop]], now: datetime) -> None:
+async def stop(tx: Tx, stops: Sequence[tuple[str, str, Stop]], now: datetime, *, ended: Sequence[Key] = ()) -> None:
     """End waiting steps that are no longer needed. A compensation that waited for one of them has its turn.
+
+    `ended`: steps that came to their end in this turn, which the table does not know yet; they are left as they are.
 
     An order's open steps are looked up once, however many of them are meant: most decisions stop what was never stored.
     """
@@ -188,7 +190,9 @@ async def stop(tx: Tx, stops: Sequence[tuple[str, str, Stop]], now: datetime) ->
              FROM (SELECT DISTINCT order_id AS o FROM t) AS orders
              CROSS JOIN LATERAL (
                SELECT order_id, version, n, flow, step, subject FROM workflow_states
-               WHERE order_id = orders.o AND status IN ('due', 'held', 'paused') OFFSET 0) AS w
+               WHERE order_id = orders.o AND status IN ('due', 'held', 'paused')
+                 AND (order_id, version, n) NOT IN (SELECT * FROM unnest($7::text::uuid[], $8::text::int[], $9::text::smallint[]))
+               OFFSET 0) AS w
              JOIN t ON t.order_id = w.order_id AND t.flow = w.flow AND t.step = w.step AND (t.any_subject OR t.subject = w.subject)),
            stopped AS (
              UPDATE workflow_states AS w SET status = 'stopped', worker = NULL, updated_at = $6 FROM meant AS m
@@ -202,6 +206,9 @@ async def stop(tx: Tx, stops: Sequence[tuple[str, str, Stop]], now: datetime) ->
         texts([s[2].subject or "" for s in stops]),
         texts(["t" if s[2].subject is None else "f" for s in stops]),
         now,
+        texts([k[0] for k in ended]),
+        ints([k[1] for k in ended]),
+        ints([k[2] for k in ended]),
     )
 
 

@@ -271,7 +271,9 @@ class Turn:
             await self._place()
         tx, now = self._tx, self._now
         if self._decided.stops:
-            await table.stop(tx, self._decided.stops, now)
+            meant = {order_id for order_id, _, _ in self._decided.stops}
+            ended = [r.key for r in self._moved if r.order_id in meant and r.status in ("done", "dead")]
+            await table.stop(tx, self._decided.stops, now, ended=ended)
         new = [r for r in _once(self._new) if r.status != "stopped"]  # asked for and taken back in one turn: it never was
         if self._take is not None:
             self._lease(new, self._take)
