@@ -207,6 +207,31 @@ async def test_a_hook_about_nobody_waits_and_is_kept(dsn: str, tmp_path: Path) -
         assert await ground.listen() == 1
 
 
+async def test_a_courier_that_was_given_up_and_has_it_after_all_is_shown_to_somebody(dsn: str, tmp_path: Path) -> None:
+    async with opened(dsn, tmp_path) as ground:
+        ground.swift.moods.append("lost")
+        order = await booked(ground)
+        ground.swift.booked.clear()  # it says that it has nothing, and it is wrong
+        for _ in range(2):  # it is asked, and then the next one is
+            order = await ground.later(order, minutes=10)
+        reference = (await ground.shipment(order)).reference
+        assert reference == f"{order.number}-1-2" and order.shipments[0].status == "booked"
+        now = ground.stage.clock.now()
+        await ground.hook("swift", [courier.Scan(now, "C-LATE", f"{order.number}-1", "cancelled")])
+        await ground.listen()
+        assert (await ground.stage.order(order.id)).exceptions == ()
+        for status in ("picked_up", "in_transit"):
+            await ground.hook("swift", [courier.Scan(now, "C-LATE", f"{order.number}-1", status)])
+            await ground.listen()
+        order = await ground.later(order, seconds=1)
+        (trouble,) = order.exceptions
+        assert (trouble.step, trouble.cause, order.shipments[0].status) == ("look_at", "booked_twice", "booked")
+        async with ground.stage.parts.database.reading() as tx:
+            assert await inbox.resting(tx, status="waiting") == []
+        order = await ground.tell(order, events.OrderShipped(order.shipments[0].id), events.OrderDelivered(order.shipments[0].id))
+        assert [each.cause for each in order.exceptions] == ["booked_twice"]
+
+
 async def test_a_booked_order_is_cancelled_when_the_courier_gives_it_back(dsn: str, tmp_path: Path) -> None:
     async with opened(dsn, tmp_path) as ground:
         order = await booked(ground)

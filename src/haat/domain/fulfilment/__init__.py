@@ -10,7 +10,7 @@ from haat.domain.fulfilment import choosing, courier, fleet, label, promise, shi
 from haat.domain.fulfilment.commands.coverage import COURIERS, drop_coverage, put_courier_rules, put_coverage, put_tariffs, refresh_records
 from haat.domain.fulfilment.commands.shipments import begin, hear, move_on, note, project, say
 from haat.domain.fulfilment.queries.coverage import StoredTariff, courier_rules, coverage, load_fleet, records, taken, tariffs
-from haat.domain.fulfilment.queries.shipments import Wanted, by_name, find_shipments, scans, shipments, to_pick
+from haat.domain.fulfilment.queries.shipments import Wanted, by_earlier_name, by_name, find_shipments, scans, shipments, to_pick
 from haat.domain.fulfilment.shipment import Begun, NodeEvent, Row, Said, Shipment, Told
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Told",
     "Wanted",
     "begin",
+    "by_earlier_name",
     "by_name",
     "choosing",
     "courier",

@@ -11,6 +11,8 @@ import msgspec
 
 from haat.domain.fulfilment.courier import Scan
 
+BOOKINGS_MAX = 12  # so many of one parcel are looked for by an old name
+
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """What an order's facts say of one parcel."""
@@ -115,6 +117,19 @@ def reference(number: str, place: int, booking: int) -> str:
     """Our name for a booking: the order's number, which of its parcels, which try. A–Z, 0–9 and hyphens, unique by its parts."""
     plain = "".join(c if c.isalnum() and c.isascii() else "-" for c in number.upper())
     return f"{plain}-{place}" if booking == 1 else f"{plain}-{place}-{booking}"
+
+
+def later(name: str) -> list[str]:
+    """What bookings after the one of this name may be called: some of these are names of other parcels, so ask `follows`."""
+    base, _, tail = name.rpartition("-")
+    again = [f"{base}-{n}" for n in range(int(tail) + 1, BOOKINGS_MAX)] if tail.isdecimal() and len(tail) < 3 else []
+    return [*[f"{name}-{n}" for n in range(2, BOOKINGS_MAX)], *again]
+
+
+def follows(shipment: Shipment, name: str) -> bool:
+    """Whether this is the name of an earlier booking of the shipment."""
+    first = shipment.reference.removesuffix(f"-{shipment.bookings}")
+    return shipment.bookings > 1 and name in (first, *[f"{first}-{n}" for n in range(2, shipment.bookings)])
 
 
 def present(told: Sequence[Told], consignment: str) -> list[Scan]:

@@ -33,6 +33,7 @@ log = logging.getLogger("haat.fulfilling")
 KIND = "courier"
 FLOW = "fulfilment"
 AT_ONCE = 200
+GIVEN_UP = ("", "cancelled")  # what a courier says of a booking that it does not carry out
 CONFIRMED_WITHIN_S = 1.0  # all the hooks of a batch wait for it; who is slower is asked by its own step
 
 
@@ -46,12 +47,14 @@ class News(msgspec.Struct):
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """A scan of one shipment, by its present booking."""
+    """A scan of one shipment by `courier`. `earlier`: it is about a booking that was given up."""
 
     shipment: fulfilment.Shipment
     scan: couriers.Scan
     news: str
     source: str
+    courier: str
+    earlier: bool = False
 
 
 async def listen(desk: Desk, house: House, *, limit: int = AT_ONCE) -> int:
@@ -147,7 +150,17 @@ class _Deciding:
         consignment = fulfilling.parcel_of(state, self._parcel).consignment
         scans = fulfilment.shipment.present(self._told, consignment)
         scans += [h.scan for h in self._heard if _booking(h) == consignment]
-        return (*booked, *hearing.moved(state, self._parcel, scans, self._reading))
+        facts = (*booked, *hearing.moved(state, self._parcel, scans, self._reading))
+        return (*facts, *self._twice(orders.after(state, facts[len(booked) :], at=self._reading.now)))
+
+    def _twice(self, order: orders.Order) -> tuple[Fact, ...]:
+        """A courier that surely did not have it has it after all: somebody has to see which is which."""
+        other = next((h for h in self._heard if h.earlier and h.scan.status not in GIVEN_UP), None)
+        if other is None:
+            return ()
+        parcel = fulfilling.parcel_of(order, self._parcel)
+        detail = f"{other.courier} has it as {other.scan.consignment} ({other.scan.reference}), too; here it is {parcel.status}."
+        return hearing.trouble(order, self._parcel, "booked_twice", detail)
 
     def _booked(self, order: orders.Order) -> tuple[Fact, ...]:
         """That the courier has it, where its answer to the booking was lost and this is the first we hear."""
@@ -195,7 +208,20 @@ async def _whose(tx: Tx, news: Sequence[News]) -> list[Heard]:
                 if shipment is None:
                     each.problem = "nobody here knows this consignment"
                 else:
-                    found.append(Heard(shipment, scan, each.id, "hook"))
+                    found.append(Heard(shipment, scan, each.id, "hook", courier))
+    return [*found, *await _earlier(tx, [n for n in news if n.problem])]
+
+
+async def _earlier(tx: Tx, news: Sequence[News]) -> list[Heard]:
+    """What is said of bookings that were given up, for surely nobody had them; their hooks have no problem any more."""
+    names = {s.reference for n in news for s in n.scans if s.reference and s.reference.isprintable()}
+    known = await fulfilment.by_earlier_name(tx, sorted(names)) if names else {}
+    found: list[Heard] = []
+    for each in news:
+        about = [(known[s.reference], s) for s in each.scans if s.reference in known]
+        if about:
+            each.problem = ""
+            found += [Heard(shipment, scan, each.id, "hook", each.courier, earlier=True) for shipment, scan in about]
     return found
 
 
@@ -204,10 +230,10 @@ async def _confirmed(desk: Desk, house: House, heard: Sequence[Heard]) -> tuple[
 
     Beside it the orders of those parcels of which it said nothing.
     """
-    hinted = {h.shipment.id: h.shipment for h in heard if h.scan.hint and h.scan.status in couriers.PAID_AT_THE_DOOR}
+    hinted = {h.shipment.id: h.shipment for h in heard if h.scan.hint and not h.earlier and h.scan.status in couriers.PAID_AT_THE_DOOR}
     said = await asyncio.gather(*[_asked(desk, house, shipment) for shipment in hinted.values()])
     answered = list(zip(hinted.values(), said, strict=True))
-    confirmed = [Heard(shipment, scan, "", "poll") for shipment, scans in answered for scan in scans]
+    confirmed = [Heard(shipment, scan, "", "poll", shipment.courier) for shipment, scans in answered for scan in scans]
     return confirmed, [shipment.order_id for shipment, scans in answered if not scans]
 
 
@@ -231,6 +257,8 @@ def _booking(heard: Heard) -> str:
     A booking that was found by our reference may stand under it until the courier's own number is heard.
     """
     scan, shipment = heard.scan, heard.shipment
+    if heard.earlier:
+        return scan.consignment or scan.reference
     if shipment.consignment and scan.reference and scan.reference == shipment.reference:
         return shipment.consignment
     return scan.consignment or shipment.consignment
@@ -238,8 +266,8 @@ def _booking(heard: Heard) -> str:
 
 def _said(heard: Heard, consignment: str) -> fulfilment.Said:
     s = heard.shipment
-    return fulfilment.Said(s.id, s.order_id, s.courier, consignment, heard.scan, heard.source, f"courier:{s.courier}")
+    return fulfilment.Said(s.id, s.order_id, heard.courier, consignment, heard.scan, heard.source, f"courier:{heard.courier}")
 
 
 def _origin(heard: Heard) -> Origin:
-    return Origin(f"courier:{heard.shipment.courier}", f"{heard.source}:{heard.shipment.courier}")
+    return Origin(f"courier:{heard.courier}", f"{heard.source}:{heard.courier}")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from haat.domain.fulfilment.courier import Scan
-from haat.domain.fulfilment.shipment import Shipment, Told
+from haat.domain.fulfilment.shipment import Shipment, Told, follows, later
 from haat.engine.database import Row, Tx
 
 _scan = msgspec.json.Decoder(Scan).decode
@@ -71,6 +71,25 @@ async def by_name(tx: Tx, courier: str, *, consignments: Sequence[str], referenc
         references,
     )
     return [_shipment_of(row) for row in rows]
+
+
+async def by_earlier_name(tx: Tx, references: Sequence[str]) -> dict[str, Shipment]:
+    """The shipments that these were our names of, for bookings that were given up since, whoever has them now."""
+    names = {name: later(name) for name in references}
+    rows = await tx.fetch(
+        """SELECT parcel::text, order_id::text, number, vendor_order::text, vendor, location, district, upazila, status, carrier_status,
+             courier, reference, bookings, consignment, tracking_url, cash, fee, weight_g, tries, reason, booked_at, shipped_at,
+             delivered_at, ended_at, promised_at, heard_at, updated_at
+           FROM shipments WHERE reference = ANY ($1::text[])""",
+        sorted({each for candidates in names.values() for each in candidates}),
+    )
+    stored = {row["reference"]: _shipment_of(row) for row in rows}
+    found: dict[str, Shipment] = {}
+    for name, candidates in names.items():
+        for each in candidates:
+            if each in stored and follows(stored[each], name):
+                found[name] = stored[each]
+    return found
 
 
 async def scans(tx: Tx, parcels: Sequence[str]) -> dict[str, list[Told]]:
