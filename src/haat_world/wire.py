@@ -1,8 +1,9 @@
 """How a party is served: a table of operations, each a plain function from call to answer, with the faults around it.
 
-request ─► latency ─► lost before? ─► the function (all its effects) ─► lost after? ─► answer
+request ─► latency ─► hung up? ─► lost before? ─► the function (all its effects) ─► lost after? ─► answer
 
-A lost call hangs for a while and its connection is cut; a reset is cut at once. The function neither waits nor knows.
+A lost call hangs for a while and its connection is cut; a reset is cut at once. The function neither waits nor knows. Who hung up before
+the function began is served no more: seconds of a busy machine may be hours of the world, and nobody books a parcel for a call of yesterday.
 """
 
 import asyncio
@@ -105,6 +106,8 @@ class _Door:
         world.truth.calls[f"{self._party} {name} {kind or 'well'}"] += 1
         if world.faults.latency_ms:
             await asyncio.sleep(world.dice.spread(world.faults.latency_ms, 1.8, "latency", *names) / 1_000)
+        if (transport := scope.get(TRANSPORT)) is not None and transport.is_closing():
+            return None
         answer = self._done(call) if kind == "" or kind in faults.AFTER else None
         match kind:
             case "lost_request" | "lost_answer":

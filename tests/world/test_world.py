@@ -207,3 +207,12 @@ def test_the_worlds_clock_reads_the_text_that_haat_reads() -> None:
     assert clock.wall_s(clock.now() + timedelta(minutes=10)) == pytest.approx(1, abs=0.1)
     with pytest.raises(ValueError, match="is no clock"):
         parse("soon")
+
+
+async def test_who_has_hung_up_before_a_party_began_has_asked_for_nothing() -> None:
+    async with a_world(faults=Faults(latency_ms=300)) as running:
+        async with httpx.AsyncClient() as client:
+            with pytest.raises(httpx.TimeoutException):
+                await client.post(f"{running.url}/courier/parcels", headers=KEY, json=TO | {"reference": "R1"}, timeout=0.05)
+            answer = await client.get(f"{running.url}/courier/parcels/by-reference/R1", headers=KEY, timeout=5)
+        assert answer.status_code == 404 and running.world.truth.consignments == {}
