@@ -3,7 +3,7 @@
 request ─► latency ─► hung up? ─► lost before? ─► the function (all its effects) ─► lost after? ─► answer
 
 A lost call hangs for a while and its connection is cut; a reset is cut at once. The function neither waits nor knows. Who hung up before
-the function began is served no more: seconds of a busy machine may be hours of the world, and nobody books a parcel for a call of yesterday.
+the function began is served no more: seconds of a busy machine may be hours of the world, and nobody books a parcel for yesterday's call.
 """
 
 import asyncio
