@@ -243,6 +243,20 @@ async def test_a_wrong_setting_is_answered_with_its_place(served: Served) -> Non
     assert (await served.client.get("/v1/connections/none")).status_code == 404
 
 
+async def test_a_limit_for_which_no_step_would_wait_is_refused_with_its_place(served: Served) -> None:
+    answer = await served.put("cards", SSL | {"limit_s": 31})
+    assert answer.status_code == 422 and answer.json()["errors"][0]["pointer"] == "/limit_s"
+    assert (await served.put("cards", SSL | {"limit_s": 30})).json()["connection"]["limit_s"] == 30
+
+
+async def test_a_connection_that_was_once_allowed_longer_counts_as_allowed_as_long_as_a_step_waits(database: Database) -> None:
+    await put(database)
+    async with database.transaction() as tx:
+        await tx.execute("UPDATE connections SET limit_s = 600")
+        assert (await connections.load(tx, "cards", KINDS, VAULT)).limit_s == 30
+        assert (await connections.everything(tx, KINDS, VAULT))["cards"].limit_s == 30
+
+
 async def test_a_connection_is_switched_off_and_its_news_still_heard(served: Served) -> None:
     await served.put("cards", SSL)
     assert (await served.client.delete("/v1/connections/cards")).status_code == 204

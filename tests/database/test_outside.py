@@ -156,8 +156,8 @@ async def test_what_carries_an_idempotency_key_is_sent_again(outside: Outside, m
 async def test_who_hesitates_too_long_leaves_it_unknown_or_a_question_unanswered(outside: Outside, moody: Moody) -> None:
     with pytest.raises(Unknown, match="outside_slow"):
         await outside.drive(a_connection(), call(moody, "silent"), limit_s=0.2)
-    with pytest.raises(Unavailable, match="outside_slow"):
-        await outside.drive(a_connection(), call(moody, "silent", question=True), limit_s=0.2)
+    with pytest.raises(Unavailable, match=r"outside_slow.* within 0\.2 s"):  # given by whoever asks, it may be more than the connection's
+        await outside.drive(a_connection(limit_s=0.1), call(moody, "silent", question=True), limit_s=0.2)
 
 
 async def test_a_silent_party_is_left_alone_also_where_whoever_asked_gives_up_as_early(outside: Outside, moody: Moody) -> None:

@@ -1,6 +1,7 @@
 """One served demo market for all tests of the faces: starting it costs seconds, and tests bring buyers of their own."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -8,8 +9,13 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from haat import app
+from haat.domain import orders
 from haat.engine import postgres
+from haat.engine.settings import Secret, Settings
+from haat.kernel.facts import Fact, Origin
 from tests.faces import served as serving
+from tests.faces.parcels import Tell
 
 NAME = "market_served"
 
@@ -23,3 +29,18 @@ def served(server: postgres.Embedded, template: str, tmp_path_factory: pytest.Te
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(NAME), sql.Identifier(template)))
     with serving.serve(dsn, place) as running:
         yield running
+
+
+@pytest.fixture
+def tell(served: serving.Served, tmp_path: Path) -> Tell:
+    """Facts of other parties (the plan, a courier), told by a process beside the server."""
+
+    def told(order_id: str, decide: Callable[[orders.Order], tuple[Fact, ...]]) -> None:
+        async def ask() -> None:
+            async with app.open_parts(Settings(data_dir=tmp_path, database_url=Secret(served.dsn), pool_size=2), served.dsn) as parts:
+                now = parts.clock.now()
+                await parts.shop.changing.submit(orders.Change(order_id, decide, now, Origin("system", "test")))
+
+        asyncio.run(ask())
+
+    return told

@@ -1,84 +1,13 @@
 """A vendor's day over HTTP: what is on offer is taken or refused, picked and packed, scanned, received; nobody sees another's."""
 
-import asyncio
-from collections.abc import Callable
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from haat import app
 from haat.domain import orders
-from haat.engine.settings import Secret, Settings
 from haat.faces.api import examples
-from haat.kernel.facts import Fact, Origin
+from tests.faces.parcels import MINE, OTHER, Tell, accepted, booked, offered, packed
 from tests.faces.served import Served
 
 events = orders.events
-Tell = Callable[[str, Callable[[orders.Order], tuple[Fact, ...]]], None]
-MINE, OTHER = "vendor", "other_vendor"
-
-
-@pytest.fixture
-def tell(served: Served, tmp_path: Path) -> Tell:
-    """Facts of other parties (the plan, a courier), told by a process beside the server."""
-
-    def told(order_id: str, decide: Callable[[orders.Order], tuple[Fact, ...]]) -> None:
-        async def ask() -> None:
-            async with app.open_parts(Settings(data_dir=tmp_path, database_url=Secret(served.dsn), pool_size=2), served.dsn) as parts:
-                now = parts.clock.now()
-                await parts.shop.changing.submit(orders.Change(order_id, decide, now, Origin("system", "test")))
-
-        asyncio.run(ask())
-
-    return told
-
-
-def offered(served: Served, tell: Tell, quantity: int = 2) -> dict[str, Any]:
-    """A vendor order on offer."""
-    order = served.place(lines=[{"sku": examples.SKU, "quantity": quantity}])
-
-    def plan(now: orders.Order) -> tuple[Fact, ...]:
-        part = now.vendor_orders[0]
-        lines = tuple(events.ParcelLine(x.line_no, x.quantity) for x in now.lines)
-        parcel = events.PlannedParcel(now.id[:-4] + "abcd", part.id, "dhaka-tejgaon", lines)
-        asked = events.OrderPaymentRequested(now.id, "cod", now.totals.grand)
-        facts = (asked, events.OrderInventoryAllocated("plan", (parcel,)), events.OrderConfirmed())
-        return (*facts, events.VendorOrderOffered(part.id, now.placed_at + timedelta(hours=4)))
-
-    tell(order["id"], plan)
-    with served.client(MINE) as vendor:
-        found: dict[str, Any] = vendor.get("/v1/vendor-orders", params={"order": order["id"]}).json()["data"][0]
-    assert found["answer"] == "offered"
-    return found
-
-
-def accepted(served: Served, tell: Tell, quantity: int = 2) -> dict[str, Any]:
-    part = offered(served, tell, quantity)
-    with served.client(MINE) as vendor:
-        answer = vendor.post(f"/v1/vendor-orders/{part['id']}/acceptances", json={})
-    assert answer.status_code == 201, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-def packed(served: Served, tell: Tell) -> str:
-    """The id of a shipment that is packed."""
-    part = accepted(served, tell)
-    with served.client(MINE) as vendor:
-        answer = vendor.post(f"/v1/vendor-orders/{part['id']}/shipments", json={"weight_g": 800})
-    assert answer.status_code == 201, answer.text
-    shipment: str = answer.json()["shipments"][0]["id"]
-    return shipment
-
-
-def booked(served: Served, tell: Tell) -> str:
-    shipment = packed(served, tell)
-    with served.client("admin") as admin:
-        order_id = admin.get(f"/v1/shipments/{shipment}").json()["shipment"]["order_id"]
-    tell(order_id, lambda o: (events.OrderShipmentBooked(shipment, "swift", f"C-{o.number}", cash=o.totals.grand, fee=6_000),))
-    return shipment
 
 
 def test_a_vendor_takes_its_part_and_may_say_so_twice(served: Served, tell: Tell) -> None:

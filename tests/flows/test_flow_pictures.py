@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from haat.engine.flowing import drawing, tracing
+from haat.engine.flowing import Outside, drawing, tracing
+from haat.engine.outside import connections
 from tests.flows import stage
 
 PAGES = Path(__file__).parents[2] / "docs" / "flows"
@@ -21,3 +22,12 @@ async def test_every_step_is_asked_for_by_a_fact_or_a_step(dsn: str, tmp_path: P
         for flow in s.parts.flows.newest.values():
             asked = {step for _, step in tracing.asked(flow) | tracing.follows(flow)[0]}
             assert asked == set(flow.run), flow.code
+
+
+async def test_every_call_may_take_as_long_as_the_connection_that_it_is_made_through(dsn: str, tmp_path: Path) -> None:
+    async with stage.opened(dsn, tmp_path, seed=False) as s:
+        calls = {
+            f"{f.code}:{name}": verb for f in s.parts.flows.newest.values() for name, verb in f.run.items() if isinstance(verb, Outside)
+        }
+    assert calls
+    assert {name: verb.limit_s for name, verb in calls.items() if verb.limit_s < connections.LIMIT_MAX_S} == {}

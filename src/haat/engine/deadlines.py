@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+#: How long a step waits for somebody outside, if it does not say otherwise: seconds.
+CALL_S = 30
+
 _UNTIL: ContextVar[float | None] = ContextVar("until", default=None)
 
 

@@ -17,6 +17,8 @@ from haat.kernel.errors import Refused
 couriers, fleet = fulfilment.courier, fulfilment.fleet
 
 TOLD_MAX = 200
+#: Longer than a connection's limit, for which the steps of orders wait: a courier is asked once for each of its cities.
+LIMIT_S = 300.0
 
 
 class Covered(msgspec.Struct, frozen=True):
@@ -34,7 +36,7 @@ async def refresh(outside: Outside, code: str, *, by: str, now: datetime) -> Cov
     plugin = outside.book.plugin(connection)
     if connection.kind != "courier" or plugin.areas is None:
         raise Refused("no_areas", f"{connection.plugin} does not say where it goes; write its places.", kind="conflict")
-    reaches = await outside.drive(connection, plugin.areas(connection), subject="areas")
+    reaches = await outside.drive(connection, plugin.areas(connection), subject="areas", limit_s=LIMIT_S)
     placed, unplaced = matched(reaches)
     async with outside.database.transaction(by=by) as tx:
         changed = await fulfilment.put_coverage(tx, code, placed, now=now)

@@ -13,6 +13,12 @@ class Fact(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     """Something that happened. Never edited; a new shape is a new class."""
 
 
+class Asked(Fact, frozen=True, kw_only=True):
+    """A fact that somebody may ask for under a key. `wish` names that request, so that the same one told again is known."""
+
+    wish: str = ""
+
+
 class Origin(msgspec.Struct, frozen=True):
     """Who caused a fact, and through what.
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from haat.domain import orders
@@ -173,3 +174,14 @@ def test_parts_and_parcels_that_are_not_there_are_missing() -> None:
         fulfilling.accept(accepted(), FIRST)
     with pytest.raises(Refused, match="unknown_shipment"):
         fulfilling.ship(accepted(), POT)
+
+
+def test_the_first_fact_that_can_bears_the_name_of_who_asked_and_the_order_knows_it() -> None:
+    order = told(planned(), [events.VendorOrderOffered(TEA, AT), events.VendorOrderAccepted(TEA)])
+    started, packed = orders.wished(fulfilling.pack(order, FIRST, rest_id=REST), "wish-1")
+    assert (started, packed) == (events.OrderFulfillmentStarted(FIRST), events.OrderParcelPacked(FIRST, wish="wish-1"))
+    assert events.decode(msgspec.json.encode(packed)) == packed
+    after = told(order, [started, packed])
+    assert after.wishes == ("wish-1",)
+    assert told(after, orders.wished(fulfilling.reject(after, TEA, reason="closed"), "wish-2")).wishes == ("wish-1", "wish-2")
+    assert orders.wished((started,), "wish-3") == (started,)

@@ -88,6 +88,12 @@ class Said(msgspec.Struct, frozen=True):
     scan: Scan
     source: str
     actor: str
+    wish: str = ""
+
+    @property
+    def key(self) -> str:
+        """Equal for the same saying said twice of one parcel: by what it says, or by the request (`wish`) that said it."""
+        return self.wish or self.scan.key
 
 
 class Told(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ was ordered; amounts were frozen to units at the sale, so any sequence of partia
 from haat.domain.orders import ascertaining, checking, claiming, collecting, events, fulfilling, geography, paying, settling, stopping
 from haat.domain.orders.address import Address, Place, Unresolved
 from haat.domain.orders.commands import RECORD, Change, Changed, NewOrder, ask, begin, cancelled_units, record_arguments
-from haat.domain.orders.decisions import cancel, hold, note, release
+from haat.domain.orders.decisions import cancel, hold, note, release, wished
 from haat.domain.orders.goods import (
     AT_HOME,
     BUCKETS,
@@ -169,5 +169,6 @@ __all__ = [
     "vendor_parts",
     "vendor_rows",
     "versions",
+    "wished",
     "words",
 ]  # fmt: skip

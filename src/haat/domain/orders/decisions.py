@@ -7,18 +7,20 @@ so any sequence of partial cancellations gives up exactly what one cancellation 
 from collections.abc import Mapping
 from datetime import datetime
 
+import msgspec
+
 from haat.domain.orders.events import Cut, OrderCancelled, OrderHeld, OrderLinesCancelled, OrderNoted, OrderReleased, ShippingCut
 from haat.domain.orders.goods import STOPPABLE, OrderLine, VendorOrder
 from haat.domain.orders.order import TRANSITIONS, Order
 from haat.kernel.errors import Refused
-from haat.kernel.facts import Fact
+from haat.kernel.facts import Asked, Fact
 from haat.kernel.money import half_up
 
 HOLDS_MAX = 20
 NOTES_MAX = 500
 
 
-def cancel(order: Order, quantities: Mapping[int, int] | None, *, reason: str, detail: str = "", wish: str = "") -> tuple[Fact, ...]:
+def cancel(order: Order, quantities: Mapping[int, int] | None, *, reason: str, detail: str = "") -> tuple[Fact, ...]:
     """Stop the whole order (None) or these quantities by line number. Refused where units are beyond stopping.
 
     What has left the house cannot be cancelled; it can come back as a return.
@@ -45,17 +47,17 @@ def cancel(order: Order, quantities: Mapping[int, int] | None, *, reason: str, d
             cuts.append(cut_of(line, quantity))
     if not cuts:
         raise Refused("nothing_to_cancel", "Nothing of the order would be cancelled.")
-    return _cancellation(order, tuple(cuts), reason, detail, wish)
+    return _cancellation(order, tuple(cuts), reason, detail)
 
 
-def _cancellation(order: Order, cuts: tuple[Cut, ...], reason: str, detail: str, wish: str) -> tuple[Fact, ...]:
+def _cancellation(order: Order, cuts: tuple[Cut, ...], reason: str, detail: str) -> tuple[Fact, ...]:
     cut = {c.line_no: c.quantity for c in cuts}
     vendors_left = {line.vendor for line in order.lines if _left(line) > cut.get(line.line_no, 0)}
     if not vendors_left:
-        return (OrderCancelled(cuts, reason, order.totals.grand, detail, wish),)
+        return (OrderCancelled(cuts, reason, order.totals.grand, detail),)
     shipping = tuple(_shipping_cut(order, v) for v in order.vendor_orders if v.vendor not in vendors_left and v.shipping)
     amount = sum(c.total for c in cuts) + sum(s.total for s in shipping)
-    return (OrderLinesCancelled(cuts, reason, amount, detail, shipping, wish),)
+    return (OrderLinesCancelled(cuts, reason, amount, detail, shipping),)
 
 
 def _shipping_cut(order: Order, share: VendorOrder) -> ShippingCut:
@@ -97,6 +99,14 @@ def note(order: Order, *, text: str, audience: str) -> tuple[Fact, ...]:
     if len(order.notes) >= NOTES_MAX:
         raise Refused("too_many_notes", f"An order carries {NOTES_MAX} notes at the most.", kind="conflict")
     return (OrderNoted(text, audience),)
+
+
+def wished(facts: tuple[Fact, ...], wish: str) -> tuple[Fact, ...]:
+    """These facts under the name of the request that asked for them: the first that can bear it does, and the order then knows it."""
+    for n, fact in enumerate(facts):
+        if isinstance(fact, Asked):
+            return (*facts[:n], msgspec.structs.replace(fact, wish=wish), *facts[n + 1 :])
+    return facts
 
 
 def _legal(order: Order, fact: type[Fact]) -> None:

@@ -52,7 +52,7 @@ from haat.domain.orders.events import (
 from haat.domain.orders.goods import Goods, OrderLine, Parcel, VendorOrder, fulfilment_status, with_buckets
 from haat.domain.orders.parcels import GOODS, goods
 from haat.domain.orders.tenders import MONEY, Refund, Tender, adopted, money, payment_status, vouched
-from haat.kernel.facts import Fact, Recorded
+from haat.kernel.facts import Asked, Fact, Recorded
 
 OPEN = frozenset({"placed", "confirmed", "processing"})
 ANY = OPEN | {"completed", "cancelled", "expired", "rejected"}
@@ -153,7 +153,7 @@ class Order(msgspec.Struct, frozen=True):
     exceptions: tuple[Trouble, ...] = ()
     flows: Mapping[str, int] = {}
     client: Client | msgspec.UnsetType = msgspec.UNSET  # nothing of it in JSON where nobody told
-    wishes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET  # names of requests that cut something of it, to know them again
+    wishes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET  # names of requests that changed it, to know them again
 
     @property
     def ended(self) -> bool:
@@ -178,6 +178,8 @@ def evolve(order: Order | None, fact: Fact, *, order_id: str, version: int, at: 
     if handler is None:
         return msgspec.structs.replace(order, version=version, updated_at=at)
     changes = handler(order, fact, at, by)
+    if isinstance(fact, Asked) and fact.wish:
+        changes["wishes"] = (*(order.wishes or ()), fact.wish)
     return msgspec.structs.replace(order, version=version, updated_at=at, **changes)
 
 
@@ -207,13 +209,8 @@ def _lines_cancelled(order: Order, f: OrderLinesCancelled, at: datetime, by: str
     lines, parcels, shares, totals = cut(order.lines, order.shipments, order.vendor_orders, order.totals, f)
     return {
         "lines": lines, "shipments": parcels, "vendor_orders": shares, "totals": totals,
-        "payment_status": payment_status(totals.grand, order.payments), "fulfilment_status": fulfilment_status(lines), **_wished(order, f),
+        "payment_status": payment_status(totals.grand, order.payments), "fulfilment_status": fulfilment_status(lines),
     }  # fmt: skip
-
-
-def _wished(order: Order, f: Fact) -> Changes:
-    wish: str = getattr(f, "wish", "")
-    return {"wishes": (*(order.wishes or ()), wish)} if wish else {}
 
 
 def _ended(status: str) -> Callable[..., Changes]:
@@ -221,7 +218,7 @@ def _ended(status: str) -> Callable[..., Changes]:
         lines, parcels, shares, totals = cancelled(order.lines, order.shipments, order.vendor_orders, f.cuts)
         return {
             "lines": lines, "shipments": parcels, "vendor_orders": shares, "totals": totals, "status": status, "holds": (),
-            "payment_status": payment_status(0, order.payments), "fulfilment_status": fulfilment_status(lines), **_wished(order, f),
+            "payment_status": payment_status(0, order.payments), "fulfilment_status": fulfilment_status(lines),
         }  # fmt: skip
 
     return apply

@@ -46,7 +46,7 @@ class Stop(msgspec.Struct, frozen=True):
     later: int = 0
 
 
-def stop(order: Order, quantities: Mapping[int, int] | None, *, reason: str, detail: str = "", wish: str = "") -> Stop:
+def stop(order: Order, quantities: Mapping[int, int] | None, *, reason: str, detail: str = "") -> Stop:
     """Stop the whole order (None) or these quantities by line number. Refused where nothing of it could be stopped or asked back."""
     if order.status not in _STOPPABLE_STATUSES:
         raise Refused("not_in_this_status", f"An order that is {order.status} is not cancelled.", kind="conflict", status=order.status)
@@ -64,7 +64,7 @@ def stop(order: Order, quantities: Mapping[int, int] | None, *, reason: str, det
     fates += elsewhere
     if not now and not asked and all(f.what == "return" for f in fates):
         raise Refused("delivered_already", "All of it was delivered; it can come back as a return.", kind="conflict")
-    facts = cancel(order, now, reason=reason, detail=detail, wish=wish) if now else ()
+    facts = cancel(order, now, reason=reason, detail=detail) if now else ()
     released = sum(getattr(fact, "amount", 0) for fact in facts)
     later = sum(f.amount for f in fates if f.what in ("recalling", "intercepting"))
     return Stop((*facts, *(OrderInterceptAsked(p.id, reason, x) for p, x in asked)), tuple(fates), released, later)
@@ -142,7 +142,7 @@ def _within(line: OrderLine, quantity: int) -> None:
         )
 
 
-def of_vendor(order: Order, vendor: str, quantities: Mapping[int, int] | None, *, reason: str, detail: str = "", wish: str = "") -> Stop:
+def of_vendor(order: Order, vendor: str, quantities: Mapping[int, int] | None, *, reason: str, detail: str = "") -> Stop:
     """A vendor stops what it was to send, or these units of it: nobody else is asked to send them. Another vendor's lines are missing."""
     own = {line.line_no: left(line) for line in order.lines if line.vendor == vendor and left(line)}
     strange = sorted((quantities or {}).keys() - {line.line_no for line in order.lines if line.vendor == vendor})
@@ -150,7 +150,7 @@ def of_vendor(order: Order, vendor: str, quantities: Mapping[int, int] | None, *
         raise Refused("unknown_line", f"Your part of the order has no line {strange[0]}.", line_no=strange[0])
     if not own:
         raise Refused("nothing_to_cancel", "Nothing of your part is left to be cancelled.", kind="conflict")
-    return stop(order, own if quantities is None else quantities, reason=reason, detail=detail, wish=wish)
+    return stop(order, own if quantities is None else quantities, reason=reason, detail=detail)
 
 
 def left(line: OrderLine) -> int:

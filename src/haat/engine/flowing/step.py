@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from haat.engine import deadlines
 from haat.engine.database import Tx
 from haat.kernel.facts import Fact
 
@@ -144,7 +145,7 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True):
     party: Callable[[Task], str]
     prepare: Prepare | None = None
     concurrency: int = 16
-    limit_s: float = 30.0
+    limit_s: float = deadlines.CALL_S
     title: str = ""
     title_bn: str = ""
     attempts_max: int = 10

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Protocol
 import msgspec
 from msgspec import Meta, Struct
 
-from haat.engine import changes
+from haat.engine import changes, deadlines
 from haat.engine.changes import Memory, Whole
 from haat.engine.database import Row, Tx
 from haat.engine.outside import tokens
@@ -28,6 +28,8 @@ Kind = Literal["gateway", "courier", "transport"]
 Code = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 _HOSTS = frozenset({"host", "port"})
 SIZE_MAX = 16_384  # of config and of secrets: a private key in PEM has 3 KB
+#: A step of a flow gives its call up after this long, so a connection that was allowed longer would not get it.
+LIMIT_MAX_S = deadlines.CALL_S
 
 
 class Plugin(Protocol):
@@ -48,7 +50,10 @@ Plugins = Mapping[str, Mapping[str, Plugin]]
 
 
 class Sheet(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is said about a connection. `secrets` left out: those that are there stay; the ones given replace those of that name."""
+    """What is said about a connection. `secrets` left out: those that are there stay; the ones given replace those of that name.
+
+    `limit_s`: how long one operation may take, at most the half minute for which the steps of an order wait.
+    """
 
     kind: Kind
     plugin: Annotated[str, Meta(min_length=1, max_length=64)]
@@ -58,7 +63,7 @@ class Sheet(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     config: dict[str, Any] = {}
     secrets: dict[str, Any] = {}
     concurrency: Annotated[int, Meta(ge=1, le=1000)] = 8
-    limit_s: Annotated[int, Meta(ge=1, le=600)] = 30
+    limit_s: Annotated[int, Meta(ge=1, le=LIMIT_MAX_S)] = LIMIT_MAX_S
 
 
 class Stored(Struct, frozen=True, kw_only=True):
@@ -229,7 +234,7 @@ def connection_of(row: Row, plugins: Plugins, vault: Vault) -> Connection:
         active=row["active"],
         priority=row["priority"],
         concurrency=row["concurrency"],
-        limit_s=row["limit_s"],
+        limit_s=_limit(row),
     )
 
 
@@ -264,7 +269,8 @@ def _stored(row: Row, plugins: Plugins, vault: Vault) -> Stored:
     except HaatError as error:
         problem = str(error)
     return Stored(
-        **{name: row[name] for name in ("code", "kind", "plugin", "title", "active", "priority", "concurrency", "limit_s")},
+        **{name: row[name] for name in ("code", "kind", "plugin", "title", "active", "priority", "concurrency")},
+        limit_s=_limit(row),
         config=msgspec.json.decode(row["config"]),
         secrets_set=names,
         version=row["version"],
@@ -272,6 +278,12 @@ def _stored(row: Row, plugins: Plugins, vault: Vault) -> Stored:
         updated_at=row["updated_at"],
         problem=problem,
     )
+
+
+def _limit(row: Row) -> int:
+    """The row's limit; one from before there was a bound counts as the bound."""
+    limit_s: int = row["limit_s"]
+    return min(limit_s, LIMIT_MAX_S)
 
 
 def _context(code: str) -> str:

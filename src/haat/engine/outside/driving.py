@@ -83,12 +83,12 @@ class Outside:
     ) -> Value:
         """The conversation's value. Raises Unavailable, Unknown, or what the connector raises (Refused).
 
-        `subject`: what it is about, for the record. The limit is the connection's, or the shorter `limit_s`, or what is left of the time in
-        which somebody wants the answer (`deadlines`).
+        `subject`: what it is about, for the record. The limit is `limit_s`, else the connection's; never more than what is left of the
+        time in which somebody wants the answer (`deadlines`).
         """
         self._notice(connection)
         far = _Drive(subject)
-        seconds = min(connection.limit_s, limit_s or connection.limit_s)
+        seconds: float = connection.limit_s if limit_s is None else limit_s
         if (left := deadlines.left()) is not None:
             seconds = min(seconds, left)
         since = self.breakers.answered(connection.code)

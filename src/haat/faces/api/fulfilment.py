@@ -1,9 +1,9 @@
 """What a vendor does with its part of an order: take it, refuse it, pick it, pack it, set out with it. Admins may do it for them.
 
-Every answer is the vendor order as it is then. Saying the same twice changes nothing, so a lost answer may be asked for again.
+Every answer is the vendor order as it is then. Who lost one asks again under the same Idempotency-Key, and nothing happens twice.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -99,7 +99,8 @@ def endpoints(shop: Shop) -> list[Endpoint]:
         Endpoint("POST", one + "/acceptances", "acceptVendorOrder", "Take a vendor's part of an order", desk.accept, "Vendor orders",
                  access.SELLERS, AcceptanceRequest, answers=answers, problems=changed, example={}),
         Endpoint("POST", one + "/rejections", "rejectVendorOrder", "Refuse a vendor's part of an order, or units of it", desk.reject,
-                 "Vendor orders", access.SELLERS, RejectionRequest, answers=answers, problems=changed, example=examples.REJECTION),
+                 "Vendor orders", access.SELLERS, RejectionRequest, answers=answers, problems=changed, idempotent=True,
+                 example=examples.REJECTION),
         Endpoint("POST", one + "/cancellations", "cancelVendorOrder", "Cancel what was taken and cannot be sent after all", desk.cancel,
                  "Vendor orders", access.SELLERS, VendorCancellationRequest, answers={201: CancelledPart}, problems=changed,
                  idempotent=True, example={"reason": "damaged", "detail": "Broken while it was packed."}),
@@ -129,12 +130,12 @@ class _Desk:
     async def reject(self, call: Call) -> Answer:
         asked: RejectionRequest = call.data
         part = await self._part(call)
-        lines = quantities(asked.lines)
-        return await self._change(
-            call,
-            part,
-            lambda o: fulfilling.reject(o, part.id, reason=asked.reason, detail=asked.detail, location=asked.location, lines=lines),
-        )
+        lines, wish = quantities(asked.lines), wishes.of(call, f"{part.id}/rejections")
+
+        def decide(order: orders.Order) -> tuple[Fact, ...]:
+            return fulfilling.reject(order, part.id, reason=asked.reason, detail=asked.detail, location=asked.location, lines=lines)
+
+        return await self._change(call, part, wishes.once(wish, decide))
 
     async def cancel(self, call: Call) -> Answer:
         asked: VendorCancellationRequest = call.data
@@ -142,15 +143,14 @@ class _Desk:
         reason = asked.reason if asked.reason == "out_of_stock" else "vendor_cannot_send"
         detail = f"{asked.reason}: {asked.detail}" if asked.detail else asked.reason
 
-        wish = wishes.of(call, part.id)
+        wish = wishes.of(call, f"{part.id}/cancellations")
 
         def stop(order: orders.Order) -> orders.stopping.Stop:
-            if wish is not None and wish.granted(order.wishes or ()):
-                return orders.stopping.Stop((), ())  # the same wish, told again
-            name = wish.id() if wish is not None else ""
-            return orders.stopping.of_vendor(order, part.vendor, lines, reason=reason, detail=detail, wish=name)
+            if wishes.told(wish, order):
+                return orders.stopping.Stop((), ())
+            return orders.stopping.of_vendor(order, part.vendor, lines, reason=reason, detail=detail)
 
-        changed = await self._changed(call, part, lambda order: stop(order).facts)
+        changed = await self._changed(call, part, wishes.once(wish, lambda order: stop(order).facts))
         fates = stop(changed.before).fates
         shown = view(changed.after, part.vendor)
         fields = {name: getattr(shown, name) for name in shown.__struct_fields__}
@@ -159,15 +159,12 @@ class _Desk:
     async def pack(self, call: Call) -> Answer:
         asked: PackingRequest = call.data
         part = await self._part(call)
-        wish = wishes.of(call, part.id)
-        rest = self._shop.draw.uuid() if wish is None else wish.id()
+        wish, rest = wishes.of(call, f"{part.id}/shipments"), self._shop.draw.uuid()
         lines, self_ships = quantities(asked.lines), self._ships_itself(part.vendor)
         if asked.hand_over and not self_ships:
             raise Refused("courier_collects", "A courier comes for this vendor's parcels.", kind="conflict")
 
         def decide(order: orders.Order) -> tuple[Fact, ...]:
-            if wish is not None and wish.granted([p.id for p in order.shipments]):
-                return ()  # packed already, and the rest of it is a parcel
             parcel = _to_pack(order, part.id, asked)
             facts = fulfilling.pack(order, parcel.id, rest_id=rest, weight_g=asked.weight_g, lines=lines)
             if not asked.hand_over:
@@ -180,7 +177,7 @@ class _Desk:
             return (*facts, *fulfilling.hand_over(packed.after, parcel.id, reference=parcel.id, cash=cash))
 
         now = self._shop.clock.now()
-        return await self._change(call, part, decide)
+        return await self._change(call, part, wishes.once(wish, decide))
 
     def _ships_itself(self, vendor: str) -> bool:
         known = self._shop.market.parties.vendors.get(vendor)
@@ -214,11 +211,11 @@ class _Desk:
             raise Refused("unknown_vendor_order", "There is no such vendor order.", kind="missing")
         return part
 
-    async def _change(self, call: Call, part: orders.VendorPart, decide: Callable[[orders.Order], tuple[Fact, ...]]) -> Answer:
+    async def _change(self, call: Call, part: orders.VendorPart, decide: wishes.Decide) -> Answer:
         after = (await self._changed(call, part, decide)).after
         return self._answer(after, part, view(after, part.vendor))
 
-    async def _changed(self, call: Call, part: orders.VendorPart, decide: Callable[[orders.Order], tuple[Fact, ...]]) -> orders.Changed:
+    async def _changed(self, call: Call, part: orders.VendorPart, decide: wishes.Decide) -> orders.Changed:
         origin = Origin(call.principal.actor, "api", call.trace)
         return await self._shop.changing.submit(
             orders.Change(part.order_id, decide, self._shop.clock.now(), origin, conditions.expected(call))

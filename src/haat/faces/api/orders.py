@@ -170,13 +170,13 @@ def endpoints(shop: Shop) -> list[Endpoint]:
                  write, CancellationRequest, answers={201: CancelledOrder}, problems=changed, idempotent=True,
                  example=examples.CANCELLATION),
         Endpoint("POST", one + "/holds", "holdOrder", "Hold an order", desk.hold, "Orders", access.STAFF, HoldRequest,
-                 answers={201: orders.Order}, problems=changed, example=examples.HOLD),
+                 answers={201: orders.Order}, problems=changed, idempotent=True, example=examples.HOLD),
         Endpoint("DELETE", one + "/holds/{hold}", "releaseOrder", "Release a hold", desk.release, "Orders", access.STAFF,
                  query=ReleaseQuery, answers={200: orders.Order}, problems=(404, 409, 412, 503)),
         Endpoint("POST", one + "/tokens", "openOrderToGuest", "A link token for a guest of this order", desk.token,
                  "Orders", frozenset({"admin", "channel"}), answers={201: GuestToken}, problems=(404,)),
         Endpoint("POST", one + "/notes", "noteOrder", "Write a note on an order", desk.note, "Orders", frozenset({"admin", "channel"}),
-                 NoteRequest, answers={201: orders.Order}, problems=changed, example=examples.NOTE),
+                 NoteRequest, answers={201: orders.Order}, problems=changed, idempotent=True, example=examples.NOTE),
     ]  # fmt: skip
 
 
@@ -252,15 +252,14 @@ class _Desk:
             for line in asked.lines:
                 quantities[line.line_no] = quantities.get(line.line_no, 0) + line.quantity
 
-        wish = wishes.of(call, order_id_in(call))
+        wish = wishes.of(call, f"{order_id_in(call)}/cancellations")
 
         def stop(order: orders.Order) -> orders.stopping.Stop:
-            if wish is not None and wish.granted(order.wishes or ()):
-                return orders.stopping.Stop((), ())  # the same wish, told again
-            name = wish.id() if wish is not None else ""
-            return orders.stopping.stop(order, quantities, reason=asked.reason, detail=asked.detail, wish=name)
+            if wishes.told(wish, order):
+                return orders.stopping.Stop((), ())
+            return orders.stopping.stop(order, quantities, reason=asked.reason, detail=asked.detail)
 
-        changed = await self._changed(call, lambda order: stop(order).facts)
+        changed = await self._changed(call, wishes.once(wish, lambda order: stop(order).facts))
         stopped = stop(changed.before)
         kept = sum(orders.settling.kept(changed.after, a) for t in changed.after.payments for a in t.attempts)
         back = max(kept - orders.settling.owing(changed.after), 0)
@@ -272,11 +271,12 @@ class _Desk:
     async def hold(self, call: Call) -> Answer:
         asked: HoldRequest = call.data
         hold_id, until = self._shop.draw.uuid(), conditions.kept(asked.until)
-        return await self._change(
-            call,
-            lambda o: orders.hold(o, hold_id=hold_id, kind=asked.kind, reason=asked.reason, detail=asked.detail, until=until),
-            201,
-        )
+        wish = wishes.of(call, f"{order_id_in(call)}/holds")
+
+        def hold(order: orders.Order) -> tuple[Fact, ...]:
+            return orders.hold(order, hold_id=hold_id, kind=asked.kind, reason=asked.reason, detail=asked.detail, until=until)
+
+        return await self._change(call, wishes.once(wish, hold), 201)
 
     async def release(self, call: Call) -> Answer:
         hold_id, reason = call.path["hold"], call.query.reason
@@ -284,7 +284,8 @@ class _Desk:
 
     async def note(self, call: Call) -> Answer:
         asked: NoteRequest = call.data
-        return await self._change(call, lambda o: orders.note(o, text=asked.text, audience=asked.audience), 201)
+        wish = wishes.of(call, f"{order_id_in(call)}/notes")
+        return await self._change(call, wishes.once(wish, lambda o: orders.note(o, text=asked.text, audience=asked.audience)), 201)
 
     async def _change(self, call: Call, decide: Callable[[orders.Order], tuple[Fact, ...]], status: int) -> Answer:
         after = access.seen_by(call.principal, (await self._changed(call, decide)).after)

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from haat.domain import fulfilment, orders
 from haat.engine.web import Answer, Call, Endpoint
-from haat.faces.api import access, conditions, examples
+from haat.faces.api import access, conditions, examples, wishes
 from haat.faces.api.conditions import Instant
 from haat.faces.api.fulfilment import LinesOf, items_of, quantities
 from haat.faces.api.orders import order_id_in
@@ -114,11 +114,11 @@ def endpoints(shop: Shop) -> list[Endpoint]:
         Endpoint("GET", one, "getShipment", "A shipment and its scans", desk.one, "Shipments", access.SELLERS,
                  answers={200: ShipmentView}, problems=(404,)),
         Endpoint("POST", one + "/scans", "scanShipment", "Report what happened to a shipment", desk.scan, "Shipments", access.SELLERS,
-                 ScanRequest, answers={201: ShipmentView}, problems=changed, example=examples.SCAN),
+                 ScanRequest, answers={201: ShipmentView}, problems=changed, idempotent=True, example=examples.SCAN),
         Endpoint("POST", one + "/bookings", "settleBooking", "Say what became of a booking that its courier left unanswered", desk.settle,
                  "Shipments", access.STAFF, BookingRequest, answers={201: ShipmentView}, problems=changed, example=examples.BOOKING),
         Endpoint("POST", one + "/receptions", "receiveShipment", "Report what came back of a shipment", desk.receive, "Shipments",
-                 access.SELLERS, ReceptionRequest, answers={201: ShipmentView}, problems=changed, example={}),
+                 access.SELLERS, ReceptionRequest, answers={201: ShipmentView}, problems=changed, idempotent=True, example={}),
         Endpoint("POST", one + "/reschedules", "rescheduleShipment", "Agree on another day", desk.reschedule, "Shipments",
                  access.SELLERS, RescheduleRequest, answers={201: ShipmentView}, problems=changed, example=examples.RESCHEDULE),
         Endpoint("GET", one + "/label", "getLabel", "The label of a shipment, to be printed", desk.label, "Shipments", access.SELLERS,
@@ -156,18 +156,19 @@ class _Desk:
         at = conditions.kept(asked.at) or now
         if at > now:
             raise Refused("in_the_future", "Report what has happened.")
-        decide = _decision(shipment.id, asked)
-        order = await self._order(shipment)
-        decide(order)  # refused before anything is written down
+        wish = wishes.of(call, f"{shipment.id}/scans")
+        decide = wishes.once(wish, _decision(shipment.id, asked))
+        decide(await self._order(shipment))  # refused before anything is written down
         scan = fulfilment.courier.Scan(
             at, shipment.consignment, shipment.reference, asked.status, asked.reason, "", asked.message, asked.collected
         )
+        name = wish.id() if wish is not None and asked.at is None else ""  # with its hour, what is said is its own name
         actor = call.principal.actor
-        said = fulfilment.Said(shipment.id, shipment.order_id, shipment.courier, shipment.consignment, scan, "hand", actor)
+        said = fulfilment.Said(shipment.id, shipment.order_id, shipment.courier, shipment.consignment, scan, "hand", actor, name)
         async with self._shop.database.transaction() as tx:
             new = await fulfilment.hear(tx, [said], now=now)
             await fulfilment.say(tx, [(shipment.id, asked.status)] if new else [], now=now)
-        if not new:
+        if not new and not name:
             return await self._view(call, shipment, 201)
         return await self._change(call, shipment, decide)
 
@@ -193,7 +194,9 @@ class _Desk:
         asked: ReceptionRequest = call.data
         shipment = await self._shipment(call)
         sound, damaged = quantities(asked.sound), quantities(asked.damaged)
-        return await self._change(call, shipment, lambda o: fulfilling.receive(o, shipment.id, sound=sound, damaged=damaged))
+        wish = wishes.of(call, f"{shipment.id}/receptions")
+        decide = wishes.once(wish, lambda o: fulfilling.receive(o, shipment.id, sound=sound, damaged=damaged))
+        return await self._change(call, shipment, decide)
 
     async def reschedule(self, call: Call) -> Answer:
         asked: RescheduleRequest = call.data

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from haat.kernel.facts import Fact
+from haat.kernel.facts import Asked, Fact
 
 
 class ParcelLine(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -62,7 +62,7 @@ class VendorOrderAccepted(Fact, frozen=True):
     vendor_order: str
 
 
-class VendorOrderRejected(Fact, frozen=True):
+class VendorOrderRejected(Asked, frozen=True):
     """The vendor (or the node `location`) will not send it. Its parcels at home are undone; `attempt` counts rejections.
 
     `lines` where it is these units only: they leave their parcels, and the vendor keeps the rest.
@@ -82,7 +82,7 @@ class OrderFulfillmentStarted(Fact, frozen=True):
     parcel: str
 
 
-class OrderParcelPacked(Fact, frozen=True):
+class OrderParcelPacked(Asked, frozen=True):
     """It is packed and weighed. `lines` where it holds less than was planned: the rest becomes the parcel `rest`."""
 
     parcel: str
@@ -98,7 +98,7 @@ class OrderShipmentUncertain(Fact, frozen=True):
     courier: str
 
 
-class OrderShipmentBooked(Fact, frozen=True):
+class OrderShipmentBooked(Asked, frozen=True):
     """A courier has it on its books as `consignment`. `cash` is to be collected at the door, `fee` is what the courier takes."""
 
     parcel: str
@@ -126,25 +126,25 @@ class OrderShipmentRecalled(Fact, frozen=True):
     reason: str = ""
 
 
-class OrderShipmentStrayed(Fact, frozen=True):
+class OrderShipmentStrayed(Asked, frozen=True):
     """The courier has the goods of a parcel that was cancelled. Its units stay cancelled, whatever becomes of them from here."""
 
     parcel: str
 
 
-class OrderShipped(Fact, frozen=True):
+class OrderShipped(Asked, frozen=True):
     """The courier has the goods."""
 
     parcel: str
 
 
-class OrderOutForDelivery(Fact, frozen=True):
+class OrderOutForDelivery(Asked, frozen=True):
     """A rider has it today."""
 
     parcel: str
 
 
-class OrderDeliveryFailed(Fact, frozen=True):
+class OrderDeliveryFailed(Asked, frozen=True):
     """A try at the door failed. `reason` is of the one vocabulary (customer_refused, customer_unreachable, …)."""
 
     parcel: str
@@ -152,7 +152,7 @@ class OrderDeliveryFailed(Fact, frozen=True):
     detail: str = ""
 
 
-class OrderDelivered(Fact, frozen=True):
+class OrderDelivered(Asked, frozen=True):
     """It is at the buyer's. `lines` where the buyer kept less than was sent; `collected` is the cash taken at the door."""
 
     parcel: str
@@ -160,14 +160,14 @@ class OrderDelivered(Fact, frozen=True):
     collected: int | None = None
 
 
-class OrderReturnStarted(Fact, frozen=True):
+class OrderReturnStarted(Asked, frozen=True):
     """It is on its way back without having been delivered (return to origin): `lines` where only a part is."""
 
     parcel: str
     reason: str
 
 
-class OrderReturnReceived(Fact, frozen=True):
+class OrderReturnReceived(Asked, frozen=True):
     """What was not delivered is back. `sound` units return to stock, the rest is written off."""
 
     parcel: str
@@ -175,7 +175,7 @@ class OrderReturnReceived(Fact, frozen=True):
     damaged: tuple[ParcelLine, ...] = ()
 
 
-class OrderParcelLost(Fact, frozen=True):
+class OrderParcelLost(Asked, frozen=True):
     """The courier lost or destroyed it."""
 
     parcel: str
@@ -190,7 +190,7 @@ class OrderShipmentDoubted(Fact, frozen=True):
     detail: str = ""
 
 
-class OrderInterceptAsked(Fact, frozen=True):
+class OrderInterceptAsked(Asked, frozen=True):
     """The buyer cancelled what is under way: the courier is asked to turn it round; `lines` are what was asked for."""
 
     parcel: str

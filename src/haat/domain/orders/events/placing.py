@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from haat.domain.orders.address import Address, Place
-from haat.kernel.facts import Fact
+from haat.kernel.facts import Asked, Fact
 
 
 class Customer(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -167,7 +167,7 @@ class OrderStockReserved(Fact, frozen=True):
     expected_at: datetime | None = None
 
 
-class OrderHeld(Fact, frozen=True):
+class OrderHeld(Asked, frozen=True):
     """The order goes nowhere until this hold is released. `hold` is its id within the order."""
 
     hold: str
@@ -208,29 +208,26 @@ class ShippingCut(msgspec.Struct, frozen=True, gc=False):
     total: int
 
 
-class OrderLinesCancelled(Fact, frozen=True):
-    """Some units will not be delivered; the rest of the order goes on. `amount` is what is no longer owed. `wish` names the request that
-    asked for it, so that the same one told again is known."""
+class OrderLinesCancelled(Asked, frozen=True):
+    """Some units will not be delivered; the rest of the order goes on. `amount` is what is no longer owed."""
 
     cuts: tuple[Cut, ...]
     reason: str
     amount: int
     detail: str = ""
     shipping: tuple[ShippingCut, ...] = ()
-    wish: str = ""
 
 
-class OrderCancelled(Fact, frozen=True):
+class OrderCancelled(Asked, frozen=True):
     """Nothing of the order is left to do. `cuts` are the units that were still open; `amount` is what is no longer owed."""
 
     cuts: tuple[Cut, ...]
     reason: str
     amount: int
     detail: str = ""
-    wish: str = ""
 
 
-class OrderNoted(Fact, frozen=True):
+class OrderNoted(Asked, frozen=True):
     """Somebody wrote something down. `audience`: `staff`, `vendor` or `customer`; each sees those before it in this list not."""
 
     text: str
