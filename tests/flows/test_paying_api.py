@@ -12,7 +12,7 @@ from starlette.routing import Router
 
 from haat.domain import orders, people
 from haat.engine import web
-from haat.faces.api import pay_html, pay_page, payment_routes, payments, refunds
+from haat.faces.api import pay_html, pay_page, payment_routes, payments, placing, refunds
 from haat.faces.api.gate import Gate
 from tests.domain.orders import histories
 from tests.flows.test_paying import Till, attempt, till
@@ -52,7 +52,7 @@ async def front(dsn: str, place: Path, *codes: str) -> AsyncIterator[Shopfront]:
                 ).secret
         gate = Gate(parts.database, parts.memory, t.stage.clock, parts.seals.guest)
         said = [*payments.endpoints(parts.shop, t.counter), *refunds.endpoints(parts.shop), *payment_routes.endpoints(parts.shop, t.counter),
-                *pay_page.endpoints(parts.shop, t.counter)]  # fmt: skip
+                *pay_page.endpoints(parts.shop, t.counter), *placing.endpoints(parts.shop)]  # fmt: skip
         app = Router(routes=list(web.routes(said, gate)), default=web.not_found, redirect_slashes=False)
         parts.shop.live.start()
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://haat") as client:
@@ -191,6 +191,15 @@ def test_a_buyer_is_offered_ways_to_pay_and_not_the_houses_behind_them() -> None
     everything = frozenset(pay_html.METHODS)
     assert pay_html.offered(everything, order) == ["nagad", "bkash", "rocket", "upay", "card", "bank", "cod"]
     assert pay_html.offered(frozenset({"stripe"}), order) == ["stripe"]
+
+
+def test_of_an_order_in_parts_the_way_that_is_due_now_is_offered_first() -> None:
+    order = histories.after(
+        msgspec.structs.replace(histories.placed(histories.a_line(1, 2, 10_000)), payment_method="cod"),
+        orders.events.OrderPaymentRequested("t-1", "cod", 16_000),
+        orders.events.OrderPaymentRequested("t-2", "nagad", 10_000, histories.NOW),
+    )
+    assert pay_html.offered(frozenset({"bkash", "nagad", "cod"}), order) == ["nagad", "bkash", "cod"]
 
 
 async def test_routing_rules_are_written_and_gateways_shown_with_how_they_do(dsn: str, tmp_path: Path) -> None:

@@ -109,6 +109,7 @@ class Desk:
             fraud.share_a_word(to.recipient, order.customer.name),
             self._blocked_on(order, now),
             seen,
+            orders.splitting.at_the_door(order.tenders or ()),
         )  # fmt: skip
 
     def _blocked_on(self, order: orders.Order, now: datetime) -> str:

@@ -49,6 +49,8 @@ def test_a_dear_first_order_paid_at_the_door() -> None:
     assert points("first_order_cod", a_case(amount=1_500_000, cod=False)) == 0
     assert points("first_order_cod", a_case(amount=1_500_000, seen={"phone_delivered": 1})) == 0
     assert points("first_order_cod", a_case(amount=4_000_000)) > 400
+    assert points("first_order_cod", a_case(amount=4_000_000, cash=1_000_000)) == 0, "the rest is paid ahead"
+    assert points("first_order_cod", a_case(amount=4_000_000, cash=1_500_000)) == 200
 
 
 def test_a_gift_is_no_crime_but_a_phone_with_many_names_is_odd() -> None:

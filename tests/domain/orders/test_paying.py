@@ -39,6 +39,16 @@ def back(order: orders.Order) -> list[tuple[str, int, str]]:
     ]
 
 
+def delivered(order: orders.Order, collected: int) -> orders.Order:
+    """Its only parcel at the buyer's, who paid so much for it at the door."""
+    plan = events.PlannedParcel("p-1", order.vendor_orders[0].id, "DHK", (events.ParcelLine(1, 2),))
+    return after(
+        order, events.OrderInventoryAllocated("plan", (plan,)), events.OrderConfirmed(), events.OrderFulfillmentStarted("p-1"),
+        events.OrderParcelPacked("p-1"), events.OrderShipmentBooked("p-1", "pathao", "C-1", cash=collected), events.OrderShipped("p-1"),
+        events.OrderDelivered("p-1", collected=collected),
+    )  # fmt: skip
+
+
 def test_the_first_charge_pays_and_the_same_word_again_says_nothing() -> None:
     order = learned(due((A1, "bkash")), A1, charged())
     assert (order.payment_status, order.payments[0].attempts[0].transaction) == ("paid", "trx")
@@ -159,16 +169,33 @@ def test_an_order_that_expired_comes_back_as_it_was_sold() -> None:
 
 def test_cash_is_counted_once_whatever_is_told_again() -> None:
     order = placed(a_line(1, 2, 10_000))
-    order = after(order, events.OrderPaymentRequested(T1, "cod", GRAND))
-    plan = events.PlannedParcel("p-1", order.vendor_orders[0].id, "DHK", (events.ParcelLine(1, 2),))
-    order = after(
-        order, events.OrderInventoryAllocated("plan", (plan,)), events.OrderConfirmed(), events.OrderFulfillmentStarted("p-1"),
-        events.OrderParcelPacked("p-1"), events.OrderShipmentBooked("p-1", "pathao", "C-1", cash=GRAND), events.OrderShipped("p-1"),
-        events.OrderDelivered("p-1", collected=GRAND),
-    )  # fmt: skip
+    order = delivered(after(order, events.OrderPaymentRequested(T1, "cod", GRAND)), GRAND)
     order = after(order, *orders.paying.collect(order, attempt_id=A1, parcel="p-1"))
     assert (order.payment_status, orders.paying.collect(order, attempt_id=A2)) == ("paid", ())
     assert order.payments[0].attempts[0].gateway == "cod"
+
+
+def test_cash_pays_the_obligation_that_stands_and_not_the_one_that_was_waived() -> None:
+    order = due(method="cod")
+    wanted = [Wanted("t-2", "bkash", 6_000), Wanted("t-3", "cod", 20_000)]
+    order = after(order, *orders.paying.ask_to_pay(order, wanted, due_at=None, methods=METHODS))
+    facts = orders.paying.collect(delivered(order, 20_000), attempt_id="c")
+    assert [(f.payment, f.amount) for f in facts if isinstance(f, events.OrderPaymentProcessed)] == [("t-3", 20_000)]
+    assert not [f for f in facts if isinstance(f, events.OrderPaymentOrphaned)]
+
+
+def test_cash_fills_one_obligation_after_the_other_and_only_what_is_beyond_them_all_is_nobodys() -> None:
+    order = after(
+        placed(a_line(1, 2, 10_000)), *[events.OrderPaymentRequested(t, "cod", amount) for t, amount in (("t-1", 6_000), ("t-2", 20_000))]
+    )
+    facts = orders.paying.collect(delivered(order, 26_500), attempt_id="c")
+    assert [(f.payment, f.attempt, f.amount) for f in facts if isinstance(f, events.OrderPaymentProcessed)] == [
+        ("t-1", "c", 6_000),
+        ("t-2", "t-2", 20_000),
+    ]
+    assert [(f.payment, f.amount) for f in facts if isinstance(f, events.OrderPaymentOrphaned)] == [("t-2", 500)]
+    paid = after(delivered(order, 26_500), *facts)
+    assert orders.paying.collect(paid, attempt_id="d") == ()
 
 
 def test_an_authorisation_is_earned_parcel_by_parcel_and_the_last_takes_the_rest() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from haat.domain.orders import rules as rule_folder
 from haat.domain.orders.address import Address, Place, Unresolved
+from haat.domain.orders.events import Portion
 from haat.domain.orders.rules import (
     address_served,
     blocked_buyer,
@@ -150,6 +151,22 @@ def test_value_limits_bind_only_their_own_currency_unless_the_channel_brings_its
     assert refusals(a_case(total=0, currency="BRL")) == []
     own = {"olist": ValueLimits(most=100)}
     assert refusals(a_case(total=101, currency="BRL", channel="olist"), channel_values=own) == [("value_limits", "order_value_max")]
+
+
+def test_of_a_total_in_parts_the_part_at_the_door_has_to_be_one_that_a_rider_may_carry() -> None:
+    dear = a_case(total=9_000_000, tenders=(Portion("bkash", 4_000_000), Portion("cod", 5_000_000)))
+    assert refusals(a_case(total=9_000_000)) == [("value_limits", "cod_ceiling")]
+    assert refusals(dear) == []
+    (refusal,) = verdict(dear, values=ValueLimits(cod_max=4_999_999)).refusals
+    assert (refusal.reason, refusal.data["cash"]) == ("cod_ceiling", 5_000_000)
+
+
+def test_a_phone_has_to_do_for_every_method_that_takes_a_part() -> None:
+    parts = (Portion("nagad", 50_000), Portion("bkash", 46_000))
+    abroad = a_case(phone="+14155550100", payment_method="nagad", tenders=parts)
+    assert refusals(abroad) == []
+    (refusal,) = verdict(abroad, local_mobile_for=frozenset({"bkash"})).refusals
+    assert (refusal.reason, refusal.data["payment_method"]) == ("phone_not_local_mobile", "bkash")
 
 
 def test_a_limited_product_is_claimed_and_not_counted_here() -> None:

@@ -95,6 +95,13 @@ def asked_with(conditions: dict[str, Any]) -> pricing.PromotionRow:
         (asked_with({"customer_groups": ("vip",)}), COUPON, {}, "wrong_group", 0),
         (asked_with({"zones": ("outside",)}), COUPON, {}, "wrong_zone", 0),
         (asked_with({"payment_methods": ("bkash",)}), COUPON, {"payment_method": "cod"}, "wrong_payment_method", 0),
+        (
+            asked_with({"payment_methods": ("bkash",)}),
+            COUPON,
+            {"payment_method": "bkash", "also_paid_by": ("nagad",)},
+            "wrong_payment_method",
+            0,
+        ),
         (asked_with({"shipping_methods": ("courier",)}), COUPON, {}, "wrong_shipping_method", 0),
         (replace(GIVEN, currency="USD"), COUPON, {}, "wrong_currency", 0),
         (asked_with({"hours": pricing.Hours((5,))}), COUPON, {}, "wrong_time", 0),
@@ -114,6 +121,12 @@ def test_of_a_coupon_that_does_not_apply_the_receipt_says_why(
     outcome = coupon_of(quote)
     assert (outcome.code, outcome.reason, outcome.missing) == ("EID", reason, missing)
     assert (quote.totals.discount, quote.claims) == (0, ())
+
+
+def test_a_promotion_of_several_methods_is_for_a_basket_that_is_paid_by_them_together() -> None:
+    known = rules(asked_with({"payment_methods": ("bkash", "nagad")}), coupons=[COUPON])
+    quote = quoted(replace(SHIRTS, coupons=("eid",), payment_method="bkash", also_paid_by=("nagad",)), known)
+    assert (coupon_of(quote).amount, coupon_of(quote).reason) == (12_000, "")
 
 
 def test_a_coupon_applies_however_it_was_typed_and_says_what_it_took_off() -> None:

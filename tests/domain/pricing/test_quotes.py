@@ -8,7 +8,7 @@ import pytest
 
 from haat.domain import pricing
 from haat.kernel.errors import Refused
-from tests.domain.pricing.cases import ITEMS, NOW, adds_up, basket, quoted, rules
+from tests.domain.pricing.cases import FEES, ITEMS, NOW, adds_up, basket, quoted, rules
 
 replace = msgspec.structs.replace
 HOUR = timedelta(hours=1)
@@ -24,6 +24,18 @@ def test_a_plain_basket_costs_its_items_one_parcel_per_vendor_and_the_fee_for_ca
     assert quote.fees[0].amount == 2_839, "5 taka and 1 % of 2,339 taka"
     assert quote.totals == pricing.Totals(items=219_900, discount=0, shipping=14_000, tax=28_682, fees=2_839, grand=236_739)
     assert adds_up(quote)
+
+
+def test_a_basket_that_is_paid_in_two_ways_bears_the_fee_of_each() -> None:
+    card = pricing.FeeRate("card", "BDT", payment_method="card", amount=700)
+    both = quoted(basket(("SHIRT", 2), payment_method="cod", also_paid_by=("card", "bkash")), rules(fee_rates=(*FEES, card)))
+    alone = quoted(basket(("SHIRT", 2), payment_method="cod"), rules(fee_rates=(*FEES, card)))
+    assert [fee.code for fee in both.fees] == ["cod", "card"]
+    assert both.totals.grand == alone.totals.grand + 700
+    assert [
+        fee.code for fee in quoted(basket(("SHIRT", 2), payment_method="bkash", also_paid_by=("card",)), rules(fee_rates=(card,))).fees
+    ] == ["card"]
+    assert adds_up(both)
 
 
 def test_the_receipt_of_a_plain_basket_is_small_and_names_each_rule_with_its_version() -> None:

@@ -46,7 +46,8 @@ NOTHING_SEEN = Seen()
 
 
 class Case(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An order to be screened. `amount` is what it comes to, minor units; `cod` that all of it is paid at the door.
+    """An order to be screened. `amount` is what it comes to, minor units; `cod` that it is paid at the door:
+    all of it, or `cash` where the rest is paid ahead.
 
     `signs` are what is odd about the address (marks.address_signs). `namesake`: whether the recipient's and the buyer's name share
     a word by ear, None where one of them is missing. `block` names what a standing block matched on (phone, email, customer,
@@ -62,3 +63,4 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     namesake: bool | None = None
     block: str = ""
     seen: Seen = NOTHING_SEEN
+    cash: int = 0

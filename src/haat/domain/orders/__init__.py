@@ -8,7 +8,19 @@ knows where Bangladesh is, `timeline/` tells the story in two languages. Quantit
 was ordered; amounts were frozen to units at the sale, so any sequence of partial steps gives back exactly what was charged.
 """
 
-from haat.domain.orders import ascertaining, checking, claiming, collecting, events, fulfilling, geography, paying, settling, stopping
+from haat.domain.orders import (
+    ascertaining,
+    checking,
+    claiming,
+    collecting,
+    events,
+    fulfilling,
+    geography,
+    paying,
+    settling,
+    splitting,
+    stopping,
+)
 from haat.domain.orders.address import Address, Place, Unresolved
 from haat.domain.orders.commands import RECORD, Change, Changed, NewOrder, ask, begin, cancelled_units, record_arguments
 from haat.domain.orders.decisions import cancel, hold, note, release, wished
@@ -158,6 +170,7 @@ __all__ = [
     "release",
     "settled",
     "settling",
+    "splitting",
     "stopping",
     "stored_between",
     "streams",

@@ -44,6 +44,7 @@ from haat.domain.orders.events import (
     OrderScreened,
     OrderStockReserved,
     OrderValidated,
+    Portion,
     Totals,
     VendorOrderAccepted,
     VendorOrderOffered,
@@ -153,7 +154,8 @@ class Order(msgspec.Struct, frozen=True):
     exceptions: tuple[Trouble, ...] = ()
     flows: Mapping[str, int] = {}
     client: Client | msgspec.UnsetType = msgspec.UNSET  # nothing of it in JSON where nobody told
-    wishes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET  # names of requests that changed it, to know them again
+wishes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET  # names of requests that changed it, to know them again
+    tenders: tuple[Portion, ...] | msgspec.UnsetType = msgspec.UNSET  # how the total was split when it was placed, where it was
 
     @property
     def ended(self) -> bool:
@@ -324,6 +326,7 @@ def _created(fact: OrderCreated, order_id: str, version: int, at: datetime) -> O
         coupons=fact.coupons, services=fact.services, external_id=fact.external_id, note=fact.note, notes=(), version=version,
         placed_at=fact.placed_at or at, updated_at=at, promised_at=fact.promised_at, basket=fact.basket,
         claims=fact.claims, place=fact.place, flows=fact.flows, client=fact.client or msgspec.UNSET,
+        tenders=fact.tenders or msgspec.UNSET,
     )  # fmt: skip
 
 

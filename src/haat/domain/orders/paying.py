@@ -143,26 +143,32 @@ def _again(due: Sequence[Tender], due_at: datetime | None) -> tuple[Fact, ...]:
 
 
 def collect(order: Order, *, attempt_id: str, parcel: str = "") -> tuple[Fact, ...]:
-    """Cash that couriers collected and that is not in the books yet, as one attempt. What nobody owed is orphaned: it goes back by hand."""
+    """Cash that couriers collected and that is not in the books yet: for what is owed at the door, one attempt at each obligation (an
+    order that was paid another way has had several). What nobody owed is orphaned: it goes back by hand."""
     stray = {p.id: p.collected or 0 for p in order.shipments if p.stray}
     if parcel in stray:
         return _collected_astray(order, parcel, stray[parcel], attempt_id)
-    tender = next((t for t in order.payments if t.method == CASH and t.id not in stray), None)
-    if tender is None:
+    tenders = [t for t in order.payments if t.method == CASH and t.id not in stray]
+    fresh = sum([p.collected or 0 for p in order.shipments if not p.stray]) - sum([a.captured for t in tenders for a in t.attempts])
+    if fresh <= 0 or not tenders:
         return ()
-    fresh = sum([p.collected or 0 for p in order.shipments if not p.stray]) - sum([a.captured for a in tender.attempts])
-    if fresh <= 0:
-        return ()
+    owing = [t for t in tenders if t.owed > t.captured] or tenders[-1:]
     facts: list[Fact] = []
-    if tender.attempts:
-        attempt_id = tender.attempts[0].id
-    else:
-        facts.append(OrderPaymentAttempted(tender.id, attempt_id, CASH, tender.owed))
-    counted = min(fresh, max(tender.owed - tender.captured, 0))
-    if counted:
-        facts.append(OrderPaymentProcessed(tender.id, attempt_id, counted, CASH, CASH, parcel=parcel))
-    if fresh > counted:
-        facts.append(OrderPaymentOrphaned(tender.id, attempt_id, fresh - counted))
+    for tender in owing:
+        counted = min(fresh, max(tender.owed - tender.captured, 0))
+        beyond = fresh - counted if tender is owing[-1] else 0
+        if not counted and not beyond:
+            break
+        if tender.attempts:
+            attempt = tender.attempts[0].id
+        else:
+            attempt = tender.id if facts else attempt_id  # one id was drawn; a further obligation has one try, named like itself
+            facts.append(OrderPaymentAttempted(tender.id, attempt, CASH, tender.owed))
+        if counted:
+            facts.append(OrderPaymentProcessed(tender.id, attempt, counted, CASH, CASH, parcel=parcel))
+        if beyond:
+            facts.append(OrderPaymentOrphaned(tender.id, attempt, beyond))
+        fresh -= counted
     return tuple(facts)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from haat.domain.orders.address import Address, Place, Unresolved
+from haat.domain.orders.events import Portion
 
 #: A counted limit to be taken when the order commits: key, amount to take, cap that the taken sum may not pass.
 Claim = tuple[str, int, int]
@@ -56,6 +57,7 @@ class Case(msgspec.Struct, frozen=True):
     `goods` = lines after discounts, `total` = what is to be paid; both minor units. `vendors_closed` maps a vendor's code
     to why it does not sell now (`unknown`, `on_leave`, `suspended`, `closed` …) and holds only the closed ones.
     `duplicate_of` names the recent order with the same `fingerprint`, found by the caller within `Policy.duplicate_window_s`.
+    `tenders` split the total over several methods, of which `payment_method` is one; empty where all of it comes by that one.
     """
 
     channel: str
@@ -73,6 +75,7 @@ class Case(msgspec.Struct, frozen=True):
     vendors_closed: Mapping[str, str] = msgspec.field(default_factory=dict)
     block: Block | None = None
     duplicate_of: str | None = None
+    tenders: tuple[Portion, ...] = ()
 
 
 class ValueLimits(msgspec.Struct, frozen=True, gc=False):

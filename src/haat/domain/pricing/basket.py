@@ -44,7 +44,8 @@ class Basket(Struct, frozen=True, gc=False):
     """`customer` is the identity that per-customer limits count. `shipping_method` empty: nothing is shipped (pick-up, digital).
 
     `external`: the channel has already sold at its own prices; no promotions, shipping rates or fees apply, each line brings its
-    price and freight, and tax is only ever contained in them, never added.
+    price and freight, and tax is only ever contained in them, never added. `also_paid_by`: other methods that take a part of it;
+    the fee of each is due, as if it took all, and a promotion of a method is for baskets that are paid by its methods only.
     """
 
     channel: str
@@ -59,3 +60,4 @@ class Basket(Struct, frozen=True, gc=False):
     shipping_method: str = ""
     services: tuple[str, ...] = ()
     external: bool = False
+    also_paid_by: tuple[str, ...] = ()

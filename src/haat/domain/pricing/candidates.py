@@ -130,6 +130,8 @@ def _condition(promotion: ActivePromotion, basket: Basket, now: datetime) -> Rea
     for reason, answer, allowed in promotion.asked:
         if getattr(basket, answer) not in allowed:
             return reason
+    if basket.also_paid_by and not _for_all(basket.also_paid_by, promotion):
+        return "wrong_payment_method"
     if not promotion.row.active:
         return "inactive"
     if promotion.row.uses_per_customer is not None and basket.customer is None:
@@ -137,6 +139,11 @@ def _condition(promotion: ActivePromotion, basket: Basket, now: datetime) -> Rea
     if promotion.window is not None and not promotion.window.holds(now):
         return "wrong_time"
     return None
+
+
+def _for_all(methods: tuple[str, ...], promotion: ActivePromotion) -> bool:
+    """Whether a promotion may be had with each of these methods."""
+    return all(allowed.issuperset(methods) for _, answer, allowed in promotion.asked if answer == "payment_method")
 
 
 def _coupons(draft: Draft, found: Found, lines: list[DraftLine]) -> None:

@@ -46,11 +46,13 @@ def explain(draft: Draft) -> None:
 
 
 def fees(draft: Draft, taxes: Taxes, collected: int) -> tuple[QuotedFee, ...]:
-    """The fees that fall due for this way to pay and these services; `collected` is the base of percentage fees."""
+    """The fees that fall due for these ways to pay and these services; `collected` is the base of percentage fees."""
     basket, rules, now = draft.basket, draft.rules, draft.now
     due: list[FeeRate] = []
     if basket.payment_method in rules.payment_fees:
         due += _due(rules.payment_fees[basket.payment_method], basket, now)
+    for method in basket.also_paid_by:
+        due += _due(rules.payment_fees.get(method, ()), basket, now)
     for service in dict.fromkeys(basket.services):
         found = _due(rules.service_fees.get(service, ()), basket, now)
         if not found:

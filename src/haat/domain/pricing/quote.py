@@ -50,7 +50,7 @@ def quote(
     for vendor in vendors:
         collected += vendor.total
     fees: tuple[QuotedFee, ...] = ()
-    if not basket.external and (basket.services or basket.payment_method in rules.payment_fees):
+    if not basket.external and (basket.services or basket.also_paid_by or basket.payment_method in rules.payment_fees):
         fees = delivery.fees(draft, taxes, collected)
     receipt = Receipt(rules.version, tuple(draft.adjustments), taxes.notes(), promoted.coupons, promoted.passed, basket.external)
     return Quote(basket.currency, lines, vendors, fees, _totals(vendors, fees, collected), promoted.claims, receipt)

@@ -47,11 +47,16 @@ WORDS: Mapping[str, tuple[str, str]] = {
 
 
 def offered(methods: frozenset[str], order: orders.Order) -> list[str]:
-    """The ways to pay that a buyer is offered: the one that was chosen first, houses only where there is nothing else."""
+    """The ways to pay that a buyer is offered: the one that was chosen first, houses only where there is nothing else.
+
+    Of an order that is paid in several ways that is the one by which something is due now.
+    """
+    due = [t.method for t in order.payments if t.method != orders.paying.CASH and t.owed > t.secured]
+    chosen = due[0] if due else order.payment_method
     known = [code for code in METHODS if code in methods and (code != orders.paying.CASH or order.status == "placed")]
-    plain = [code for code in known if code not in HOUSES or code == order.payment_method]
+    plain = [code for code in known if code not in HOUSES or code == chosen]
     usual = [code for code in plain if code != orders.paying.CASH]
-    return sorted(plain if usual else known, key=lambda code: code != order.payment_method)
+    return sorted(plain if usual else known, key=lambda code: code != chosen)
 
 
 def page(order: orders.Order, methods: Sequence[str], language: Language, *, said: str = "") -> str:

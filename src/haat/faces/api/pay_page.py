@@ -96,4 +96,7 @@ def _wanted(order: orders.Order, method: str) -> list[tuple[str, int]]:
     if len(due) == 1 and method == due[0].method:
         return []
     later = [(t.method, t.owed - t.secured) for t in order.payments if t.method == orders.paying.CASH and t.owed > t.secured]
-    return [(method, orders.paying.uncovered(order)), *(later if order.status == "placed" else [])]
+    now, later = orders.paying.uncovered(order), later if order.status == "placed" else []
+    if method == orders.paying.CASH:
+        return [(method, now + sum(amount for _, amount in later))]
+    return [(method, now), *later]

@@ -58,12 +58,14 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 class QuoteView(msgspec.Struct, frozen=True):
     """A priced basket. `receipt` says which rule in which version did what, and why a coupon did not apply.
 
-    `promised_at`: the day by which it would be there, null where the address is not known well enough.
+    `promised_at`: the day by which it would be there, null where the address is not known well enough. `tenders`: what each method
+    would bring, where several were asked for.
     """
 
     quote: pricing.Quote
     zone: str
     promised_at: datetime | None = None
+    tenders: tuple[orders.events.Portion, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 def endpoints(shop: Shop) -> list[Endpoint]:
@@ -73,7 +75,8 @@ def endpoints(shop: Shop) -> list[Endpoint]:
             "POST", "/v1/orders", "placeOrder", "Place an order", desk.place, "Orders", access.BUYERS, PlaceOrder,
             answers={201: orders.Order, 200: orders.Order}, problems=(409, 413, 415, 422, 503), idempotent=True,
             example=examples.PLACE_ORDER,
-            description="Prices, validates, reserves and records the order in one step. 200 answers a repeated Idempotency-Key.",
+            description="Prices, validates, reserves and records the order in one step. 200 answers a repeated Idempotency-Key. `tenders` "
+            "split its total over several ways to pay: what is paid ahead is paid before it is confirmed, `cod` at the door.",
         ),
         Endpoint(
             "POST", "/v1/order-batches", "placeOrders", "Place up to 1,000 orders", desk.place_many, "Orders", access.BUYERS, Batch,
@@ -123,12 +126,14 @@ class _Desk:
         return Answer(200, BatchAnswer([_result(o, call) for o in outcomes]))
 
     async def quote(self, call: Call) -> Answer:
-        request: QuoteRequest = call.data
+        request: QuoteRequest = checkout.tendered(call.data)
         _own_channel(request.channel, call.principal)
         coupons = await checkout.acquaint(request, self._shop.market)
         now = self._shop.clock.now()
         basket = checkout.price(request, self._shop.market, now, coupons=coupons)
-        return Answer(200, QuoteView(basket.quote, getattr(basket.place, "zone", ""), checkout.promise_of(basket, self._shop.market, now)))
+        tenders = checkout.portions(request, basket.quote.totals.grand) or msgspec.UNSET
+        promised_at = checkout.promise_of(basket, self._shop.market, now)
+        return Answer(200, QuoteView(basket.quote, getattr(basket.place, "zone", ""), promised_at, tenders))
 
     async def _submit(self, request: PlaceOrder, principal: Any, trace: str, key: idempotency.Key | None) -> Placed:
         shop = self._shop

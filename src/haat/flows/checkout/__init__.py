@@ -22,7 +22,9 @@ from haat.flows.checkout.request import (
     PaymentRecord,
     PlaceOrder,
     QuoteRequest,
+    TenderShare,
 )
+from haat.flows.checkout.tendering import portions, tendered
 
 __all__ = [
     "HOLD_MINUTES",
@@ -50,14 +52,17 @@ __all__ = [
     "Prepared",
     "Priced",
     "QuoteRequest",
+    "TenderShare",
     "Till",
     "Unready",
     "acquaint",
     "bounds_of",
     "order_of",
     "placed_before",
+    "portions",
     "prepare",
     "price",
     "price_cart",
     "promise_of",
+    "tendered",
 ]

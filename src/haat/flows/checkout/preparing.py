@@ -16,6 +16,7 @@ from haat.engine import idempotency, quotas
 from haat.engine.draw import Draw
 from haat.flows.checkout.market import NO_COUPONS, Item, Market, Parties
 from haat.flows.checkout.request import ClientRequest, PlaceOrder, QuoteRequest
+from haat.flows.checkout.tendering import beside, portions, tendered
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact, Origin
 from haat.kernel.time import unix_ms
@@ -125,6 +126,7 @@ def price(
             shipping_method=request.shipping_method if address is not None else "",
             services=request.services,
             external=external,
+            also_paid_by=beside(request) if request.tenders else (),
         ),
         {sku: item.priced for sku, item in items.items()},
         market.rules,
@@ -153,8 +155,10 @@ async def acquaint(request: QuoteRequest | PlaceOrder, market: Market) -> Mappin
 
 
 def prepare(request: PlaceOrder, market: Market, draw: Draw, errand: Errand) -> Prepared:
-    """Price and validate. Raises Refused, with every rule that says no in `errors`."""
+    """Price, split where it is to be split, and validate. Raises Refused, with every rule that says no in `errors`."""
     _admissible(request, market.parties, errand.at)
+    if request.tenders:
+        request = tendered(request)
     basket = price(request, market, errand.at, coupons=errand.coupons)
     external = request.external
     ms = unix_ms(external.placed_at if external is not None and external.placed_at is not None else errand.at)
@@ -281,6 +285,7 @@ def _case(request: PlaceOrder, basket: Basket, parties: Parties, now: datetime) 
         phone_problem="" if basket.phone is not None or not typed else "unusable",
         vendors_closed=closed,
         block=_block(parties.blocks, basket, request, now),
+        tenders=portions(request, totals.grand) if request.tenders else (),
     )
 
 
@@ -367,4 +372,5 @@ def _created(prepared: Prepared, promised_at: datetime | None) -> orders.events.
         placed_at=None if external is None else external.placed_at,
         note=request.note,
         client=None if request.client is None else _client(request.client),
+        tenders=prepared.case.tenders,
     )

@@ -15,6 +15,7 @@ Quantity = Annotated[int, Meta(ge=1, le=1_000_000)]
 Text = Annotated[str, Meta(max_length=2000)]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 LINES_MAX = 500
+PAYMENT_METHOD = "cod"
 
 
 class LineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,6 +57,17 @@ class PaymentRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     installments: Annotated[int, Meta(ge=0, le=1000)] = 0
 
 
+class TenderShare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of the total by one method. One of them may leave its amount out: it takes the rest."""
+
+    method: Code
+    amount: Annotated[int, Meta(ge=1, le=AMOUNT_MAX)] | None = None
+
+
+#: Left out of what is encoded where nobody names them, so that a request without them keeps its fingerprint.
+TenderShares = Annotated[tuple[TenderShare, ...], Meta(min_length=1, max_length=orders.paying.TENDERS_MAX)] | msgspec.UnsetType
+
+
 class External(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An order that a channel sold at its own prices. `id` is the channel's; the same id again is the same order."""
 
@@ -66,7 +78,7 @@ class External(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class QuoteRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A basket to be priced. Nothing is stored and nothing is reserved."""
+    """A basket to be priced. Nothing is stored and nothing is reserved. With `tenders` the answer says what each method would bring."""
 
     lines: Annotated[tuple[LineRequest, ...], Meta(min_length=1, max_length=LINES_MAX)]
     channel: Code = "web"
@@ -74,16 +86,18 @@ class QuoteRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     customer: CustomerRequest = CustomerRequest()
     ship_to: orders.Address | None = None
     coupons: Annotated[tuple[Code, ...], Meta(max_length=20)] = ()
-    payment_method: Code = "cod"
+    payment_method: Code = PAYMENT_METHOD
     shipping_method: Annotated[str, Meta(max_length=64)] = "standard"
     services: Annotated[tuple[Code, ...], Meta(max_length=10)] = ()
+    tenders: TenderShares = msgspec.UNSET
 
 
 class PlaceOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An order to be placed, whole or not at all.
 
     `expected_total` is what the buyer was shown: a dearer quote is refused with both figures. `cart` names a cart whose held
-    stock becomes this order's. A kit is ordered by its own SKU.
+    stock becomes this order's. A kit is ordered by its own SKU. `tenders` split the total over several methods, in place of
+    `payment_method`: their amounts are the order's total, or one of them names none and takes the rest.
     """
 
     lines: Annotated[tuple[LineRequest, ...], Meta(min_length=1, max_length=LINES_MAX)]
@@ -92,10 +106,11 @@ class PlaceOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     channel: Code = "web"
     currency: Currency = "BDT"
     coupons: Annotated[tuple[Code, ...], Meta(max_length=20)] = ()
-    payment_method: Code = "cod"
+    payment_method: Code = PAYMENT_METHOD
     shipping_method: Annotated[str, Meta(max_length=64)] = "standard"
     services: Annotated[tuple[Code, ...], Meta(max_length=10)] = ()
     expected_total: Amount | None = None
     external: External | None = None
     note: Text = ""
     client: ClientRequest | None = None
+    tenders: TenderShares = msgspec.UNSET

@@ -124,7 +124,7 @@ def values_of(
         shop=manners.name,
         zone=zone,
         total=sum(v.total for v in order.vendor_orders if v.vendor == vendor) if vendor else order.totals.grand,
-        method=order.payment_method,
+        method="several" if order.tenders else order.payment_method,
         placed_at=order.placed_at,
         promised_at=order.promised_at,
         items=tuple(_item(line, line.quantity) for line in lines),

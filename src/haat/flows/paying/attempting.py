@@ -103,17 +103,20 @@ def charge(desk: Desk) -> Outside:
 def _requested(
     desk: Desk, order: orders.Order, records: Mapping[str, payments.Record], now: datetime
 ) -> tuple[tuple[Fact, ...], dict[str, payments.Receipt]]:
-    """Nothing for what somebody vouches for, and nothing twice."""
-    due = order.totals.grand - sum([t.owed for t in order.payments])
-    if due <= 0 or order.status in orders.paying.ENDED or not order.payment_method:
-        return (), {}
-    payment = desk.new_id()
-    if order.payment_method == orders.paying.CASH:
-        return (orders.events.OrderPaymentRequested(payment, orders.paying.CASH, due),), {}
-    asked = orders.events.OrderPaymentRequested(payment, order.payment_method, due, now + desk.policy.pay_within)
-    tender = orders.Tender(payment, order.payment_method, due, due_at=asked.due_at)
-    facts, receipts = _attempted(desk, order, tender, records)
-    return (asked, *facts), receipts
+    """One obligation for each way to pay. Nothing for what somebody vouches for, and nothing twice."""
+    facts: list[Fact] = []
+    receipts: dict[str, payments.Receipt] = {}
+    for portion in orders.splitting.due(order):
+        ahead = portion.method != orders.paying.CASH
+        due_at = now + desk.policy.pay_within if ahead else None
+        asked = orders.events.OrderPaymentRequested(desk.new_id(), portion.method, portion.amount, due_at)
+        facts.append(asked)
+        if ahead:
+            tender = orders.Tender(asked.payment, portion.method, portion.amount, due_at=due_at)
+            begun, chosen = _attempted(desk, order, tender, records)
+            facts.extend(begun)
+            receipts.update(chosen)
+    return tuple(facts), receipts
 
 
 def _attempted(

@@ -11,14 +11,15 @@ POINTS, POINTS_THRICE = 200, 420
 
 def check(case: Case, limits: Limits) -> Suspicion | None:
     most = limits["amount_max"]
-    if not case.cod or case.amount <= most or case.seen.phone_delivered:
+    amount = case.cash or case.amount
+    if not case.cod or amount <= most or case.seen.phone_delivered:
         return None
     return Suspicion(
-        POINTS_THRICE if case.amount > 3 * most else POINTS,
+        POINTS_THRICE if amount > 3 * most else POINTS,
         "first_order_high_cod",
         "A first order of a high amount, to be paid only on delivery.",
         "প্রথম অর্ডার, মূল্য বেশি, এবং টাকা কেবল ডেলিভারির সময় দেওয়া হবে।",
-        {"amount": case.amount, "limit": most},
+        {"amount": amount, "limit": most},
     )
 
 

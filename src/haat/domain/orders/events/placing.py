@@ -95,6 +95,13 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     installments: int = 0
 
 
+class Portion(msgspec.Struct, frozen=True, gc=False):
+    """So much of the total is to come by this method."""
+
+    method: str
+    amount: int
+
+
 class Claim(msgspec.Struct, frozen=True, gc=False):
     """A counted limit that this order used up (coupon, budget, purchases per customer): given back when it is cancelled."""
 
@@ -103,7 +110,8 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
 
 
 class OrderCreated(Fact, frozen=True):
-    """Somebody asked for these goods at these prices, and the prices were ours."""
+    """Somebody asked for these goods at these prices, and the prices were ours. `tenders`: how the total was split over several ways
+    to pay; empty where all of it comes by `payment_method`."""
 
     number: str
     channel: str
@@ -130,6 +138,7 @@ class OrderCreated(Fact, frozen=True):
     reorder_of: str = ""
     flows: Mapping[str, int] = {}  # the version of each flow that this order keeps, by flow; 1 where none is named
     client: Client | None = None
+    tenders: tuple[Portion, ...] = ()
 
 
 class Remark(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -18,16 +18,15 @@ def check(case: Case, policy: Policy) -> Outcome | None:
         if policy.phone_required:
             return Refusal("phone_missing", "A phone number is needed for the delivery.", {"field": "phone"})
         return None
-    if (
-        case.payment_method in policy.local_mobile_for
-        and type(case.place) is Place
-        and case.place.country == "BD"
-        and not _bd_mobile(phone)
-    ):
+    needs = policy.local_mobile_for
+    method = case.payment_method
+    if method not in needs and case.tenders:
+        method = next((portion.method for portion in case.tenders if portion.method in needs), method)
+    if method in needs and type(case.place) is Place and case.place.country == "BD" and not _bd_mobile(phone):
         return Refusal(
             "phone_not_local_mobile",
             "This payment method needs a Bangladeshi mobile number.",
-            {"field": "phone", "payment_method": case.payment_method},
+            {"field": "phone", "payment_method": method},
         )
     return None
 

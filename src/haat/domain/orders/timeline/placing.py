@@ -38,12 +38,21 @@ def _created(f: OrderCreated, scene: Scene) -> Said:
     goods, goods_bn = items(sum(line.quantity for line in f.lines))
     vendors = len(f.vendor_orders)
     channel, channel_bn = words.name(words.CHANNELS, f.channel)
-    payer, payer_bn = words.name(words.PAYERS, f.payment_method) if f.payment_method else ("agreement", "কথামতো")
+    payer, payer_bn = _payer(f, scene)
     pay, pay_bn = (f", to be paid by {payer}", f", পরিশোধ: {payer_bn}") if not f.payments else (", paid already", ", আগেই পরিশোধিত")
     return Said(
         f"Order {f.number} was placed through {channel}: {goods} from {vendors} vendor{'s' * (vendors != 1)}, {total}{pay}.",
         f"{channel_bn} থেকে অর্ডার {f.number} দেওয়া হয়েছে: {digits(vendors)} জন বিক্রেতার {goods_bn}, মোট {total_bn}{pay_bn}।",
     )
+
+
+def _payer(f: OrderCreated, scene: Scene) -> Both:
+    """`bKash`; `bKash (500.00 BDT) and cash on delivery (846.00 BDT)` where the total was split."""
+    if not f.tenders:
+        return words.name(words.PAYERS, f.payment_method) if f.payment_method else ("agreement", "কথামতো")
+    named = [(words.name(words.PAYERS, each.method), scene.money(each.amount)) for each in f.tenders]
+    english, bangla = ([f"{name[n]} ({amount[n]})" for name, amount in named] for n in (0, 1))
+    return f"{', '.join(english[:-1])} and {english[-1]}", f"{', '.join(bangla[:-1])} ও {bangla[-1]}"
 
 
 def _validated(f: OrderValidated, scene: Scene) -> Said:
