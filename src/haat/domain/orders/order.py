@@ -154,7 +154,7 @@ class Order(msgspec.Struct, frozen=True):
     exceptions: tuple[Trouble, ...] = ()
     flows: Mapping[str, int] = {}
     client: Client | msgspec.UnsetType = msgspec.UNSET  # nothing of it in JSON where nobody told
-wishes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET  # names of requests that changed it, to know them again
+    wishes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET  # names of requests that changed it, to know them again
     tenders: tuple[Portion, ...] | msgspec.UnsetType = msgspec.UNSET  # how the total was split when it was placed, where it was
 
     @property
