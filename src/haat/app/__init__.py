@@ -8,7 +8,7 @@ main()                    ─► the program `haat`, which is handed all of thes
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -115,13 +115,12 @@ async def open_parts(
     looking, hearing = Looking(lanes[4], market, clock), inbox.Keeper(lanes[5])
     shop = Shop(
         chosen, database, clock, draw, ledger, market,
-        _placing(chosen, desk, lanes[0]),
-        Committer("changing", changes.apply, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[1].drop),
+        _committer(chosen, "placing", desk.place, lanes[0], pace_s=PACE_S),
+        _committer(chosen, "changing", changes.apply, lanes[1]),
         Live(database, ledger), seals.guest, search.find, kinds,
-        Committer("carting", carting.apply, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[2].drop),
-        Committer("completing", till.complete, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[3].drop),
-        Committer("looking", looking.look, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[4].drop),
-        Committer("hearing", hearing.keep, batch_max=chosen.batch_max, queue_max=chosen.queue_max, lost=lanes[5].drop),
+        _committer(chosen, "carting", carting.apply, lanes[2]),
+        _committer(chosen, "completing", till.complete, lanes[3]),
+        _committer(chosen, "looking", looking.look, lanes[4]), _committer(chosen, "hearing", hearing.keep, lanes[5]),
         keeper.change, told,
     )  # fmt: skip
     parts = Parts(chosen, database, memory, clock, draw, ledger, market, shop, seals, lanes, told, keeper, house, at)
@@ -138,8 +137,10 @@ async def open_parts(
         await database.close()
 
 
-def _placing(chosen: Settings, desk: Desk, lane: Lane) -> Committer[Any, Any]:
-    return Committer("placing", desk.place, batch_max=chosen.batch_max, queue_max=chosen.queue_max, pace_s=PACE_S, lost=lane.drop)
+def _committer(
+    chosen: Settings, name: str, run: Callable[[Sequence[Any]], Awaitable[Sequence[Any]]], lane: Lane, *, pace_s: float = 0.0
+) -> Committer[Any, Any]:
+    return Committer(name, run, batch_max=chosen.batch_max, queue_max=chosen.queue_max, pace_s=pace_s, lost=lane.drop)
 
 
 def _committers(shop: Shop) -> tuple[Committer[Any, Any], ...]:
