@@ -27,7 +27,6 @@ from haat.engine.flowing import (
     Stop,
     Task,
     Verb,
-    overcoming,
     repairing,
     table,
     turn,
@@ -168,37 +167,6 @@ async def test_a_step_that_is_stopped_in_the_turn_that_claimed_it_does_not_run(d
         await s.later(minutes=5)
         assert texts(await s.facts(order.id)) == ["paid"]
         assert await s.steps(order.id) == {"toy:pay": "done", "toy:expire": "stopped"}
-
-
-async def test_what_dies_in_the_turn_that_overcomes_it_waits_for_nobody(dsn: str, tmp_path: Path) -> None:
-    async def call(house: Any, task: Task) -> str:
-        return task.step
-
-    async def settle(house: Any, tx: Tx, answers: Sequence[tuple[Task, Any]], now: datetime) -> Sequence[Outcome]:
-        return [Dead("declined") if answer == "recall" else Done((events.OrderNoted("arrived"),)) for _, answer in answers]
-
-    def decide(order: orders.Order, fact: Fact) -> Sequence[Any]:
-        if isinstance(fact, events.OrderStockReserved):
-            return (Step("recall"), Step("track"))
-        return (Stop("recall"), Step("overcome", data={"steps": ["recall"]}))
-
-    def resolved(exception: str) -> Fact:
-        return events.OrderExceptionResolved(exception, "skip", "overcome")
-
-    run: dict[str, Verb] = {
-        "recall": Outside(call=call, settle=settle, party=lambda task: "them"),
-        "track": Outside(call=call, settle=settle, party=lambda task: "them"),
-        "overcome": overcoming.closing("toy", resolved),
-    }
-    flow = Flow(code="toy", title="Toy", facts=RESERVED | {events.OrderNoted}, decide=decide, run=run)
-    async with stage.opened(dsn, tmp_path, flow) as s:
-        order = await s.place()
-        assert await s.worker.lease() == 2
-        await s.worker.answered()
-        await s.settle()
-        await s.later(seconds=5)
-        assert await s.steps(order.id) == {"toy:recall": "skipped", "toy:track": "done", "toy:overcome": "done"}
-        assert (await s.order(order.id)).exceptions == ()
 
 
 async def test_an_answer_whose_commit_was_not_answered_asks_for_its_steps_once(dsn: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from haat.domain import orders
 from haat.domain.orders import events
 from haat.engine.database import Tx
-from haat.engine.flowing import Dead, Done, Failed, Flow, Local, Outcome, Step, Task
+from haat.engine.flowing import Dead, Done, Failed, Flow, Local, Outcome, Outside, Step, Stop, Task, Verb, overcoming
 from haat.engine.flowing.repairing import Search
 from haat.flows import repairing
 from haat.kernel.facts import Fact, Origin
@@ -92,3 +92,34 @@ async def test_of_an_order_with_several_exceptions_those_are_repaired_for_which_
         assert all(text.endswith("retry is not safe for toy:look; safe are: skip.") for text in (*first.refused, *second.refused))
         for order_id in placed:
             assert [e.step for e in (await s.order(order_id)).exceptions] == ["look"]
+
+
+async def test_what_dies_in_the_turn_that_overcomes_it_waits_for_nobody(dsn: str, tmp_path: Path) -> None:
+    async def call(house: Any, task: Task) -> str:
+        return task.step
+
+    async def settle(house: Any, tx: Tx, answers: Sequence[tuple[Task, Any]], now: datetime) -> Sequence[Outcome]:
+        return [Dead("declined") if answer == "recall" else Done((events.OrderNoted("arrived"),)) for _, answer in answers]
+
+    def decide(order: orders.Order, fact: Fact) -> Sequence[Any]:
+        if isinstance(fact, events.OrderStockReserved):
+            return (Step("recall"), Step("track"))
+        return (Stop("recall"), Step("overcome", data={"steps": ["recall"]}))
+
+    def resolved(exception: str) -> Fact:
+        return events.OrderExceptionResolved(exception, "skip", "overcome")
+
+    run: dict[str, Verb] = {
+        "recall": Outside(call=call, settle=settle, party=lambda task: "them"),
+        "track": Outside(call=call, settle=settle, party=lambda task: "them"),
+        "overcome": overcoming.closing("toy", resolved),
+    }
+    flow = Flow(code="toy", title="Toy", facts=HEARD | {events.OrderNoted}, decide=decide, run=run)
+    async with stage.opened(dsn, tmp_path, flow) as s:
+        order = await s.place()
+        assert await s.worker.lease() == 2
+        await s.worker.answered()
+        await s.settle()
+        await s.later(seconds=5)
+        assert await s.steps(order.id) == {"toy:recall": "skipped", "toy:track": "done", "toy:overcome": "done"}
+        assert (await s.order(order.id)).exceptions == ()
