@@ -78,6 +78,7 @@ async def put_terms(tx: Tx, terms: Sequence[Terms]) -> None:
                SELECT sku, location, backorder_limit, expected_at, safety::json
                FROM unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[], $5::text[])
                  AS t (sku, location, backorder_limit, expected_at, safety)
+               ORDER BY sku, location
                ON CONFLICT (sku, location) DO UPDATE SET backorder_limit = excluded.backorder_limit,
                  expected_at = excluded.expected_at, safety = excluded.safety""",
             [t.sku for t in rows],

@@ -4,7 +4,8 @@
                        └─ the others: levels locked, planned together
     ─► reservations moved, plans and filled days written                  three statements whatever the number of orders
 
-Locks, after the orders': rows of nodes with a capacity, then levels in (SKU, location) order.
+Locks, after the orders': rows of nodes with a capacity, then levels in (SKU, location) order. Of an order that several vendors
+refused at once each refusal is planned in a round of its own of the same turn: the first locks what all of them may touch.
 """
 
 import asyncio
@@ -43,6 +44,7 @@ class _Found(msgspec.Struct):
 
     task: Task
     wants: list[Wanted]
+    kept: Sequence[inventory.Reservation]
     outcomes: dict[str, sourcing.Plan | sourcing.Unplanned] = {}
 
 
@@ -55,7 +57,7 @@ async def source(sourcer: Sourcer, policy: Policy, house: Any, tx: Tx, tasks: Se
     kept: dict[str, list[inventory.Reservation]] = {}
     for r in await inventory.every(tx, [task.order.id for task in open_tasks]):
         kept.setdefault(r.owner, []).append(r)
-    found = {task.key: _Found(task, _wants(task, kept.get(task.order.id, []))) for task in open_tasks}
+    found = {t.key: _Found(t, _wants(t, mine), mine) for t in open_tasks for mine in [kept.get(t.order.id, [])]}
     day = await _day(tx, network, now)
     slow: list[tuple[_Found, Wanted]] = []
     for each in found.values():
@@ -93,7 +95,7 @@ async def _plan(
         return []
     asked.sort(key=lambda pair: pair[1].demand.order_id)
     demands = [want.demand for _, want in asked]
-    levels = await inventory.lock_levels(tx, sorted({sku for demand in demands for sku in demand.needs}))
+    levels = await inventory.lock_levels(tx, _touched(asked))
     stock = sourcing.Stock(
         {(level.sku, level.location): level.on_hand - level.reserved for level in levels},
         {(level.sku, level.location): level.safety for level in levels if level.safety},
@@ -108,6 +110,13 @@ async def _plan(
         if isinstance(outcome, sourcing.Plan):
             moved.extend(wanting.moves(want, outcome))
     return moved
+
+
+def _touched(asked: Sequence[tuple[_Found, Wanted]]) -> list[str]:
+    """The SKUs that are planned, and of orders of which a part is planned those of the other parts: they may follow in this turn."""
+    skus = {sku for _, want in asked for sku in want.demand.needs}
+    skus.update(r.sku for each, _ in asked if each.task.subject for r in each.kept if r.held)
+    return sorted(skus)
 
 
 def _outcome(house: Any, policy: Policy, found: _Found, news: list[sourcing.NewPlan]) -> Outcome:
