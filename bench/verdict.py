@@ -188,7 +188,7 @@ def delivered(truth: Truth, messages: Sequence[Written]) -> list[str]:
 
 
 async def unsent(tx: Tx, night: datetime) -> tuple[list[str], int]:
-    """Messages that were given up for no good reason; and how many of the `night`, which had seconds to leave and are not blamed.
+    """Messages that were given up for no good reason; and how many whose last try fell into the `night`, where a minute is no time at all.
 
     One that is due and lies there is found by the invariant `notifications`; one that fell due in the last moment is no mistake.
     """
@@ -206,7 +206,7 @@ _MOVED = """SELECT reference, sku, coalesce(-sum(quantity) FILTER (WHERE reason 
 _KEPT = """SELECT owner::text, line_no, sku, sum(quantity)::bigint, sum(released)::bigint FROM order_reservations
   WHERE status <> 'REASSIGNED' GROUP BY 1, 2, 3"""
 _NOT_SENT = """SELECT channel || ' ' || status, split_part(reason, ':', 1),
-    (status = 'stale' OR reason LIKE 'too late%') AND fact_at > $1, count(*)
+    (status = 'stale' OR reason LIKE 'too late%') AND greatest(fact_at, due_at) > $1, count(*)
   FROM notifications WHERE status IN ('failed', 'stale') GROUP BY 1, 2, 3"""
 _WRITTEN = """SELECT channel, recipient, CASE channel WHEN 'email' THEN id::text ELSE body END, status
   FROM notifications WHERE channel IN ('sms', 'email')"""
