@@ -32,9 +32,8 @@ def closing(flow: str, resolved: Callable[[str], Fact], *, lasting: Collection[s
                     keys[(task.order.id, *place)] = trouble.id
         subjects = {task.order.id: task.subject for task in tasks}
         dead = await repairing.dead(tx, list(keys))
-        early = {
-            key[0] for key in keys.keys() - {row.key for row in dead}
-        }  # it died in this very turn: nobody can close it before it is written
+        # What died in this very turn is not written yet, and nobody can close it before it is.
+        early = {order_id for order_id, _, _ in keys.keys() - {row.key for row in dead}}
         rows = [row for row in dead if subjects[row.order_id] in ("", row.subject)]
         if rows:
             await repairing.repair(tx, rows, "skip", now)

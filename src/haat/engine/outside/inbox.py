@@ -70,9 +70,10 @@ class Keeper:
 
 async def keep(tx: Tx, news: Sequence[News]) -> list[bool]:
     """Keep them, each once; whether each is new. Rows are written in the order of (code, dedupe), so that two keepers never cross."""
+    keys = [(each.code, each.dedupe) for each in news]
     told: dict[tuple[str, bytes], list[int]] = {}
-    for number, each in enumerate(news):
-        told.setdefault((each.code, each.dedupe), []).append(number)
+    for number, key in enumerate(keys):
+        told.setdefault(key, []).append(number)
     firsts = [(key, news[numbers[0]], len(numbers)) for key, numbers in sorted(told.items())]
     rows = await tx.fetch(
         _KEEP,
@@ -88,7 +89,7 @@ async def keep(tx: Tx, news: Sequence[News]) -> list[bool]:
         [each.hook.body for _, each, _ in firsts],
     )
     new = {(row[0], row[1]) for row in rows if row[2]}
-    return [(each.code, each.dedupe) in new and told[each.code, each.dedupe][0] == number for number, each in enumerate(news)]
+    return [key in new and told[key][0] == number for number, key in enumerate(keys)]
 
 
 def _headers(hook: Hook) -> str:

@@ -193,8 +193,9 @@ def _why(news: News, error: Exception) -> str:
 
 
 async def _whose(tx: Tx, news: Sequence[News]) -> list[Heard]:
-    """The shipments that these scans speak of; a hook of which none is known has a problem."""
+    """The shipments that these scans speak of; a hook with a scan of which none is known has a problem."""
     found: list[Heard] = []
+    missing: list[tuple[News, couriers.Scan]] = []
     for courier in sorted({n.courier for n in news}):
         mine = [n for n in news if n.courier == courier]
         consignments = [s.consignment for n in mine for s in n.scans if s.consignment and s.consignment.isprintable()]
@@ -206,22 +207,22 @@ async def _whose(tx: Tx, news: Sequence[News]) -> list[Heard]:
             for scan in each.scans:
                 shipment = by_consignment.get(scan.consignment) or by_reference.get(scan.reference)
                 if shipment is None:
-                    each.problem = "nobody here knows this consignment"
+                    missing.append((each, scan))
                 else:
                     found.append(Heard(shipment, scan, each.id, "hook", courier))
-    return [*found, *await _earlier(tx, [n for n in news if n.problem])]
+    return [*found, *await _earlier(tx, missing)] if missing else found
 
 
-async def _earlier(tx: Tx, news: Sequence[News]) -> list[Heard]:
-    """What is said of bookings that were given up, for surely nobody had them; their hooks have no problem any more."""
-    names = {s.reference for n in news for s in n.scans if s.reference and s.reference.isprintable()}
+async def _earlier(tx: Tx, missing: Sequence[tuple[News, couriers.Scan]]) -> list[Heard]:
+    """What is said of bookings that were given up, for surely nobody had them. Of what is left nobody here knows anything."""
+    names = {scan.reference for _, scan in missing if scan.reference and scan.reference.isprintable()}
     known = await fulfilment.by_earlier_name(tx, sorted(names)) if names else {}
     found: list[Heard] = []
-    for each in news:
-        about = [(known[s.reference], s) for s in each.scans if s.reference in known]
-        if about:
-            each.problem = ""
-            found += [Heard(shipment, scan, each.id, "hook", each.courier, earlier=True) for shipment, scan in about]
+    for each, scan in missing:
+        if scan.reference in known:
+            found.append(Heard(known[scan.reference], scan, each.id, "hook", each.courier, earlier=True))
+        else:
+            each.problem = "nobody here knows this consignment"
     return found
 
 
