@@ -188,14 +188,13 @@ def delivered(truth: Truth, messages: Sequence[Written]) -> list[str]:
 
 
 async def unsent(tx: Tx, night: datetime) -> tuple[list[str], int]:
-    """Messages that were given up for no good reason; and how many whose last try fell into the `night`, where a minute is no time at all.
+    """Messages that were given up for no good reason; and how many of the `night`, which had seconds to leave and are not blamed.
 
     One that is due and lies there is found by the invariant `notifications`; one that fell due in the last moment is no mistake.
     """
     rows = await tx.fetch(_NOT_SENT, night)
-    return [f"{n} {what} were not sent: {why}" for what, why, by_night, n in rows if not by_night], sum(
-        n for *_, by_night, n in rows if by_night
-    )
+    found = [f"{n} {what} were not sent: {why}" for what, why, by_night, n in rows if not by_night]
+    return found, sum([n for *_, by_night, n in rows if by_night])
 
 
 _WAITS = """SELECT flow || ':' || step || ' ' || status || ' ' || split_part(coalesce(error, ''), ':', 1), count(*) FROM workflow_states
@@ -206,7 +205,7 @@ _MOVED = """SELECT reference, sku, coalesce(-sum(quantity) FILTER (WHERE reason 
 _KEPT = """SELECT owner::text, line_no, sku, sum(quantity)::bigint, sum(released)::bigint FROM order_reservations
   WHERE status <> 'REASSIGNED' GROUP BY 1, 2, 3"""
 _NOT_SENT = """SELECT channel || ' ' || status, split_part(reason, ':', 1),
-    (status = 'stale' OR reason LIKE 'too late%') AND greatest(fact_at, due_at) > $1, count(*)
+    (status = 'stale' OR reason LIKE 'too late%') AND fact_at > $1, count(*)
   FROM notifications WHERE status IN ('failed', 'stale') GROUP BY 1, 2, 3"""
 _WRITTEN = """SELECT channel, recipient, CASE channel WHEN 'email' THEN id::text ELSE body END, status
   FROM notifications WHERE channel IN ('sms', 'email')"""

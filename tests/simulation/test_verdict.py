@@ -216,25 +216,25 @@ def test_a_mail_that_arrived_more_or_less_often_than_it_was_sent_is_seen() -> No
 
 NOTE = """INSERT INTO notifications (id, order_id, version, event, role, party, channel, recipient, language, subject, body, parts, data, urgent,
     status, reason, due_at, fact_at, created_at)
-  VALUES (gen_random_uuid(), gen_random_uuid(), 1, 'placed', 'customer', '', 'sms', '+8801', 'en', '', '', 1, '{}', false, $1, $2, $3, $4, $4)"""
+  VALUES (gen_random_uuid(), gen_random_uuid(), 1, 'placed', 'customer', '', 'sms', '+8801', 'en', '', '', 1, '{}', false, $1, $2, $3, $3, $3)"""
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "due", "words"),
+    ("status", "reason", "by_night", "words"),
     [
-        ("failed", "sms_refused: no such number", 2, "1 sms failed were not sent: sms_refused"),
-        ("failed", "too late to be of use", 2, "1 sms failed were not sent: too late to be of use"),
-        ("stale", "", 2, "1 sms stale were not sent"),
-        ("failed", "sms_refused: no such number", 8, "1 sms failed were not sent: sms_refused"),
-        ("failed", "too late to be of use", 8, None),
-        ("sent", "", 2, ""),
+        ("failed", "sms_refused: no such number", False, "1 sms failed were not sent: sms_refused"),
+        ("failed", "too late to be of use", False, "1 sms failed were not sent: too late to be of use"),
+        ("stale", "", False, "1 sms stale were not sent"),
+        ("failed", "sms_refused: no such number", True, "1 sms failed were not sent: sms_refused"),
+        ("failed", "too late to be of use", True, None),
+        ("sent", "", False, ""),
     ],
 )
 async def test_a_message_that_was_given_up_is_seen_and_only_lateness_of_the_night_is_excused(
-    database: Database, status: str, reason: str, due: int, words: str | None
+    database: Database, status: str, reason: str, by_night: bool, words: str | None
 ) -> None:
     async with database.transaction() as tx:
-        await tx.execute(NOTE, status, reason, NOON + timedelta(hours=due), NOON)  # of a fact of the day, last due at that hour
+        await tx.execute(NOTE, status, reason, NOON + timedelta(hours=8 if by_night else 2))
         found, excused = await verdict.unsent(tx, NOON + timedelta(hours=5))
     assert excused == (words is None)
     assert bool(found) is bool(words) and (not words or words in found[0])
