@@ -128,15 +128,27 @@ class Truth(msgspec.Struct):
     payments_for: dict[tuple[str, str], list[Payment]] = {}
     consignments_for: dict[tuple[str, str], list[Consignment]] = {}
     told: set[tuple[str, str]] = msgspec.field(default_factory=set)
+    #: By the other names that a party gives its own: the bank's number of a payment, a parcel's tracking code.
+    paid_as: dict[tuple[str, str], Payment] = {}
+    booked_as: dict[tuple[str, str], Consignment] = {}
 
     def pay(self, payment: Payment) -> Payment:
         self.payments[payment.party, payment.id] = payment
         self.payments_for.setdefault((payment.party, payment.reference), []).append(payment)
+        self.name(payment)
         return payment
+
+    def name(self, payment: Payment) -> None:
+        """A payment was given other names."""
+        for name in (payment.trx, payment.more.get("val_id", "")):
+            if name:
+                self.paid_as[payment.party, name] = payment
 
     def book(self, consignment: Consignment) -> Consignment:
         self.consignments[consignment.party, consignment.id] = consignment
         self.consignments_for.setdefault((consignment.party, consignment.reference), []).append(consignment)
+        if "code" in consignment.more:
+            self.booked_as[consignment.party, consignment.more["code"]] = consignment
         return consignment
 
     def tell(self, message: Message) -> None:
@@ -152,8 +164,10 @@ class Truth(msgspec.Struct):
     def keep(self, payments: Iterable[Payment], consignments: Iterable[Consignment], messages: Iterable[Message]) -> None:
         """Forget everything but these."""
         kept = list(payments), list(consignments), list(messages)
-        for book in (self.payments, self.consignments, self.payments_for, self.consignments_for, self.messages, self.told):
+        for book in (self.payments, self.consignments, self.payments_for, self.consignments_for, self.paid_as, self.booked_as):
             book.clear()
+        self.messages.clear()
+        self.told.clear()
         for payment in kept[0]:
             self.pay(payment)
         for consignment in kept[1]:

@@ -58,6 +58,7 @@ class World:
         self.url = "http://127.0.0.1:9000"
         self.hooks: dict[str, str] = {}
         self.counts: Counter[tuple[str | int, ...]] = Counter()
+        self._tokens: set[tuple[str, str]] = set()  # those that were shown to be ours
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -79,7 +80,11 @@ class World:
     def knows(self, party: str, token: str) -> bool:
         """Whether it is a token of this party that still holds."""
         ends = token.partition("-")[0]
-        return ends.isdecimal() and token == f"{ends}-{self.word(40, 'token', party, ends)}" and int(ends) > self.now().timestamp()
+        if not ends.isdecimal() or int(ends) <= self.now().timestamp():
+            return False
+        if (party, token) not in self._tokens and token == f"{ends}-{self.word(40, 'token', party, ends)}":
+            self._tokens.add((party, token))
+        return (party, token) in self._tokens
 
     def digits(self, length: int, *names: object) -> str:
         """An id in digits that does not begin with 0."""

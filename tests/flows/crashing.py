@@ -109,7 +109,7 @@ class Frail(flowing.Worker):
             self._answers = deque((row, answer) for row, answer in answers if row.order_id not in crash.order_ids)
             self._deferred = deque(row for row in deferred if row.order_id not in crash.order_ids)
             for order_id in crash.order_ids:
-                self.keeper._kept.pop(order_id, None)
+                self.keeper.folded._kept.pop(order_id, None)
             return 1
 
 

@@ -109,7 +109,7 @@ async def open_parts(
     at = desks.opened(chosen, memory, house, market, seals=seals, outfit=outfit)
     told = flowing.Flows(at.flows() if flows is None else flows)
     keeper = Keeper(ledger, told, draw, follows=(fulfilling.follow,))
-    house.change, market.by_when = keeper.change, at.fulfilling.by_when
+    house.change, house.load, market.by_when = keeper.change, keeper.load, at.fulfilling.by_when
     desk, changes = Desk(lanes[0], ledger, market, clock, told), Changes(lanes[1], ledger, keeper.change)
     carting, till = Carting(lanes[2], market, clock, draw), Till(lanes[3], desk, ledger, clock)
     looking, hearing = Looking(lanes[4], market, clock), inbox.Keeper(lanes[5])
@@ -121,7 +121,7 @@ async def open_parts(
         _committer(chosen, "carting", carting.apply, lanes[2]),
         _committer(chosen, "completing", till.complete, lanes[3]),
         _committer(chosen, "looking", looking.look, lanes[4]), _committer(chosen, "hearing", hearing.keep, lanes[5]),
-        keeper.change, told,
+        keeper.change, told, keeper.folded,
     )  # fmt: skip
     parts = Parts(chosen, database, memory, clock, draw, ledger, market, shop, seals, lanes, told, keeper, house, at)
     for committer in _committers(shop):

@@ -9,7 +9,7 @@ within an order equals position order, because a writer takes the orders' adviso
 Technique and measurement: docs/decisions/001-positions.md.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 
@@ -50,6 +50,18 @@ class RawFact(msgspec.Struct, frozen=True):
     cause: str
     trace: str
     data: msgspec.Raw
+
+
+class Since(msgspec.Struct):
+    """Facts behind versions that somebody knows.
+
+    `last`: when the fact of that version itself happened; orders that do not have it are absent. `committed`: the transaction
+    that read this has written nothing, so all of it is there to stay.
+    """
+
+    streams: dict[str, list[Recorded]]
+    last: dict[str, datetime]
+    committed: bool
 
 
 class Journal:
@@ -120,6 +132,12 @@ class Journal:
     async def streams(self, tx: Tx, order_ids: Sequence[str], *, until: datetime | None = None) -> dict[str, list[Recorded]]:
         """The facts of these orders by version, each order under its id; orders without facts are absent."""
         return self._by_order(await tx.fetch(_STREAMS, order_ids, until))
+
+    async def since(self, tx: Tx, versions: Mapping[str, int]) -> Since:
+        """The facts of these orders behind these versions (0: all). One statement."""
+        rows = await tx.fetch(_SINCE, list(versions), ints(list(versions.values())))
+        last = {row[1]: row[3] for row in rows if row[7] is None}
+        return Since(self._by_order([row for row in rows if row[7] is not None]), last, not rows or rows[0][8])
 
     def _by_order(self, rows: Sequence[Row]) -> dict[str, list[Recorded]]:
         found: dict[str, list[Recorded]] = {}
@@ -192,6 +210,15 @@ _STREAMS = """
 SELECT position, order_id::text, version, at, actor, cause, trace, data FROM order_events
 WHERE order_id = ANY ($1::uuid[]) AND ($2::timestamptz IS NULL OR at <= $2)
 ORDER BY order_id, version
+"""
+
+#: A transaction that has written something has an id.
+_SINCE = """
+SELECT e.position, e.order_id::text, e.version, e.at, e.actor, e.cause, e.trace, CASE WHEN e.version > k.version THEN e.data END,
+  pg_current_xact_id_if_assigned() IS NULL
+FROM unnest($1::uuid[], $2::text::int[]) AS k (order_id, version)
+JOIN order_events AS e ON e.order_id = k.order_id AND e.version >= k.version
+ORDER BY e.order_id, e.version
 """
 
 _STREAMS_BETWEEN = """

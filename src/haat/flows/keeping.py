@@ -8,7 +8,6 @@ Whatever causes a fact (an admin, a customer, a hook, a worker's step), what fol
 Locks: orders first (the journal's), then counted limits, then stock in (SKU, location) order.
 """
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -24,7 +23,6 @@ from haat.engine.journal import APPEND, Append, Journal
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact, Origin
 
-KEPT = 20_000  # orders that a process remembers, each as it stood after the last transaction it took part in
 CUT = frozenset({orders.events.OrderCancelled, orders.events.OrderExpired, orders.events.OrderRejected, orders.events.OrderLinesCancelled})
 _LEAVES = frozenset({orders.events.OrderShipped, orders.events.OrderParcelLost})
 _TOUCHES_STOCK = CUT | _LEAVES | {orders.events.OrderReturnReceived}
@@ -35,14 +33,14 @@ _WRITE = together.writes(APPEND, orders.UPDATE, table.INSERT, table.UPDATE)
 
 
 class Keeper:
-    """Keeps orders: loads them, changes them, writes what follows. One per connection that writes."""
+    """Keeps orders: loads them, changes them, writes what follows."""
 
     def __init__(self, journal: Journal, flows: flowing.Flows, draw: Draw, *, follows: Sequence[Follow] = ()) -> None:
+        self.folded = orders.Folded(journal)
         self._journal = journal
         self._flows = flows
         self._draw = draw
         self._follows = follows
-        self._kept: OrderedDict[str, orders.Order] = OrderedDict()
 
     async def change(self, tx: Tx, changes: Sequence[orders.Change]) -> list[orders.Changed | Refused]:
         """Decide each change on its order as it is now, in the order of asking. Must be the transaction's first act.
@@ -74,8 +72,6 @@ class Keeper:
             await self._store(tx, appends, changed, decided.rows, (), now)
             await flowing.consequences(tx, changed, self, now)
             await self.follow(tx, [(b, a, facts[a.id]) for b, a in changed], now)
-            for _, after in changed:
-                self._kept.pop(after.id, None)  # not committed yet
         return outcomes
 
     async def _stop(self, tx: Tx, decided: flowing.Decided, states: Mapping[str, orders.Order], now: datetime) -> None:
@@ -86,32 +82,12 @@ class Keeper:
             decided.rows.extend(await flowing.undoing(tx, self._flows, state, code, version=version, reason=reason, now=now))
 
     async def load(self, tx: Tx, order_ids: Sequence[str]) -> dict[str, orders.Order]:
-        """These orders as they are; the caller holds their locks where that matters. Those remembered are not read again."""
-        if not order_ids:
-            return {}
-        found: dict[str, orders.Order] = {}
-        missing: list[str] = []
-        for order_id, version in (await orders.versions(tx, order_ids)).items():
-            kept = self._kept.get(order_id)
-            if kept is not None and kept.version == version:
-                found[order_id] = kept
-            else:
-                missing.append(order_id)
-        if missing:
-            found.update(await orders.read(self._journal, tx, missing))
-        return found
+        """These orders as they are; the caller holds their locks where that matters."""
+        return await self.folded.read(tx, order_ids)
 
     def remember(self, states: Mapping[str, Any]) -> None:
-        """Orders as they stand after a commit. A version that was never committed is not found again: versions are compared."""
-        kept = self._kept
-        for order_id, state in states.items():
-            if state.ended:
-                kept.pop(order_id, None)
-                continue
-            kept[order_id] = state
-            kept.move_to_end(order_id)
-        while len(kept) > KEPT:
-            kept.popitem(last=False)
+        """Orders as they stand after a commit."""
+        self.folded.remember(states.values())
 
     def evolve(self, state: orders.Order, fact: Fact, at: datetime) -> orders.Order:
         return orders.evolve(state, fact, order_id=state.id, version=state.version + 1, at=at, by="system")

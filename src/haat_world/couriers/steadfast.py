@@ -237,9 +237,8 @@ class _Desk:
 
     def _found(self, name: str) -> Consignment | None:
         books = self._world.truth
-        found = [books.consignments.get((PARTY, name)), *books.booked_for(PARTY, name)]
-        ours = (p for p in books.consignments.values() if p.party == PARTY and p.more["code"] == name) if found == [None] else iter(found)
-        return next((p for p in ours if p is not None), None)
+        found = [books.consignments.get((PARTY, name)), *books.booked_for(PARTY, name), books.booked_as.get((PARTY, name))]
+        return next((p for p in found if p is not None), None)
 
     def _told(self, parcel: Consignment) -> dict[str, Any]:
         asked = parcel.more["asked"]

@@ -199,6 +199,7 @@ class _Desk:
             payment.status = "Failed"
             return Answer(_failed("2023"))
         payment.trx = world.word(10, PARTY, "trx", payment.reference, payment.id)
+        world.truth.name(payment)
         payment.more["executed_at"] = world.now()
         if payment.manual:
             payment.authorize(payment.amount, world.now())
@@ -223,10 +224,9 @@ class _Desk:
         if not self._known(call):
             return Answer({"message": "Unauthorized"}, 401)
         trx = str(call.json().get("trxID", ""))
-        found = [p for p in self._world.truth.payments.values() if p.party == PARTY and trx and p.trx == trx]
-        if not found:
+        payment = self._world.truth.paid_as.get((PARTY, trx))
+        if payment is None:
             return Answer(_failed("2033"))
-        (payment,) = found
         return Answer(
             self._told(payment)
             | {

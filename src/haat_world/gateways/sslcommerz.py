@@ -89,16 +89,13 @@ class _Desk:
         self._world = world
 
     def reference_of_val(self, call: Call) -> str:
-        return next((p.reference for p in self._ours() if p.more.get("val_id") == call.query.get("val_id")), "")
+        payment = self._named(call.query.get("val_id", ""))
+        return "" if payment is None else payment.reference
 
     def reference(self, call: Call) -> str:
         asked = call.query
-        for payment in self._ours():
-            if asked.get("tran_id") == payment.reference or asked.get("sessionkey") == payment.id:
-                return payment.reference
-            if payment.trx and asked.get("bank_tran_id") == payment.trx:
-                return payment.reference
-        return asked.get("refund_ref_id", "")
+        payment = self._world.truth.payments.get((PARTY, asked.get("sessionkey", ""))) or self._named(asked.get("bank_tran_id", ""))
+        return payment.reference if payment is not None else asked.get("tran_id") or asked.get("refund_ref_id", "")
 
     def session(self, call: Call) -> Answer:
         world, asked = self._world, call.form()
@@ -172,6 +169,7 @@ class _Desk:
             payment.status = "VALID"
             payment.more["val_id"] = f"{dhaka(world.now(), '%y%m%d%H%M%S')}{world.word(14, PARTY, 'val', payment.id)}"
             payment.more["risky"] = world.dice.chance(world.habits.risky, "risk", PARTY, payment.reference)
+            world.truth.name(payment)
         else:
             payment.status = "CANCELLED" if decision == "cancel" else "FAILED"
             payment.more["error"] = "Insufficient funds" if refused == "soft" else "Do not honour" if refused else "Declined by the payer"
@@ -192,7 +190,7 @@ class _Desk:
     def validate(self, call: Call) -> Answer:
         if not _known(call):
             return Answer({"APIConnect": "FAILED"})
-        payment = next((p for p in self._ours() if p.more.get("val_id") and p.more["val_id"] == call.query.get("val_id")), None)
+        payment = self._named(call.query.get("val_id", ""))
         if payment is None:
             return Answer({"APIConnect": "DONE", "status": "INVALID_TRANSACTION"})
         status, payment.more["validated"] = ("VALIDATED" if payment.more.get("validated") else "VALID"), True
@@ -207,15 +205,16 @@ class _Desk:
             return self._refund_state(asked["refund_ref_id"])
         if "refund_amount" in asked:
             return self._refund(asked)
-        found = [p for p in self._ours() if asked.get("tran_id") == p.reference or asked.get("sessionkey") == p.id]
+        found = self._world.truth.paid_for(PARTY, asked.get("tran_id", ""))
+        found += [p for p in [self._world.truth.payments.get((PARTY, asked.get("sessionkey", "")))] if p is not None and p not in found]
         told = [self._outcome(p, "VALIDATED" if p.more.get("validated") else p.status) for p in found]
         if "sessionkey" in asked:
             return Answer({"APIConnect": "DONE"} | (told[0] if told else {"status": "INVALID_TRANSACTION"}))
         return Answer({"APIConnect": "DONE", "no_of_trans_found": len(told), "element": told})
 
     def _refund(self, asked: Mapping[str, str]) -> Answer:
-        payment = next((p for p in self._ours() if p.captured and p.trx == asked.get("bank_tran_id")), None)
-        if payment is None:
+        payment = self._named(asked.get("bank_tran_id", ""))
+        if payment is None or not payment.captured:
             return _no_refund("Invalid bank_tran_id")
         try:
             amount = paisa(asked["refund_amount"])
@@ -288,6 +287,10 @@ class _Desk:
             **{name: asked.get(name, "") for name in ("value_a", "value_b", "value_c", "value_d")},
         }
         return told | signatures(told)
+
+    def _named(self, name: str) -> Payment | None:
+        """A payment that was made, by what the bank or its validation calls it."""
+        return self._world.truth.paid_as.get((PARTY, name))
 
     def _ours(self) -> list[Payment]:
         return [payment for payment in self._world.truth.payments.values() if payment.party == PARTY]

@@ -52,6 +52,7 @@ from haat.domain.orders.queries import (
     BASKETS,
     PAGE_MAX,
     Filter,
+    Folded,
     StoredRows,
     VendorPart,
     basket_arguments,
@@ -68,7 +69,6 @@ from haat.domain.orders.queries import (
     streams,
     vendor_part,
     vendor_parts,
-    versions,
 )
 from haat.domain.orders.tenders import Attempt, Refund, Tender, payment_status
 from haat.domain.orders.timeline import HUSHED, TOLD, Entry, timeline, words
@@ -112,6 +112,7 @@ __all__ = [
     "Changed",
     "Entry",
     "Filter",
+    "Folded",
     "Hold",
     "NewOrder",
     "Note",
@@ -181,7 +182,6 @@ __all__ = [
     "vendor_part",
     "vendor_parts",
     "vendor_rows",
-    "versions",
     "wished",
     "words",
 ]  # fmt: skip

@@ -163,9 +163,8 @@ class Order(msgspec.Struct, frozen=True):
         return self.status not in OPEN
 
 
-def fold(stream: Iterable[Recorded]) -> Order | None:
-    """The order that these facts, in version order, make; None where there are none."""
-    order: Order | None = None
+def fold(stream: Iterable[Recorded], order: Order | None = None) -> Order | None:
+    """The order that these facts, in version order and right behind those it has, make; None where there are none."""
     for recorded in stream:
         order = evolve(order, recorded.fact, order_id=recorded.order_id, version=recorded.version, at=recorded.at, by=recorded.actor)
     return order

@@ -3,7 +3,8 @@
 A list is two steps: the ids from the rows, newest first and after the cursor, then the orders themselves from their streams.
 """
 
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from haat.kernel.facts import Recorded
 
 PAGE_MAX = 200
 BASKET_SLOT_S = 300
+FOLDED_MAX = 10_000
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -56,12 +58,6 @@ async def streams(journal: Journal, tx: Tx, order_ids: Sequence[str], *, until: 
     return await journal.streams(tx, order_ids, until=until)
 
 
-async def versions(tx: Tx, order_ids: Sequence[str]) -> dict[str, int]:
-    """How many facts each of these orders has, by what its row says."""
-    rows = await tx.fetch("SELECT id::text, version FROM orders WHERE id = ANY ($1::uuid[])", order_ids)
-    return {row[0]: row[1] for row in rows}
-
-
 async def read(journal: Journal, tx: Tx, order_ids: Sequence[str], *, until: datetime | None = None) -> dict[str, Order]:
     """These orders, now or as they were at `until`; those that did not exist then are absent."""
     found: dict[str, Order] = {}
@@ -70,6 +66,67 @@ async def read(journal: Journal, tx: Tx, order_ids: Sequence[str], *, until: dat
         if order is not None:
             found[order_id] = order
     return found
+
+
+class Folded:
+    """Orders as one process folded them last: what was told since is folded on, so nobody reads a long story again from its beginning.
+
+        known version ─► the facts from there on ─► order as it is now        one statement, whether an order is known or not
+
+    What is known was committed, and is not taken on trust: streams are immutable, and the fact that was an order's last one then is
+    compared with the one that stands there now. Where it is another (a database that was set back), all is read anew.
+    The `size_max` orders used last are kept. For one event loop.
+    """
+
+    def __init__(self, journal: Journal, *, size_max: int = FOLDED_MAX) -> None:
+        self._journal = journal
+        self._size_max = size_max
+        self._kept: OrderedDict[str, Order] = OrderedDict()
+
+    async def read(self, tx: Tx, order_ids: Sequence[str]) -> dict[str, Order]:
+        """These orders as `tx` sees them, by id and in its order; those that do not exist are absent."""
+        if not order_ids:
+            return {}
+        kept = self._kept
+        begun = {order_id: kept[order_id] for order_id in order_ids if order_id in kept}
+        streams, committed = await self._behind(tx, order_ids, begun)
+        found = {i: order for i, stream in streams.items() if (order := fold(stream, begun.get(i))) is not None}
+        if committed:
+            self.remember(found.values())
+        return found
+
+    async def streams(self, tx: Tx, before: Mapping[str, int]) -> dict[str, tuple[Order | None, list[Recorded]]]:
+        """Of each order a state before this version (None: nothing is known of it), and all facts behind that state."""
+        if not before:
+            return {}
+        kept = self._kept
+        begun = {i: kept[i] for i, version in before.items() if i in kept and kept[i].version < version}
+        streams, _ = await self._behind(tx, list(before), begun)
+        return {order_id: (begun.get(order_id), stream) for order_id, stream in streams.items()}
+
+    def remember(self, orders: Iterable[Order]) -> None:
+        """Orders as they stand after a commit. Those that have ended are seldom asked for again and are not kept."""
+        kept = self._kept
+        for order in orders:
+            if order.ended:
+                kept.pop(order.id, None)
+            elif order.id not in kept or kept[order.id].version <= order.version:
+                kept[order.id] = order
+                kept.move_to_end(order.id)
+        while len(kept) > self._size_max:
+            kept.popitem(last=False)
+
+    async def _behind(self, tx: Tx, order_ids: Sequence[str], begun: dict[str, Order]) -> tuple[dict[str, list[Recorded]], bool]:
+        """What stands behind the states in `begun`; those that do not fit the journal are taken out. Whether all is committed."""
+        told = await self._journal.since(tx, {i: begun[i].version if i in begun else 0 for i in order_ids})
+        wrong = [order_id for order_id, order in begun.items() if told.last.get(order_id) != order.updated_at]
+        for order_id in wrong:
+            del begun[order_id]
+            self._kept.pop(order_id, None)
+        streams = told.streams
+        if wrong:
+            streams |= (await self._journal.since(tx, dict.fromkeys(wrong, 0))).streams
+        return {i: streams.get(i, []) for i in sorted(order_ids) if i in begun or i in streams}, told.committed
 
 
 async def find(tx: Tx, wanted: Filter, *, before: str | None, placed_after_id: str | None, limit: int) -> list[str]:

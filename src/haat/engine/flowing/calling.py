@@ -48,6 +48,7 @@ class House(msgspec.Struct):
     clock: Clock
     draw: Any
     change: Any = None  # of orders, with all that follows: change(tx, changes)
+    load: Any = None  # orders as they are, by id: load(tx, ids)
 
 
 class Deferred(msgspec.Struct, frozen=True):

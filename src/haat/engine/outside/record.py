@@ -8,6 +8,7 @@ import re
 from collections import deque
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -114,7 +115,13 @@ def bare(connection: Connection, pairs: Mapping[str, str]) -> dict[str, str]:
 
 def masked_headers(headers: Mapping[str, str], quiet: tuple[str, ...] = ()) -> dict[str, str]:
     """The headers, those that carry credentials without their values."""
-    return {name: HIDDEN if name.lower() in _QUIET_HEADERS else masked(value, quiet) for name, value in headers.items()}
+    return {name: HIDDEN if name.lower() in _QUIET_HEADERS else _masked_header(value, quiet) for name, value in headers.items()}
+
+
+@lru_cache(1024)
+def _masked_header(value: str, quiet: tuple[str, ...]) -> str:
+    """Headers say the same again and again."""
+    return masked(value, quiet)
 
 
 def _shown(headers: Mapping[str, str], body: bytes, quiet: tuple[str, ...]) -> str:

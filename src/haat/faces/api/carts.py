@@ -221,7 +221,7 @@ class _Desk:
 
     async def _ordered(self, call: Call, cart: carts.Cart) -> Answer:
         async with self._shop.database.reading() as tx:
-            found = await orders.read(self._shop.journal, tx, [cart.order_id])
+            found = await self._shop.orders.read(tx, [cart.order_id])
         return self._order(call, cart, found[cart.order_id], 200)
 
     def _order(self, call: Call, cart: carts.Cart, order: orders.Order, status: int) -> Answer:

@@ -135,7 +135,7 @@ class _Desk:
         order_id = order_id_in(call)
         async with self._shop.database.reading() as tx:
             found = await fraud.scores(tx, order_id)
-            if not found and order_id not in await orders.read(self._shop.journal, tx, [order_id]):
+            if not found and order_id not in await self._shop.orders.read(tx, [order_id]):
                 raise access.unknown()
         return Answer(200, Scores(found))
 
@@ -145,7 +145,7 @@ class _Desk:
         async with self._shop.database.reading() as tx:
             found = await fraud.reviews(tx, after=_after(asked.cursor), channel=asked.channel, limit=asked.limit + 1)
             shown = found[: asked.limit]
-            known = await orders.read(self._shop.journal, tx, [review.order_id for review in shown])
+            known = await self._shop.orders.read(tx, [review.order_id for review in shown])
         held = [(r, known[r.order_id]) for r in shown if r.order_id in known and _waits(known[r.order_id], asked.channel)]
         last = shown[-1] if len(found) > asked.limit else None
         page = Page.behind(None if last is None else [last.opened_at.isoformat(), last.order_id], asked.limit)

@@ -186,7 +186,7 @@ class _Desk:
     async def pick_list(self, call: Call) -> Answer:
         part = await self._part(call)
         async with self._shop.database.reading() as tx:
-            order = (await orders.read(self._shop.journal, tx, [part.order_id]))[part.order_id]
+            order = (await self._shop.orders.read(tx, [part.order_id]))[part.order_id]
         wanted = [p.id for p in order.shipments if p.vendor_order == part.id and p.status in ("planned", "picking")]
         return _printed(call.query.format, [_pick(order, parcel) for parcel in wanted], order.number)
 
@@ -199,7 +199,7 @@ class _Desk:
             vendor = call.principal.subject
         async with self._shop.database.reading() as tx:
             waiting = await fulfilment.to_pick(tx, location=asked.location, vendor=vendor, limit=PICKS_MAX)
-            found = await orders.read(self._shop.journal, tx, sorted({order_id for order_id, _ in waiting}))
+            found = await self._shop.orders.read(tx, sorted({order_id for order_id, _ in waiting}))
         picks = [_pick(found[order_id], parcel) for order_id, parcel in waiting if not found[order_id].holds]
         return _printed(asked.format, picks, asked.location or vendor or "Haat")
 

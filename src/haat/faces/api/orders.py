@@ -215,7 +215,7 @@ class _Desk:
                 found = await shop.search(tx, asked.q, wanted, asked.cursor, floor, asked.limit + 1)
             else:
                 found = await orders.find(tx, wanted, before=asked.cursor, placed_after_id=floor, limit=asked.limit + 1)
-            known = await orders.read(shop.journal, tx, found[: asked.limit])
+            known = await shop.orders.read(tx, found[: asked.limit])
         data = [access.seen_by(principal, known[i]) for i in found[: asked.limit] if i in known and access.may_see(principal, known[i])]
         page = Page.of(found, asked.limit)
         return Answer(200, OrderPage(data, page), page_headers(page, asked))
@@ -300,7 +300,10 @@ class _Desk:
     async def _order(self, call: Call, *, until: datetime | None = None) -> orders.Order:
         order_id = order_id_in(call)
         async with self._shop.database.reading() as tx:
-            found = await orders.read(self._shop.journal, tx, [order_id], until=conditions.kept(until))
+            if until is None:
+                found = await self._shop.orders.read(tx, [order_id])
+            else:
+                found = await orders.read(self._shop.journal, tx, [order_id], until=conditions.kept(until))
         if order_id not in found:
             raise access.unknown()
         return access.seen_by(call.principal, found[order_id])

@@ -199,7 +199,7 @@ class PayDesk:
 
     async def order(self, order_id: str) -> orders.Order:
         async with self._shop.database.reading() as tx:
-            found = await orders.read(self._shop.journal, tx, [order_id])
+            found = await self._shop.orders.read(tx, [order_id])
         if order_id not in found:
             raise access.unknown()
         return found[order_id]

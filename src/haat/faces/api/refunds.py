@@ -117,7 +117,7 @@ class _Desk:
 
     async def _order(self, order_id: str) -> orders.Order:
         async with self._shop.database.reading() as tx:
-            found = await orders.read(self._shop.journal, tx, [order_id])
+            found = await self._shop.orders.read(tx, [order_id])
         if order_id not in found:
             raise access.unknown()
         return found[order_id]

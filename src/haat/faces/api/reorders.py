@@ -88,7 +88,7 @@ class _Desk:
     async def _order(self, call: Call) -> orders.Order:
         order_id = order_id_in(call)
         async with self._shop.database.reading() as tx:
-            found = await orders.read(self._shop.journal, tx, [order_id])
+            found = await self._shop.orders.read(tx, [order_id])
         if order_id not in found:
             raise access.unknown()
         return access.seen_by(call.principal, found[order_id])

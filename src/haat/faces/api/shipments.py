@@ -242,7 +242,7 @@ class _Desk:
 
     async def _order(self, shipment: fulfilment.Shipment) -> orders.Order:
         async with self._shop.database.reading() as tx:
-            return (await orders.read(self._shop.journal, tx, [shipment.order_id]))[shipment.order_id]
+            return (await self._shop.orders.read(tx, [shipment.order_id]))[shipment.order_id]
 
     async def _change(self, call: Call, shipment: fulfilment.Shipment, decide: Callable[[orders.Order], tuple[Fact, ...]]) -> Answer:
         origin = Origin(call.principal.actor, "api", call.trace)

@@ -49,6 +49,7 @@ class Shop(msgspec.Struct):
     hearing: Committer[inbox.News, bool]
     change: Change
     flows: Flows
+    orders: orders.Folded
 
     def serial_of(self, number: str) -> int | None:
         """The serial behind an order number as somebody typed it; None where it is mistyped."""

@@ -241,7 +241,7 @@ class _Desk:
         order_id = order_id_in(call)
         async with self._shop.database.reading() as tx:
             found = await sourcing.plans(tx, order_id)
-            if not found and order_id not in await orders.read(self._shop.journal, tx, [order_id]):
+            if not found and order_id not in await self._shop.orders.read(tx, [order_id]):
                 raise access.unknown()
         return Answer(
             200, Plans([PlanView(p.id, p.version, p.strategy, p.rule, p.rule_version, p.cost, p.plan, p.alternatives, p.at) for p in found])

@@ -97,7 +97,7 @@ class _Desk:
                 tx, vendor=vendor, status=asked.status, order_id=asked.order, before=before, limit=asked.limit + 1
             )
             shown = parts[: asked.limit]
-            whole = await orders.read(self._shop.journal, tx, sorted({part.order_id for part in shown}))
+            whole = await self._shop.orders.read(tx, sorted({part.order_id for part in shown}))
         last = shown[-1] if len(parts) > asked.limit else None
         page = Page.behind(None if last is None else [last.order_id, last.vendor], asked.limit)
         return Answer(200, VendorOrderPage([view(whole[p.order_id], p.vendor) for p in shown], page), page_headers(page, asked))
@@ -107,7 +107,7 @@ class _Desk:
             part = await orders.vendor_part(tx, order_id_in(call))
             if part is None or (call.principal.role == "vendor" and part.vendor != call.principal.subject):
                 raise Refused("unknown_vendor_order", "There is no such vendor order.", kind="missing")
-            order = (await orders.read(self._shop.journal, tx, [part.order_id]))[part.order_id]
+            order = (await self._shop.orders.read(tx, [part.order_id]))[part.order_id]
         if conditions.unchanged(call, order.version):
             return Answer(304, headers=[conditions.etag(order.version)])
         return Answer(200, view(order, part.vendor), [conditions.etag(order.version)])

@@ -249,7 +249,7 @@ class _Desk:
 
     async def _workflow(self, order_id: str) -> Workflow:
         async with self._shop.database.reading() as tx:
-            found = await orders.read(self._shop.journal, tx, [order_id])
+            found = await self._shop.orders.read(tx, [order_id])
             if order_id not in found:
                 raise access.unknown()
             steps = await repairing.steps(tx, order_id)

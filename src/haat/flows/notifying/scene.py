@@ -63,11 +63,10 @@ class Scene(Struct, frozen=True):
         return self.recorded.fact
 
 
-def scenes(stream: Sequence[Recorded], versions: Iterable[int]) -> list[Scene]:
-    """The facts of these versions in their scenes. One walk over the stream."""
+def scenes(order: orders.Order | None, stream: Sequence[Recorded], versions: Iterable[int]) -> list[Scene]:
+    """The facts of these versions in their scenes, in one walk over the stream, which begins right behind `order`."""
     wanted = set(versions)
     found: list[Scene] = []
-    order: orders.Order | None = None
     for place, each in enumerate(stream):
         before = order
         order = orders.evolve(order, each.fact, order_id=each.order_id, version=each.version, at=each.at, by=each.actor)

@@ -49,7 +49,7 @@ class Teller:
     """The follower's work. `draw` gives new ids."""
 
     def __init__(self, journal: Journal, clock: Clock, draw: Callable[[], str], book: Book, memory: Memory, links: Links) -> None:
-        self._journal = journal
+        self._told = orders.Folded(journal)
         self._clock = clock
         self._draw = draw
         self._book = book
@@ -71,17 +71,18 @@ class Teller:
         versions: dict[str, list[int]] = {}
         for fact in told:
             versions.setdefault(fact.order_id, []).append(fact.version)
-        streams = await orders.streams(self._journal, tx, sorted(versions))
-        seen = [
+        streams = await self._told.streams(tx, {order_id: min(of) for order_id, of in versions.items()})
+        found = [
             scene
-            for order_id, stream in streams.items()
-            if not _imported(stream[0].cause)
-            for scene in scenes(stream, versions[order_id])
-            if applies(scene)
+            for order_id, (begun, stream) in streams.items()
+            if begun is not None or not _imported(stream[0].cause)
+            for scene in scenes(begun, stream, versions[order_id])
         ]
+        seen = [scene for scene in found if applies(scene)]
         persons, known = await self._persons(tx, seen, reach)
         made = [each for person in persons for each in self._tellings(person, known, reach, now)]
         await notifications.record(tx, made)
+        self._told.remember([scene.order for scene in found])  # what followers are handed was committed before
 
     def _reach(self) -> dict[notifications.Channel, tuple[str, ...]]:
         """The connections that are set up, by the channels that they carry."""

@@ -86,7 +86,7 @@ class Counter:
                 pointing += [(one, signal) for signal in signals]
         async with self._house.database.reading() as tx:
             rows = await _rows_of(tx, [(one.code, signal) for one, signal in pointing])
-            known = await orders.read(self._house.journal, tx, sorted({row.order_id for row in rows if row is not None}))
+            known = await self._house.load(tx, sorted({row.order_id for row in rows if row is not None}))
         asked = [
             self._word(one, signal, row, known[row.order_id])
             for (one, signal), row in zip(pointing, rows, strict=True)
@@ -151,7 +151,7 @@ class Counter:
         """
         async with self._house.database.reading() as tx:
             row = (await payments.attempts(tx, [attempt_id])).get(attempt_id)
-            found_order = await orders.read(self._house.journal, tx, [row.order_id]) if row is not None else {}
+            found_order: dict[str, orders.Order] = await self._house.load(tx, [row.order_id]) if row is not None else {}
         if row is None or row.order_id not in found_order:
             return None
         order = found_order[row.order_id]

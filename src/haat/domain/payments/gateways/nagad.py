@@ -10,6 +10,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
@@ -40,6 +41,7 @@ from haat.kernel.errors import Refused, Unavailable
 from haat.kernel.money import decimal_text
 from haat.kernel.outside import Connection, Conversation, Request, Unknown, answered, ask, post_json
 
+KEYS_MAX = 64  # a merchant has two
 DHAKA = timezone(timedelta(hours=6))  # without daylight saving since 2009
 BDT = "050"  # ISO 4217 by number
 STATUS: Mapping[str, Status] = {
@@ -258,21 +260,32 @@ def _digest(connection: Connection) -> hashes.HashAlgorithm:
 
 def _private(connection: Connection) -> rsa.RSAPrivateKey:
     try:
-        key = serialization.load_pem_private_key(_pem(connection.secrets.merchant_private_key, "PRIVATE KEY"), None)
-    except ValueError as error:
-        raise Refused("bad_key", f"{connection.code}: merchant_private_key is no key.") from error
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise Refused("bad_key", f"{connection.code}: merchant_private_key is no RSA key.")
-    return key
+        return _private_key(connection.secrets.merchant_private_key)
+    except (ValueError, TypeError) as error:
+        raise Refused("bad_key", f"{connection.code}: merchant_private_key is no RSA key.") from error
 
 
 def _public(connection: Connection) -> rsa.RSAPublicKey:
     try:
-        key = serialization.load_pem_public_key(_pem(connection.secrets.nagad_public_key, "PUBLIC KEY"))
-    except ValueError as error:
-        raise Refused("bad_key", f"{connection.code}: nagad_public_key is no key.") from error
+        return _public_key(connection.secrets.nagad_public_key)
+    except (ValueError, TypeError) as error:
+        raise Refused("bad_key", f"{connection.code}: nagad_public_key is no RSA key.") from error
+
+
+@lru_cache(KEYS_MAX)
+def _private_key(text: str) -> rsa.RSAPrivateKey:
+    """A key that was read is kept: to read one means to check its primes, which takes a hundred times as long as to sign with it."""
+    key = serialization.load_pem_private_key(_pem(text, "PRIVATE KEY"), None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise TypeError("no RSA key")
+    return key
+
+
+@lru_cache(KEYS_MAX)
+def _public_key(text: str) -> rsa.RSAPublicKey:
+    key = serialization.load_pem_public_key(_pem(text, "PUBLIC KEY"))
     if not isinstance(key, rsa.RSAPublicKey):
-        raise Refused("bad_key", f"{connection.code}: nagad_public_key is no RSA key.")
+        raise TypeError("no RSA key")
     return key
 
 
