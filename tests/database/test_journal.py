@@ -12,7 +12,7 @@ from haat.engine.database import Collided, Database, Tx
 from haat.engine.followers import Follower
 from haat.engine.journal import Append, Journal, RawFact
 from haat.kernel.errors import Broken
-from haat.kernel.facts import Origin
+from haat.kernel.facts import Fact, Origin
 from tests.domain.orders.histories import NOW, ORDER
 
 SHOP = Origin("channel:web", "api")
@@ -222,3 +222,36 @@ async def test_a_follower_of_some_types_sees_all_of_them_and_passes_the_others(d
     async with database.reading() as tx:
         last = await tx.fetchval("SELECT max(position) FROM order_events")
         assert await tx.fetchval("SELECT position FROM order_event_streams WHERE name = 'some'") >= last - 1
+
+
+async def test_a_follower_looks_once_at_what_does_not_concern_it_and_again_where_it_was_set_back(database: Database) -> None:
+    seen: list[str] = []
+    began: list[int] = []
+
+    class Watched(Journal):
+        async def after(self, tx: Tx, position: int, limit: int, types: Sequence[str] | None = None) -> list[RawFact]:
+            began.append(position)
+            return await super().after(tx, position, limit, types)
+
+    async def deal(tx: Tx, facts: Sequence[RawFact]) -> None:
+        seen.extend(fact.order_id for fact in facts)
+
+    async def tell(number: int, fact: Fact) -> None:
+        async with database.transaction() as tx:
+            await LEDGER.append(tx, [Append(order_id(number), 0, (fact,), NOW, SHOP)])
+
+    follower = Follower("some", database, Watched(events.decode), deal, types=("OrderHeld",))
+    await tell(1, events.OrderHeld("h", "MANUAL", "look"))
+    await tell(2, note("no"))
+    assert await follower.step() == 1
+    await tell(3, note("no"))
+    assert [await follower.step(), await follower.step()] == [0, 0]
+    last = (await everything(database))[-1].position
+    assert began[1] < last <= began[2]
+    await tell(4, events.OrderHeld("h", "MANUAL", "look"))
+    assert await follower.step() == 1
+    assert seen == [order_id(1), order_id(4)]
+    async with database.transaction() as tx:
+        await tx.execute("UPDATE order_event_streams SET position = 0 WHERE name = 'some'")
+    assert await follower.step() == 2
+    assert seen == [order_id(n) for n in (1, 4, 1, 4)]

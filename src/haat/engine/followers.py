@@ -54,6 +54,8 @@ class Follower:
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
         self._meter = metrics.follower(name)
+        self._barren = (0, 0)  # behind this checkpoint there is nothing for us up to there; one that was set back says nothing
+        self._stands_by = False  # another process follows under this name
 
     async def run(self) -> None:
         """Follow until `stop`. A page that fails is tried again after a pause; nothing is skipped."""
@@ -68,8 +70,8 @@ class Follower:
                 log.exception("a follower failed on a page; it will try again", extra={"follower": self.name})
             with suppress(TimeoutError):  # a page costs nearly the same for a hundred facts as for one
                 await asyncio.wait_for(self._stop.wait(), GATHER_S)
-            idle = self._idle is not None and self._idle()
-            with suppress(TimeoutError):  # who is idle is not woken by every fact: its checkpoint goes on once a second
+            idle = self._stands_by or (self._idle is not None and self._idle())
+            with suppress(TimeoutError):  # who is idle is not woken by every fact, but looks once a second
                 await asyncio.wait_for((self._stop if idle else self._wake).wait(), POLL_S)
             self._wake.clear()
         await listening
@@ -81,14 +83,16 @@ class Follower:
     async def step(self) -> int:
         """Deal with the next page; returns how many facts it had. 0 also where another process follows under this name."""
         async with self._database.transaction() as tx:
-            if not await tx.fetchval("SELECT pg_try_advisory_xact_lock($1, hashtext($2))", LOCK_SPACE, self.name):
+            self._stands_by = not await tx.fetchval("SELECT pg_try_advisory_xact_lock($1, hashtext($2))", LOCK_SPACE, self.name)
+            if self._stands_by:
                 return 0
             position = await tx.fetchval("SELECT position FROM order_event_streams WHERE name = $1", self.name) or 0
             if self._idle is not None and self._idle():
                 await self._go_on(tx, max(position, await self._journal.head(tx)))
                 return 0
             settled = 0 if self._types is None else await self._journal.settled(tx)  # before the facts are read
-            facts = await self._journal.after(tx, position, self._page, self._types)
+            looked = self._barren[1] if self._barren[0] <= position else 0
+            facts = await self._journal.after(tx, max(position, looked), self._page, self._types)
             if facts:
                 await self._deal(tx, facts)
                 whole = self._types is not None and len(facts) < self._page
@@ -96,6 +100,7 @@ class Follower:
             elif settled - position > SKIPPED:
                 await self._go_on(tx, settled)
         if not facts:
+            self._barren = (position, settled)
             return 0
         self._meter.dealt_with(len(facts), facts[-1].position, max(time.time() - facts[-1].at.timestamp(), 0))
         return len(facts)
