@@ -42,6 +42,7 @@ HABITS = Habits(pay_s=60.0, leg_s=450.0, remit_s=1800.0)
 PATIENCE_S = 300.0
 LOOK_S = 2.0  # between two looks of vendors and of the desk into their lists
 SETTLED_S = 1.5  # until who was killed last has been started again
+NIGHT_HANG_S = 0.1
 EVENING_S = 5.0  # what fell due within this last while is not waited for in the evening
 NEVER = 32_503_680_000.0  # the year 3000
 
@@ -61,7 +62,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     pace: float = 60.0
     linger_s: float = 30.0
     calm_s: float = 900.0
-    fast: float = 7200.0
+    fast: float = 10_800.0
     rest: timedelta = timedelta(days=20)
     hang_s: float = 2.5
     limit_s: int = 2
@@ -213,9 +214,10 @@ class Sim:
         await database.close()
 
     async def _night(self) -> None:
-        """Every process is started anew with a faster clock."""
+        """Every process is started anew with a faster clock. Calls are lost as before, but nobody hangs: a second is two hours now."""
         await asyncio.to_thread(self.haat.stop)
         self._same_time()
+        self.world.faults = msgspec.structs.replace(self.world.faults, hang_s=NIGHT_HANG_S)
         self.asked.night = self.world.now() - timedelta(seconds=EVENING_S * self.plan.pace)
         for process in (self.haat.server, *self.haat.workers):
             process.kill()
@@ -251,11 +253,12 @@ class Sim:
         return [each async for page in self.market.pages(self.market.keys.admin, path) for each in page]
 
 
-#: A follower whose facts do not come puts its place down once in `SKIPPED` positions: so much is no backlog.
+#: A follower whose facts do not come puts its place down once in `SKIPPED` positions: so much is no backlog. A message that is being
+#: sent is somebody's until its lease ends, also where that somebody was killed.
 _BEHIND = f"""
 SELECT (SELECT count(*) FROM hook_inbox WHERE status = 'waiting' AND due_at < $1)
   + (SELECT count(*) FROM workflow_states WHERE status = 'due' AND due_at < $1)
-  + (SELECT count(*) FROM notifications WHERE status IN ('due', 'sending') AND due_at < $1)
+  + (SELECT count(*) FROM notifications WHERE status = 'due' AND due_at < $1 OR status = 'sending' AND lease_until < $1)
   + (SELECT count(*) FROM order_events WHERE at < $1 AND position > (SELECT min(position) + {SKIPPED} FROM order_event_streams))
 """
 _BUSY = """

@@ -28,6 +28,7 @@ from haat.faces.cli.demo import keys, market, stocking
 
 START = datetime(2026, 3, 2, 2, tzinfo=UTC)  # eight in the morning in Dhaka
 READY_S = 90.0
+RISE_S = 5.0  # until the processes that are started are at work
 BROKEN = "an invariant is broken"  # in the middle of a day; at its end all are asked
 MORE = 5_000  # units of everything, beside what the demo's market has: nobody tests here how it is to be sold out
 
@@ -104,8 +105,9 @@ class Haat:
             await keys.keep_keys(runtime, self.url, entropy=lambda: os.urandom(32))
 
     def start(self, *, pace: float | None = None) -> None:
-        """Everything runs, from the instant on at which the clock stood, at this pace from now on."""
-        self.clock = clock.Fast(self.clock.now(), pace or self.clock.pace, datetime.now(UTC) + timedelta(seconds=0.5))
+        """Everything runs, from the instant on at which the clock stood, at this pace. It stands until everybody is up: of a fast
+        one, seconds without anybody at work would be half a day."""
+        self.clock = clock.Fast(self.clock.now(), pace or self.clock.pace, datetime.now(UTC) + timedelta(seconds=RISE_S))
         for process in (self.server, *self.workers):
             process.start(self.environment)
         self.wait()

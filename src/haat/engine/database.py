@@ -5,9 +5,10 @@ A `Tx` is a connection inside a transaction that somebody above opened: verbs ta
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
-from typing import TypeAlias
+from types import SimpleNamespace
+from typing import Any, TypeAlias
 
 import asyncpg
 
@@ -50,7 +51,26 @@ Unstorable = (asyncpg.DataError, OverflowError, UnicodeEncodeError)
 STATEMENT_TIMEOUT_S = 30  # far above any statement on the request path; imports set their own
 CONNECT_TIMEOUT_S = 10
 ROLLBACK_S = 5  # who does not answer that within this time will not answer at all
+OWN_TYPES = 16_384  # numbers below are given by PostgreSQL's makers and mean the same in every database of a version
+_TYPES: dict[tuple[int, frozenset[int]], Any] = {}
+_NO_STATEMENT = SimpleNamespace(name="none was needed")
 _SETTINGS = {"application_name": "haat", "timezone": "UTC", "jit": "off"}
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]  # the driver has no types of its own
+    """Knows what other connections of this process were told about the server's own types, arrays for instance.
+
+    The driver asks on every connection anew, 24 ms of the server's for each kind of statement: half a second until a pool is warm.
+    """
+
+    async def _introspect_types(self, typeoids: Collection[int], timeout: float | None) -> Any:  # noqa: ASYNC109 as the driver has it
+        key = (self.get_server_version().major, frozenset(typeoids))
+        if key in _TYPES:
+            return _TYPES[key], _NO_STATEMENT
+        types, statement = await super()._introspect_types(typeoids, timeout)
+        if max(typeoids) < OWN_TYPES:
+            _TYPES[key] = types
+        return types, statement
 
 
 async def connect(dsn: str, *, name: str = "haat") -> Tx:
@@ -62,6 +82,7 @@ async def connect(dsn: str, *, name: str = "haat") -> Tx:
         statement_cache_size=1000,
         max_cached_statement_lifetime=0,
         server_settings=_SETTINGS | {"application_name": name},
+        connection_class=_Connection,
     )
 
 
@@ -83,6 +104,7 @@ class Database:
             statement_cache_size=1000,
             max_cached_statement_lifetime=0,
             reset=_as_it_is,
+            connection_class=_Connection,
             # Questions have optional filters: a plan made for the filters that are set beats one made for any.
             server_settings=_SETTINGS | {"plan_cache_mode": "force_custom_plan"},
         )

@@ -19,7 +19,7 @@ from haat.kernel.facts import Recorded
 
 PAGE_MAX = 200
 BASKET_SLOT_S = 300
-FOLDED_MAX = 10_000
+FOLDED_MAX = 10_000  # some 8 kB each
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -105,14 +105,12 @@ class Folded:
         return {order_id: (begun.get(order_id), stream) for order_id, stream in streams.items()}
 
     def remember(self, orders: Iterable[Order]) -> None:
-        """Orders as they stand after a commit. Those that have ended are seldom asked for again and are not kept."""
+        """Orders as they stand after a commit. Those that have ended are seldom asked for again and are the first to be forgotten."""
         kept = self._kept
         for order in orders:
-            if order.ended:
-                kept.pop(order.id, None)
-            elif order.id not in kept or kept[order.id].version <= order.version:
+            if order.id not in kept or kept[order.id].version <= order.version:
                 kept[order.id] = order
-                kept.move_to_end(order.id)
+                kept.move_to_end(order.id, last=not order.ended)
         while len(kept) > self._size_max:
             kept.popitem(last=False)
 
