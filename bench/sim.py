@@ -40,6 +40,7 @@ from haat_world.world import Habits, World
 
 HABITS = Habits(pay_s=60.0, leg_s=450.0, remit_s=1800.0)
 PATIENCE_S = 300.0
+MANY = 1_000  # beyond that nobody counts what is overdue
 LOOK_S = 2.0  # between two looks of vendors and of the desk into their lists
 SETTLED_S = 1.5  # until who was killed last has been started again
 NIGHT_HANG_S = 0.1
@@ -256,10 +257,13 @@ class Sim:
 #: A follower whose facts do not come puts its place down once in `SKIPPED` positions: so much is no backlog. A message that is being
 #: sent is somebody's until its lease ends, also where that somebody was killed.
 _BEHIND = f"""
-SELECT (SELECT count(*) FROM hook_inbox WHERE status = 'waiting' AND due_at < $1)
-  + (SELECT count(*) FROM workflow_states WHERE status = 'due' AND due_at < $1)
-  + (SELECT count(*) FROM notifications WHERE status = 'due' AND due_at < $1 OR status = 'sending' AND lease_until < $1)
-  + (SELECT count(*) FROM order_events WHERE at < $1 AND position > (SELECT min(position) + {SKIPPED} FROM order_event_streams))
+SELECT count(*) FROM (
+  SELECT FROM hook_inbox WHERE status = 'waiting' AND due_at < $1
+  UNION ALL SELECT FROM workflow_states WHERE status = 'due' AND due_at < $1
+  UNION ALL SELECT FROM notifications WHERE status = 'sending' AND lease_until < $1
+  UNION ALL SELECT FROM notifications WHERE status = 'due' AND due_at < $1
+  UNION ALL SELECT FROM order_events WHERE at < $1 AND position > (SELECT min(position) + {SKIPPED} FROM order_event_streams)
+  LIMIT {MANY}) AS behind
 """
 _BUSY = """
 SELECT (SELECT count(*) FROM orders AS o WHERE status IN ('placed', 'confirmed', 'processing')

@@ -110,6 +110,17 @@ def test_scans_are_reported_once_and_told_in_order(served: Served, tell: Tell) -
         assert back.json()["returned"] == [{"line_no": 1, "quantity": 1}]
 
 
+def test_a_scan_and_what_follows_from_it_are_kept_together_or_not_at_all(served: Served, tell: Tell) -> None:
+    shipment = booked(served, tell)
+    url, out = f"/v1/shipments/{shipment}/scans", {"status": "out_for_delivery", "at": "2026-01-01T10:00:00+06:00"}
+    with served.client("admin") as admin:
+        stale = admin.post(url, json=out, headers={"if-match": '"1"'})
+        assert stale.status_code == 412, stale.text
+        assert admin.get(f"/v1/shipments/{shipment}").json()["scans"] == []
+        again = admin.post(url, json=out)
+        assert (again.status_code, again.json()["shipment"]["status"]) == (201, "out_for_delivery")
+
+
 def uncertain(served: Served, tell: Tell) -> tuple[str, str]:
     """A shipment whose booking is unknown, and its order."""
     shipment = packed(served, tell)

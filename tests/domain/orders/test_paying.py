@@ -149,6 +149,26 @@ def test_paying_another_way_waives_the_first_and_the_parts_must_sum() -> None:
         orders.paying.ask_to_pay(order, [Wanted("t-4", "gold", GRAND)], due_at=until, methods=METHODS)
 
 
+def test_no_rider_carries_more_than_the_market_allows_whatever_way_was_chosen_first() -> None:
+    order = due((A1, "bkash"))
+    for cash, refused in ((20_000, False), (20_001, True), (GRAND, True)):
+        wanted = [w for w in (Wanted("t-2", "cod", cash), Wanted("t-3", "nagad", GRAND - cash)) if w.amount]
+        try:
+            orders.paying.ask_to_pay(order, wanted, due_at=None, methods=METHODS, cash_max=20_000)
+        except Refused as error:
+            assert (error.code, refused) == ("cod_ceiling", True)
+        else:
+            assert not refused
+    split = after(
+        order, *orders.paying.ask_to_pay(order, [Wanted("t-2", "nagad", 6_000), Wanted("t-3", "cod", 20_000)], due_at=None, methods=METHODS)
+    )
+    with pytest.raises(Refused, match="cod_ceiling"):  # what stays due at the door counts, too
+        orders.paying.ask_to_pay(split, [Wanted("t-4", "cod", 6_000)], due_at=None, methods=METHODS, cash_may_change=False, cash_max=20_000)
+    assert orders.paying.ask_to_pay(
+        split, [Wanted("t-4", "bkash", 6_000)], due_at=None, methods=METHODS, cash_may_change=False, cash_max=20_000
+    )
+
+
 def test_while_a_gateway_is_silent_nothing_else_is_begun() -> None:
     order = learned(due((A1, "bkash")), A1, Observed(status="unknown"))
     with pytest.raises(Refused, match="payment_uncertain"):

@@ -104,12 +104,18 @@ def uncovered(order: Order) -> int:
 
 
 def ask_to_pay(
-    order: Order, wanted: Sequence[Wanted], *, due_at: datetime | None, methods: frozenset[str], cash_may_change: bool = True
+    order: Order,
+    wanted: Sequence[Wanted],
+    *,
+    due_at: datetime | None,
+    methods: frozenset[str],
+    cash_may_change: bool = True,
+    cash_max: int | None = None,
 ) -> tuple[Fact, ...]:
     """The buyer wants to pay: again the same way (`wanted` empty), another way, or in several parts that sum to what is due.
 
-    The obligations that had no money yet give way to the new ones. Refused while a gateway has not said what became of an
-    attempt, since the money may be there already.
+    `cash_max`: no rider carries more than this of one order. The obligations that had no money yet give way to the new ones.
+    Refused while a gateway has not said what became of an attempt, since the money may be there already.
     """
     if order.status in ENDED:
         raise Refused("order_ended", f"An order that is {order.status} cannot be paid.", kind="conflict", status=order.status)
@@ -128,6 +134,10 @@ def ask_to_pay(
         raise Refused("unknown_method", "Nobody here takes that.", methods=unknown)
     if len(wanted) > TENDERS_MAX or any(w.amount <= 0 for w in wanted) or sum(w.amount for w in wanted) != total:
         raise Refused("tenders_do_not_sum", f"The parts have to sum to what is due, in {TENDERS_MAX} parts at the most.", due=total)
+    cash = sum([w.amount for w in wanted if w.method == CASH])
+    carried = cash + sum([t.owed - t.secured for t in order.payments if t.method == CASH and t not in due])
+    if cash and cash_max is not None and carried > cash_max:
+        raise Refused("cod_ceiling", "So much cannot be paid at the door.", cash=carried, max=cash_max)
     if len(wanted) == len(due) == 1 and wanted[0].method == due[0].method != CASH:
         return _again(due, due_at)
     waived = [OrderPaymentWaived(t.id, t.owed - t.secured, "paid_another_way") for t in due]

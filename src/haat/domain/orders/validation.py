@@ -113,6 +113,10 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     drift_down_max: int | None = None  # None: a quote lower than the client expected is never refused
     vendor_closed: str = "refuse"
 
+    def limits(self, channel: str, currency: str) -> ValueLimits | None:
+        """What bounds an order of this channel; None where nothing does: the market's own are amounts of its own currency."""
+        return self.channel_values.get(channel) or (self.values if currency == self.currency else None)
+
 
 def for_external(policy: Policy) -> Policy:
     """`policy` for orders that another marketplace has already sold: it keeps names and phones to itself, and its sale stands.

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -34,7 +34,7 @@ POLL_S = 0.5
 FEW = 4  # this part of a batch is few
 GATHER_S = 0.04
 LOST_PAUSE_S = 0.3
-BUSY_S = 0.2
+BUSY_S = 0.5  # of the wall, as all of these: what is put back is leased and read again as often as that
 BACKSTOP = 1.1  # of its limit: a call that ends in time by itself can say how far it came
 
 Asked = tuple[Row, Outside, Task]
@@ -156,7 +156,7 @@ class Calls:
         busy = [row for row, verb, task in asked if not self._begin(row, verb, task)]
         if busy:
             async with self._house.database.transaction() as tx:
-                await table.put_back(tx, busy, self._house.clock.now() + timedelta(seconds=BUSY_S))
+                await table.put_back(tx, busy, self._house.clock.now() + self._house.clock.during(BUSY_S))
         return len(asked) - len(busy)
 
     def _tasks(self, rows: Sequence[Row], states: Mapping[str, Any]) -> list[Asked]:

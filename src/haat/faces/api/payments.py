@@ -186,7 +186,9 @@ class PayDesk:
         now = self._shop.clock.now()
         parts = [orders.paying.Wanted(self._shop.draw.uuid(), method, amount) for method, amount in wanted]
         due_at = now + self._counter.desk.policy.pay_within
-        change = orders.Change(order.id, _asking(parts, due_at, self._counter.desk.methods()), now, origin, version)
+        limits = self._shop.market.policy.limits(order.channel, order.currency)
+        cash_max = None if limits is None else limits.cod_max
+        change = orders.Change(order.id, _asking(parts, due_at, self._counter.desk.methods(), cash_max), now, origin, version)
         changed = await self._shop.changing.submit(change)
         return True, await self._awaited(changed.after)
 
@@ -253,11 +255,15 @@ def _in_hand(order: orders.Order) -> bool:
     return all(not t.attempts or t.attempts[-1].status == "attempted" for t in due)
 
 
-def _asking(wanted: list[orders.paying.Wanted], due_at: datetime, methods: frozenset[str]) -> Callable[[orders.Order], tuple[Fact, ...]]:
+def _asking(
+    wanted: list[orders.paying.Wanted], due_at: datetime, methods: frozenset[str], cash_max: int | None
+) -> Callable[[orders.Order], tuple[Fact, ...]]:
     def decide(order: orders.Order) -> tuple[Fact, ...]:
         if _standing(order, [(w.method, w.amount) for w in wanted]) and _in_hand(order):
             return ()
-        return orders.paying.ask_to_pay(order, wanted, due_at=due_at, methods=methods, cash_may_change=order.status == "placed")
+        return orders.paying.ask_to_pay(
+            order, wanted, due_at=due_at, methods=methods, cash_may_change=order.status == "placed", cash_max=cash_max
+        )
 
     return decide
 

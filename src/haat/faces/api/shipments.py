@@ -126,6 +126,10 @@ def endpoints(shop: Shop) -> list[Endpoint]:
     ]  # fmt: skip
 
 
+class _ToldBeforeError(Exception):
+    """What is reported stands already, with all that followed."""
+
+
 class _Desk:
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
@@ -158,19 +162,29 @@ class _Desk:
             raise Refused("in_the_future", "Report what has happened.")
         wish = wishes.of(call, f"{shipment.id}/scans")
         decide = wishes.once(wish, _decision(shipment.id, asked))
-        decide(await self._order(shipment))  # refused before anything is written down
         scan = fulfilment.courier.Scan(
             at, shipment.consignment, shipment.reference, asked.status, asked.reason, "", asked.message, asked.collected
         )
         name = wish.id() if wish is not None and asked.at is None else ""  # with its hour, what is said is its own name
         actor = call.principal.actor
         said = fulfilment.Said(shipment.id, shipment.order_id, shipment.courier, shipment.consignment, scan, "hand", actor, name)
-        async with self._shop.database.transaction() as tx:
-            new = await fulfilment.hear(tx, [said], now=now)
-            await fulfilment.say(tx, [(shipment.id, asked.status)] if new else [], now=now)
-        if not new and not name:
-            return await self._view(call, shipment, 201)
-        return await self._change(call, shipment, decide)
+        after = await self._told(self._changed(call, shipment, decide), said)
+        return await self._view(call, shipment, 201, after)
+
+    async def _told(self, change: orders.Change, said: fulfilment.Said) -> orders.Order | None:
+        """The order after a person's report, which is kept in the same transaction; None where the same was reported before."""
+        try:
+            async with self._shop.database.transaction() as tx:
+                (outcome,) = await self._shop.change(tx, [change])
+                if isinstance(outcome, Refused):
+                    raise outcome
+                if await fulfilment.hear(tx, [said], now=change.at):
+                    await fulfilment.say(tx, [(said.parcel, said.scan.status)], now=change.at)
+                elif outcome.facts and not said.wish:
+                    raise _ToldBeforeError
+        except _ToldBeforeError:
+            return None
+        return outcome.after
 
     async def settle(self, call: Call) -> Answer:
         asked: BookingRequest = call.data
@@ -245,10 +259,12 @@ class _Desk:
             return (await self._shop.orders.read(tx, [shipment.order_id]))[shipment.order_id]
 
     async def _change(self, call: Call, shipment: fulfilment.Shipment, decide: Callable[[orders.Order], tuple[Fact, ...]]) -> Answer:
-        origin = Origin(call.principal.actor, "api", call.trace)
-        change = orders.Change(shipment.order_id, decide, self._shop.clock.now(), origin, conditions.expected(call))
-        after = (await self._shop.changing.submit(change)).after
+        after = (await self._shop.changing.submit(self._changed(call, shipment, decide))).after
         return await self._view(call, shipment, 201, after)
+
+    def _changed(self, call: Call, shipment: fulfilment.Shipment, decide: Callable[[orders.Order], tuple[Fact, ...]]) -> orders.Change:
+        origin = Origin(call.principal.actor, "api", call.trace)
+        return orders.Change(shipment.order_id, decide, self._shop.clock.now(), origin, conditions.expected(call))
 
     async def _view(self, call: Call, shipment: fulfilment.Shipment, status: int, order: orders.Order | None = None) -> Answer:
         async with self._shop.database.reading() as tx:

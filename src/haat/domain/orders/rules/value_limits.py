@@ -11,11 +11,9 @@ from haat.domain.orders.validation import Case, Outcome, Policy, Refusal, Rule
 
 
 def check(case: Case, policy: Policy) -> Outcome | None:
-    limits = policy.channel_values.get(case.channel)
+    limits = policy.limits(case.channel, case.currency)
     if limits is None:
-        if case.currency != policy.currency:
-            return None
-        limits = policy.values
+        return None
     total = case.total
     if limits.least is not None and total < limits.least:
         return Refusal("order_value_min", "The order is below the least value.", {"total": total, "min": limits.least})
