@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import simulated, verdict
+from haat.engine import memory_tuning
 from haat.engine.database import Database
 from haat.engine.followers import SKIPPED
 from haat_world import app as parties
@@ -40,6 +41,7 @@ from haat_world.world import Habits, World
 
 HABITS = Habits(pay_s=60.0, leg_s=450.0, remit_s=1800.0)
 PATIENCE_S = 300.0
+CONCURRENCY = {"gateway": 64, "courier": 64, "transport": 128}  # every tenth call hangs until its time is over
 MANY = 1_000  # beyond that nobody counts what is overdue
 LOOK_S = 2.0  # between two looks of vendors and of the desk into their lists
 SETTLED_S = 1.5  # until who was killed last has been started again
@@ -146,7 +148,8 @@ class Sim:
         reply = await self.world.line.send("GET", f"{url}/_world/connections")
         for each in reply.json():
             sheet = {name: each[name] for name in ("kind", "plugin", "config", "secrets")} | {
-                "priority": each.get("priority", 100), "title": each["code"], "concurrency": 64, "limit_s": self.plan.limit_s,
+                "priority": each.get("priority", 100), "title": each["code"], "concurrency": CONCURRENCY[each["kind"]],
+                "limit_s": self.plan.limit_s,
             }  # fmt: skip
             answer = await self.market.ask(self.market.keys.admin, "PUT", f"/v1/connections/{each['code']}", sheet)
             assert answer.ok, (each["code"], answer.body)
@@ -282,6 +285,7 @@ async def _nothing() -> None:
 
 def run(place: Path, plan: Plan, dsn: str | None = None) -> tuple[Sim, verdict.Verdict]:
     """One bad day in `place`, judged."""
+    memory_tuning.settle()  # a world of ten thousand orders is much that the collector need not walk through again and again
     haat = simulated.Haat(place, workers=plan.workers, pace=plan.pace, dsn=dsn)
     try:
         keys = haat.prepare()

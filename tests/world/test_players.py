@@ -12,7 +12,7 @@ from haat_world import audit, gentle, payers
 from haat_world.__main__ import main
 from haat_world.clock import DHAKA, Turned
 from haat_world.line import Line
-from haat_world.players.buyers import HOURS, Buyers, Goods, arrivals
+from haat_world.players.buyers import AHEAD, HOURS, Buyers, Goods, arrivals
 from haat_world.players.market import Keys, Market
 from haat_world.truth import Consignment, Payment, Truth
 from haat_world.world import BLOCK, World
@@ -43,7 +43,11 @@ def test_few_things_sell_often_and_most_buyers_pay_at_the_door() -> None:
     requests = [buyers().request(n) for n in range(3000)]
     sold = [line["sku"] for request in requests for line in request["lines"]]
     assert sold.count("SKU-0") > 2 * sold.count("SKU-29") > 0
-    assert 0.6 < sum(request["payment_method"] == "cod" for request in requests) / 3000 < 0.75
+    at_the_door = [request for request in requests if request.get("payment_method") == "cod" or "tenders" in request]
+    assert 0.6 < len(at_the_door) / 3000 < 0.75
+    ahead = [request["tenders"][0] for request in at_the_door if "tenders" in request]
+    assert 0.02 < len(ahead) / len(at_the_door) < 0.08
+    assert {(part["method"], part["amount"]) for part in ahead} == {("bkash", AHEAD), ("nagad", AHEAD)}
 
 
 def test_evenings_are_busy_and_nights_are_not() -> None:

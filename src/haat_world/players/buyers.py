@@ -23,6 +23,7 @@ HOURS = (3, 2, 1, 1, 1, 2, 4, 8, 14, 22, 30, 34, 32, 28, 26, 26, 30, 36, 42, 50,
 METHODS: Mapping[str, float] = {"cod": 68, "bkash": 16, "nagad": 7, "card": 9}
 SIZES: Mapping[int, float] = {1: 50, 2: 28, 3: 14, 4: 8}
 CANCELS, CLICKS_TWICE, TRIES_AGAIN = 0.03, 0.04, 0.7
+AHEAD, AHEAD_SHARE = 100_00, 0.06  # what shops ask for before they send cash parcels, and how many of those buyers pay it
 COD_MAX = 40_000_00
 LOOKS_MAX = 40
 ENDED = frozenset({"cancelled", "rejected", "expired"})
@@ -68,7 +69,7 @@ class Buyers:
         if world.dice.chance(CANCELS, "cancels", number):
             pause = timedelta(seconds=world.dice.spread(world.habits.leg_s, 3, "cancels when", number))
             world.agenda.after(pause, partial(self.cancel, order["id"]))
-        if request["payment_method"] != "cod":
+        if request.get("payment_method") != "cod":
             await self.pay(order["id"], number, 0)
 
     async def pay(self, order: str, number: int, again: int) -> None:
@@ -140,8 +141,15 @@ class Buyers:
                 "line": line,
             },
             "lines": lines,
-            "payment_method": "bkash" if method == "cod" and value > COD_MAX else method,
+            **self._paid(number, method, value),
         }
+
+    def _paid(self, number: int, method: str, value: int) -> dict[str, Any]:
+        """One way to pay, or a little ahead and the rest at the door."""
+        if method == "cod" and value > 2 * AHEAD and self._world.dice.chance(AHEAD_SHARE, "pays ahead", number):
+            ahead = self._world.dice.pick({"bkash": 3, "nagad": 1}, "pays ahead by", number)
+            return {"tenders": [{"method": ahead, "amount": AHEAD}, {"method": "cod"}]}
+        return {"payment_method": "bkash" if method == "cod" and value > COD_MAX else method}
 
     def _lines(self, number: int) -> list[dict[str, Any]]:
         dice = self._world.dice

@@ -22,7 +22,7 @@ from haat.kernel.outside import Connection, Unknown
 log = logging.getLogger("haat.notifying")
 LEASE_MARGIN_S = 60.0
 RECOVER_AT_ONCE = 500
-TAKEN_MAX = 20  # times as many messages in one turn as may be on their way at once
+TAKEN_MAX = 100  # times as many messages in one turn as may be on their way at once: at its end the slowest are waited for
 KEPT = timedelta(days=400)  # a year and a month: the longest that a buyer or a bank comes back to ask
 FORGET_AT_ONCE = 5_000
 
@@ -87,7 +87,7 @@ class Sender:
         try:
             while more or sending:
                 free = wide - len(sending)
-                more = more and taken < TAKEN_MAX * wide and not self._outside.is_open(connection.code)
+                more = more and taken < TAKEN_MAX * wide and self._is_as_it_was(connection)
                 if more and free >= max(wide // 4, 1):
                     claimed = await self._claim(connection, channel, free)
                     sending |= {asyncio.create_task(self._send(connection, each)) for each in claimed}
@@ -99,6 +99,10 @@ class Sender:
             for each in sending:  # somebody ends this process: what is on its way is left behind as by one that was killed
                 each.cancel()
         return taken >= TAKEN_MAX * wide
+
+    def _is_as_it_was(self, connection: Connection) -> bool:
+        """Whether it is in order still, and nobody changed it."""
+        return not self._outside.is_open(connection.code) and self._outside.book.get(connection.code) is connection
 
     async def _claim(self, connection: Connection, channel: notifications.Channel, limit: int) -> list[notifications.Notification]:
         now = self._clock.now()
