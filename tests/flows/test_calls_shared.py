@@ -7,7 +7,7 @@ from typing import Any
 
 from haat.engine import flowing
 from haat.engine.clock import Hands
-from haat.engine.flowing import Task, calling
+from haat.engine.flowing import Task, calling, table
 from tests.flows import stage, test_flowing
 
 
@@ -47,3 +47,24 @@ async def test_what_a_busy_party_cannot_take_waits_a_moment_of_the_wall_however_
         assert sorted(made) == sorted(order.id for order in placed)
         for order in placed:
             assert "OrderNoted" in await s.said(order.id)
+
+
+async def test_a_call_that_is_given_back_waits_for_nobody_who_is_changing_it(dsn: str, tmp_path: Path) -> None:
+    """Whoever stops many steps and whoever gives many back would else meet in two orders, and one of them would be ended."""
+
+    async def call(house: Any, task: Task) -> int:
+        return 1
+
+    async with stage.opened(dsn, tmp_path, test_flowing.calling(call)) as s:
+        placed = [await s.place() for _ in range(2)]
+        database, now = s.parts.database, s.clock.now()
+        async with database.reading() as tx:
+            rows = await table.lease(tx, now, {}, 10, "me")
+        assert [row.attempts for row in rows] == [1, 1]
+        async with database.transaction() as stopping, database.transaction() as tx:
+            await stopping.execute("UPDATE workflow_states SET error = 'mine' WHERE order_id = $1", placed[0].id)
+            await tx.execute("SET LOCAL lock_timeout = '2s'")
+            await table.put_back(tx, rows, now)
+        async with database.reading() as tx:
+            left = dict(await tx.fetch("SELECT order_id::text, attempts FROM workflow_states WHERE step = 'call'"))
+        assert left == {placed[0].id: 1, placed[1].id: 0}
