@@ -2,7 +2,7 @@
 #   make run  ARGS="--port 9000"      make test  ARGS="tests/domain -k coupon"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench bench-place bench-checkout bench-flash bench-kill bench-growth bench-life bench-sourcing sim schemathesis lock clean environment
+.PHONY: help run test check format bench bench-place bench-checkout bench-flash bench-kill bench-growth bench-life bench-sourcing bench-reading sim schemathesis lock clean environment
 PYTHON_IN := .venv/bin/python
 ARGS ?=
 
@@ -50,7 +50,7 @@ sim: environment
 schemathesis: environment
 	SCHEMATHESIS_ARGS="--max-examples 200 $(ARGS)" $(PYTHON_IN) -m pytest -q tests/faces/test_schemathesis.py
 
-bench-flash bench-kill bench-growth bench-sourcing bench-life: bench-%: environment
+bench-flash bench-kill bench-growth bench-sourcing bench-life bench-reading: bench-%: environment
 	$(PYTHON_IN) -m bench.$* $(ARGS)
 
 # The hashes stand in the file, the place they come from does not: everybody uses their own index.

@@ -55,7 +55,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     orders: int = 10_000
     seed: int = 1
-    rate: float = 28.0  # orders a second
+    rate: float = 32.0  # orders a second
     faults: float = 0.2
     workers: int = 2
     server_kills: int = 6
