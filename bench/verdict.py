@@ -205,7 +205,7 @@ _MOVED = """SELECT reference, sku, coalesce(-sum(quantity) FILTER (WHERE reason 
 _KEPT = """SELECT owner::text, line_no, sku, sum(quantity)::bigint, sum(released)::bigint FROM order_reservations
   WHERE status <> 'REASSIGNED' GROUP BY 1, 2, 3"""
 _NOT_SENT = """SELECT channel || ' ' || status, split_part(reason, ':', 1),
-    (status = 'stale' OR reason LIKE 'too late%') AND fact_at > $1, count(*)
+    (status = 'stale' OR reason LIKE 'too late%' OR reason LIKE 'outside_open%') AND fact_at > $1, count(*)
   FROM notifications WHERE status IN ('failed', 'stale') GROUP BY 1, 2, 3"""
 _WRITTEN = """SELECT channel, recipient, CASE channel WHEN 'email' THEN id::text ELSE body END, status
   FROM notifications WHERE channel IN ('sms', 'email')"""

@@ -227,6 +227,8 @@ NOTE = """INSERT INTO notifications (id, order_id, version, event, role, party, 
         ("stale", "", False, "1 sms stale were not sent"),
         ("failed", "sms_refused: no such number", True, "1 sms failed were not sent: sms_refused"),
         ("failed", "too late to be of use", True, None),
+        ("failed", "outside_open: left alone for now", True, None),  # half a minute, which is days of the night
+        ("failed", "outside_open: left alone for now", False, "1 sms failed were not sent: outside_open"),
         ("sent", "", False, ""),
     ],
 )
@@ -250,5 +252,6 @@ def test_a_day_that_was_not_as_bad_as_asked_proves_nothing(failed: int, gentle: 
 
 def test_what_a_process_logs_as_its_own_error_is_a_finding(tmp_path: Any) -> None:
     haat = simulated.Haat(tmp_path, workers=1, pace=1, dsn="postgresql://nowhere")
-    (tmp_path / "serve.log").write_text('{"level": "error", "event": "a turn failed"}\n{"level": "warning", "event": "slow"}\n')
+    away = '{"level": "error", "event": "Unavailable: database_unavailable: The database cannot be reached."}\n'
+    (tmp_path / "serve.log").write_text('{"level": "error", "event": "a turn failed"}\n{"level": "warning", "event": "slow"}\n' + away)
     assert haat.complaints() == ["1 × a turn failed: "]

@@ -10,7 +10,8 @@ from haat.insight.auditing import FOUND_MAX, At, Invariant, Page, Wrong
 
 LONGEST = timedelta(days=1)
 LAST_PAUSE = timedelta(days=2)  # a step that is too old is found to be so when it is looked at next
-#: What may still be under way of an order that came to its end: money that goes back, parcels that are called back, people told.
+#: What may still be under way of an order that came to its end: money that goes back, parcels that are called back, people told. One that
+#: is completed has none of that; what is open about it all the same (a courier contradicts itself a day later) waits for its owner.
 AFTER_THE_END = frozenset({"payment", "fulfilment", "exceptions"})
 
 
@@ -51,6 +52,7 @@ async def _look(tx: Tx, page: Page, at: At) -> Sequence[Wrong]:
         if order.ended
         for step in page.steps.get(order.id, ())
         if step.status != "dead" and (order.status == "completed" or step.flow not in AFTER_THE_END)
+        if not (step.flow == "exceptions" and any(e.id == step.subject for e in order.exceptions))
     ]
 
 
