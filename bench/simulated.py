@@ -31,7 +31,10 @@ READY_S = 90.0
 RISE_S = 5.0  # until the processes that are started are at work; twice as long as it took the last time, on a busy machine
 #: What may be logged in the middle of a day: an invariant that does not hold yet (at the end all are asked), and that a server came up
 #: while the database was away, which it says and ends.
-EXPECTED = ("an invariant is broken", "Unavailable: database_unavailable", "Application startup failed. Exiting.")
+EXPECTED = (
+    "an invariant is broken", "Unavailable: database_unavailable", "CannotConnectNowError: the database system is",
+    "ConnectionRefusedError", "Application startup failed. Exiting.",
+)  # fmt: skip
 MORE = 5_000  # units of everything, beside what the demo's market has: nobody tests here how it is to be sold out
 
 
