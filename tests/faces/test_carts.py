@@ -50,6 +50,16 @@ async def test_a_completed_cart_answers_the_same_order_again_and_changes_no_more
     assert (await market.ask("GET", path, by=token)).json()["status"] == "ordered"
 
 
+async def test_a_cart_can_be_paid_in_parts_whatever_way_it_named(market: CartMarket) -> None:
+    path, token = await market.ready(("PEAR", 1))
+    refused = await market.ask("POST", f"{path}/orders", {"tenders": [{"method": "bkash", "amount": 1}]}, by=token)
+    assert (refused.status_code, refused.json()["code"]) == (422, "tenders_do_not_sum")
+    placed = await market.ask("POST", f"{path}/orders", {"tenders": [{"method": "bkash", "amount": 100}, {"method": "cod"}]}, by=token)
+    assert placed.status_code == 201, placed.text
+    grand = placed.json()["totals"]["grand"]
+    assert placed.json()["tenders"] == [{"method": "bkash", "amount": 100}, {"method": "cod", "amount": grand - 100}]
+
+
 async def test_fifty_completions_at_once_are_one_order(market: CartMarket) -> None:
     path, token = await market.ready(("PEAR", 1))
     answers = await asyncio.gather(*[market.ask("POST", f"{path}/orders", {}, by=token) for _ in range(50)])

@@ -226,6 +226,21 @@ def test_an_order_can_be_had_again_at_todays_price(served: Served) -> None:
         assert (dearer.status_code, dearer.json()["code"]) == (409, "total_changed")
 
 
+def test_an_order_can_be_had_again_and_be_paid_in_parts(served: Served) -> None:
+    order = served.place()
+    grand, path = order["totals"]["grand"], f"/v1/orders/{order['id']}/reorders"
+    tenders = [{"method": "bkash", "amount": 1_000}, {"method": "cod"}]
+    split = [{"method": "bkash", "amount": 1_000}, {"method": "cod", "amount": grand - 1_000}]
+    with served.client("channel") as client:
+        assert client.post(path, json={"preview": True, "tenders": tenders}).json()["tenders"] == split
+        again = client.post(path, json={"tenders": tenders})
+        assert (again.status_code, again.json()["tenders"], again.json()["payment_method"]) == (201, split, "cod"), again.text
+        both = client.post(path, json={"tenders": tenders, "payment_method": "cod"})
+        assert (both.status_code, both.json()["code"]) == (422, "payment_method_disagrees")
+        wrong = client.post(path, json={"tenders": [{"method": "bkash", "amount": 1}]})
+        assert (wrong.status_code, wrong.json()["code"]) == (422, "tenders_do_not_sum")
+
+
 def test_the_feed_shows_every_fact_once_and_in_order(served: Served, admin: httpx.Client) -> None:
     placed = {served.place()["id"] for _ in range(3)}
     after, seen = 0, []

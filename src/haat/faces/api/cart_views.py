@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from haat.domain import carts, orders, pricing
 from haat.flows import checkout
-from haat.flows.checkout.request import Amount, Code, Currency, Quantity, Text
+from haat.flows.checkout.request import Amount, Code, Currency, Quantity, TenderShares, Text
 
 
 class NewLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,10 +87,13 @@ class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CartCompletion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`expected_total` is what the buyer was shown: a dearer total is refused with both figures."""
+    """`expected_total` is what the buyer was shown: a dearer total is refused with both figures. `tenders` split the total over several
+    methods, in place of the one that the cart names.
+    """
 
     expected_total: Amount | None = None
     note: Text = ""
+    tenders: TenderShares = msgspec.UNSET
 
 
 class CartLineView(msgspec.Struct, frozen=True):

@@ -212,7 +212,8 @@ class _Desk:
 
     async def _prepared(self, call: Call, cart: carts.Cart) -> checkout.Prepared:
         shop = self._shop
-        request = checkout.order_of(cart, expected_total=call.data.expected_total, note=call.data.note)
+        asked: views.CartCompletion = call.data
+        request = checkout.order_of(cart, expected_total=asked.expected_total, note=asked.note, tenders=asked.tenders)
         coupons = await checkout.acquaint(request, shop.market)
         serial = await shop.draw.serial()
         origin = Origin(call.principal.actor, f"cart:{cart.id}", call.trace)

@@ -14,6 +14,7 @@ from haat.faces.api.orders import order_id_in
 from haat.faces.api.placing import QuoteView, key_in
 from haat.faces.api.shop import Shop
 from haat.flows import checkout
+from haat.flows.checkout.request import TenderShares
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Origin
 
@@ -23,7 +24,8 @@ Word = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A
 class ReorderRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """With `preview`, what it would cost today. `lines`: which of the old ones (numbers), without them all.
 
-    `expected_total` is what the buyer was shown; a dearer order is refused with both figures.
+    `expected_total` is what the buyer was shown; a dearer order is refused with both figures. `tenders` split the total over several
+    methods, in place of `payment_method`; without either it is paid by the method that led the old one.
     """
 
     preview: bool = False
@@ -31,6 +33,7 @@ class ReorderRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     payment_method: Word | None = None
     coupons: Annotated[tuple[Word, ...], Meta(max_length=20)] = ()
     expected_total: Annotated[int, Meta(ge=0, le=10**15)] | None = None
+    tenders: TenderShares = msgspec.UNSET
 
 
 class CalculationView(msgspec.Struct, frozen=True):
@@ -66,8 +69,10 @@ class _Desk:
         coupons = await checkout.acquaint(request, shop.market)
         now = shop.clock.now()
         if asked.preview:
+            request = checkout.tendered(request)
             basket = checkout.price(request, shop.market, now, coupons=coupons)
-            return Answer(200, QuoteView(basket.quote, getattr(basket.place, "zone", "")))
+            tenders = checkout.portions(request, basket.quote.totals.grand) or msgspec.UNSET
+            return Answer(200, QuoteView(basket.quote, getattr(basket.place, "zone", ""), tenders=tenders))
         if key is not None:
             key = idempotency.Key(f"reorder:{call.path['id']}:{call.principal.actor}", key.key, key.fingerprint)
         origin = Origin(call.principal.actor, f"reorder:{order_id_in(call)}", call.trace)
@@ -101,7 +106,9 @@ def same_again(order: orders.Order, asked: ReorderRequest) -> checkout.PlaceOrde
     if wanted is not None and not wanted <= known:
         raise Refused("unknown_line", "The order has no such line.", lines=sorted(wanted - known))
     customer = order.customer
-    return checkout.PlaceOrder(
+    if asked.tenders and asked.payment_method:
+        raise Refused("payment_method_disagrees", "Name the tenders or one payment method.")
+    again = checkout.PlaceOrder(
         lines=tuple(checkout.LineRequest(line.sku, line.quantity) for line in order.lines if wanted is None or line.line_no in wanted),
         customer=checkout.CustomerRequest(customer.name, customer.phone, customer.email, customer.id),
         ship_to=None if order.ship_to == orders.Address() else order.ship_to,
@@ -113,3 +120,4 @@ def same_again(order: orders.Order, asked: ReorderRequest) -> checkout.PlaceOrde
         services=order.services,
         expected_total=asked.expected_total,
     )
+    return checkout.paid_by(again, asked.tenders)

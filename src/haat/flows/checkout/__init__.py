@@ -24,7 +24,7 @@ from haat.flows.checkout.request import (
     QuoteRequest,
     TenderShare,
 )
-from haat.flows.checkout.tendering import portions, tendered
+from haat.flows.checkout.tendering import paid_by, portions, tendered
 
 __all__ = [
     "HOLD_MINUTES",
@@ -58,6 +58,7 @@ __all__ = [
     "acquaint",
     "bounds_of",
     "order_of",
+    "paid_by",
     "placed_before",
     "portions",
     "prepare",

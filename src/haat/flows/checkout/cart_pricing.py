@@ -12,7 +12,8 @@ import msgspec
 from haat.domain import carts, inventory, orders, pricing
 from haat.flows.checkout.market import NO_COUPONS, Item, Market
 from haat.flows.checkout.preparing import Basket, price
-from haat.flows.checkout.request import CustomerRequest, LineRequest, PlaceOrder, QuoteRequest
+from haat.flows.checkout.request import CustomerRequest, LineRequest, PlaceOrder, QuoteRequest, TenderShares
+from haat.flows.checkout.tendering import paid_by
 from haat.kernel.errors import Refused
 
 address_in = msgspec.json.Decoder(orders.Address).decode
@@ -56,16 +57,17 @@ def price_cart(cart: carts.Cart, market: Market, now: datetime, coupons: Mapping
     return Priced(basket, prices, {outcome.code: outcome.reason for outcome in outcomes} if outcomes else NOTHING)
 
 
-def order_of(cart: carts.Cart, *, expected_total: int | None, note: str) -> PlaceOrder:
-    """The order that a cart asks for, at no more than the prices that its buyer saw."""
-    missing = carts.missing(cart)
+def order_of(cart: carts.Cart, *, expected_total: int | None, note: str, tenders: TenderShares = msgspec.UNSET) -> PlaceOrder:
+    """The order that a cart asks for, at no more than the prices that its buyer saw; `tenders` instead of the cart's way to pay."""
+    missing = [each for each in carts.missing(cart) if each != "payment_method" or not tenders]
     if missing:
-        raise Refused("cart_incomplete", f"The cart still needs {', '.join(missing)}.", missing=list(missing))
-    return PlaceOrder(
+        raise Refused("cart_incomplete", f"The cart still needs {', '.join(missing)}.", missing=missing)
+    request = PlaceOrder(
         tuple([LineRequest(line.sku, line.quantity, line.seen_price) for line in cart.lines]),
         _customer(cart), _address(cart), cart.channel, cart.currency, tuple([c.code for c in cart.coupons]),
         cart.payment_method, cart.shipping_method, cart.services, expected_total, None, note,
     )  # fmt: skip
+    return paid_by(request, tenders)
 
 
 def bounds_of(item: Item | None) -> carts.Bounds | None:

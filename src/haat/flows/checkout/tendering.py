@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from haat.domain import orders
-from haat.flows.checkout.request import PAYMENT_METHOD, PlaceOrder, QuoteRequest
+from haat.flows.checkout.request import PAYMENT_METHOD, PlaceOrder, QuoteRequest, TenderShares
 from haat.kernel.errors import Refused
 
 Request = TypeVar("Request", QuoteRequest, PlaceOrder)
@@ -31,6 +31,11 @@ def tendered(request: Request) -> Request:
         detail = f"With these tenders the payment method is {leading}; leave it out."
         raise _refused("payment_method_disagrees", detail, "/payment_method", payment_method=leading)
     return msgspec.structs.replace(request, payment_method=leading)
+
+
+def paid_by(request: PlaceOrder, tenders: TenderShares) -> PlaceOrder:
+    """The request paid by these instead of the one way that it names; as it is where there are none."""
+    return msgspec.structs.replace(request, payment_method=PAYMENT_METHOD, tenders=tenders) if tenders else request
 
 
 def beside(request: QuoteRequest | PlaceOrder) -> tuple[str, ...]:
