@@ -225,7 +225,7 @@ class _Telling:
         """Picked, packed, booked, fetched, and brought to the town where it is to go."""
         parcel, goods = planned.parcel, {line.line_no: line.weight_g for line in self._order.lines}
         weight = sum(goods[held.line_no] * held.quantity for held in planned.lines) + self._random.randint(40, 160)
-        number = f"{courier[:2].upper()}{self._now:%d%m%y}{hashlib.blake2b(parcel.encode(), digest_size=3).hexdigest().upper()}"
+        number = f"{courier[:2].upper()}{self._now:%d%m%y}{hashlib.blake2b(parcel.encode(), digest_size=6).hexdigest().upper()}"
         self._now = _in_hours(self._now + self._between(5, 60))
         self._then(SECOND, partial(orders.fulfilling.start, parcel_id=parcel), vendor)
         self._then(self._between(10, 80), partial(orders.fulfilling.pack, parcel_id=parcel, rest_id="", weight_g=weight), vendor)
