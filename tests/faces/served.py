@@ -17,12 +17,14 @@ import httpx
 import msgspec
 
 from haat import app
-from haat.domain import people
+from haat.domain import inventory, people
 from haat.engine.settings import Secret, Settings
 from haat.faces.api import examples
 from haat.faces.cli.demo import market, stocking
 
 READY_S = 30
+#: Things of one more vendor that tests order. How many the demo has of them is drawn, and may be one: the tests bring their own.
+OTHER_SKU, OTHER_VENDOR, THIRD_SKU = "KHE-LUDO", "mathe-khela", "KHE-STUMPS"
 
 
 class Served(msgspec.Struct):
@@ -95,6 +97,12 @@ async def _seed(dsn: str, place: Path) -> dict[str, str]:
     async with app.open_runtime(Settings(data_dir=place, database_url=Secret(dsn)), dsn) as runtime:
         now = datetime.now(UTC)
         customers = await stocking.stock(runtime, market(now), app.promotion_kinds(), now)
+        receipts = [
+            inventory.Movement(runtime.draw.uuid(), sku, examples.MOVEMENTS["movements"][0]["location"], 1_000, "receipt", "tests")
+            for sku in (OTHER_SKU, THIRD_SKU)
+        ]
+        async with runtime.database.transaction() as tx:
+            await inventory.move(tx, receipts, actor="test", now=now)
         buyer, other = list(customers.values())[:2]
         wanted: dict[str, tuple[people.Role, str, dict[str, Any]]] = {
             "admin": ("admin", "", {}),

@@ -11,7 +11,7 @@ from haat.engine.followers import Follower
 from haat.engine.journal import Journal
 from haat.faces.api import examples
 from haat.insight import search
-from tests.faces.served import Served
+from tests.faces.served import OTHER_SKU, Served
 
 NAME, BANGLA_NAME = "Zulekha Quazi", "জুলেখা কাজী"
 
@@ -61,7 +61,7 @@ def test_nothing_that_is_typed_is_a_query_language(admin: httpx.Client, asked: s
 
 async def test_words_and_filters_hold_together(served: Served, admin: httpx.Client) -> None:
     ship_to = examples.ADDRESS | {"landmark": "Filterghat"}
-    kept = served.place(ship_to=ship_to, lines=[{"sku": "KHE-LUDO", "quantity": 2}])
+    kept = served.place(ship_to=ship_to, lines=[{"sku": OTHER_SKU, "quantity": 2}])
     gone = served.place(ship_to=ship_to)
     with served.client("channel") as channel:
         assert channel.post(f"/v1/orders/{gone['id']}/cancellations", json={"reason": "mistake"}).status_code == 201

@@ -16,7 +16,7 @@ from haat.domain import orders, payments
 from haat.engine.settings import Secret, Settings
 from haat.faces.api import examples
 from haat.kernel.facts import Fact, Origin
-from tests.faces.served import Served
+from tests.faces.served import OTHER_SKU, OTHER_VENDOR, Served
 from tests.faces.test_access import SOMETHING, operations
 
 events = orders.events
@@ -27,7 +27,6 @@ SECRET = re.compile(rf"secret|s3cret|suspected_fraud|{FEE}|dhaka-tejgaon|FRAUD_R
 NAMES = re.compile(
     r'"(exceptions|claims)":\[[^\]]|"(screening|plan|strategy)":"[^"]|"flows":\{[^}]|"(refused_by|doubts|score|client)":|"receipt":\{"gateway'
 )
-OTHER_SKU, OTHER = "KHE-LUDO", "mathe-khela"
 
 
 class Told(msgspec.Struct):
@@ -194,9 +193,9 @@ def test_buyers_read_their_payments_and_parcels(served: Served, told: Told) -> N
     assert (failed["status"], failed["reason"]) == ("failed", "declined")
 
 
-@pytest.mark.parametrize(("role", "own", "other"), [("vendor", "matir-tan", OTHER), ("the_other", OTHER, "matir-tan")])
+@pytest.mark.parametrize(("role", "own", "other"), [("vendor", "matir-tan", OTHER_VENDOR), ("the_other", OTHER_VENDOR, "matir-tan")])
 def test_a_vendor_reads_and_does_nothing_with_anothers_part(served: Served, told: Told, role: str, own: str, other: str) -> None:
-    theirs = {told.parts[other], told.parcels[other], {"matir-tan": "MINE-1", OTHER: "THEIRS-2"}[other]}
+    theirs = {told.parts[other], told.parcels[other], {"matir-tan": "MINE-1", OTHER_VENDOR: "THEIRS-2"}[other]}
     tried = 0
     with asker(served, told, role) as vendor:
         for path in ("/v1/vendor-orders", "/v1/shipments"):

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from haat.faces.api import examples
-from tests.faces.served import Served
+from tests.faces.served import THIRD_SKU, Served
 
 
 @pytest.fixture
@@ -164,13 +164,13 @@ def test_fifty_deliveries_under_one_key_are_one(served: Served, vendor: httpx.Cl
 
 
 def test_what_is_kept_back_from_a_channel_is_not_available_to_it(served: Served, admin: httpx.Client) -> None:
-    before = level(admin, "KHE-STUMPS")
-    terms = {"sku": "KHE-STUMPS", "location": "dhaka-tejgaon", "safety": {"web": before["available"] - 1}}
+    before = level(admin, THIRD_SKU)
+    terms = {"sku": THIRD_SKU, "location": "dhaka-tejgaon", "safety": {"web": before["available"] - 1}}
     assert admin.put("/v1/stock-terms", json={"terms": [terms]}).status_code == 200
     with served.client("channel") as web, served.client("other_channel") as facebook:
-        assert level(web, "KHE-STUMPS")["available"] == 1
-        assert level(facebook, "KHE-STUMPS")["available"] == before["available"]
-        assert "on_hand" not in level(web, "KHE-STUMPS")
+        assert level(web, THIRD_SKU)["available"] == 1
+        assert level(facebook, THIRD_SKU)["available"] == before["available"]
+        assert "on_hand" not in level(web, THIRD_SKU)
 
 
 def test_a_vendor_keeps_its_own_sheet_but_not_the_zone_that_prices_its_parcels(served: Served) -> None:
