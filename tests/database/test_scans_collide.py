@@ -9,6 +9,7 @@ import pytest
 
 from haat.domain import fulfilment, orders
 from haat.domain.orders import events
+from haat.engine import database
 from haat.engine.database import Tx
 from haat.faces.api import shipments
 from haat.kernel.facts import Origin
@@ -18,7 +19,7 @@ from tests.domain.orders.histories import NOW
 PARCEL = "01a20000-0000-7000-8000-00000000000a"
 
 
-@pytest.mark.parametrize("collisions", [0, 1, shipments.TRIES - 1])
+@pytest.mark.parametrize("collisions", [0, 1, database.MEETINGS_MAX - 1])
 async def test_a_report_that_collides_is_told_again_and_counts_once(dsn: str, tmp_path: Path, collisions: int) -> None:
     async with trading.market(dsn, tmp_path) as parts:
         order = (await trading.place(parts, trading.body({"TEA": 1}))).order

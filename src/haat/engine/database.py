@@ -5,10 +5,10 @@ A `Tx` is a connection inside a transaction that somebody above opened: verbs ta
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 
@@ -16,6 +16,7 @@ from haat.kernel.errors import Unavailable
 
 Tx: TypeAlias = asyncpg.Connection
 Row: TypeAlias = asyncpg.Record
+Found = TypeVar("Found")
 
 #: The connection died (server restart, network): what was under way is in doubt.
 Lost = (
@@ -50,6 +51,7 @@ Unstorable = (asyncpg.DataError, OverflowError, UnicodeEncodeError)
 
 STATEMENT_TIMEOUT_S = 30  # far above any statement on the request path; imports set their own
 CONNECT_TIMEOUT_S = 10
+MEETINGS_MAX = 5  # with other writers, of one piece of work; each time one of them gets through
 ROLLBACK_S = 5  # who does not answer that within this time will not answer at all
 OWN_TYPES = 16_384  # numbers below are given by PostgreSQL's makers and mean the same in every database of a version
 _TYPES: dict[tuple[int, frozenset[int]], Any] = {}
@@ -71,6 +73,17 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # the driver has n
         if max(typeoids) < OWN_TYPES:
             _TYPES[key] = types
         return types, statement
+
+
+async def retry(once: Callable[[], Awaitable[Found]]) -> Found:
+    """What `once` returns, a transaction of its own; done again where it `Collided`, since its second look finds what the other wrote.
+
+    Raises what the last of `MEETINGS_MAX` tries raised.
+    """
+    for _ in range(MEETINGS_MAX - 1):
+        with suppress(*Collided):
+            return await once()
+    return await once()
 
 
 async def connect(dsn: str, *, name: str = "haat") -> Tx:

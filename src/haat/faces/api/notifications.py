@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from haat.domain import notifications
-from haat.engine import idempotency
-from haat.engine.database import Collided, Tx
+from haat.engine import database, idempotency
+from haat.engine.database import Tx
 from haat.engine.web import Answer, Call, Endpoint
 from haat.faces.api import access, conditions
 from haat.faces.api.orders import order_id_in
@@ -20,7 +20,6 @@ from haat.kernel.errors import Refused
 
 #: Who may say what they want to be told. A channel speaks for no person.
 PERSONS = frozenset({"admin", "customer", "vendor"})
-TRIES = 3
 Text = Annotated[str, Meta(max_length=8_000)]
 EXAMPLE = {"text": "{{ shop }}: we have your order {{ number }}, {{ total|money(currency) }}. {{ link }}"}
 PREFERENCE = {
@@ -196,13 +195,7 @@ class _Desk:
         key = key_in(call)
         if key is not None:
             key = idempotency.Key(f"resend:{told}:{call.principal.actor}", key.key, key.fingerprint)
-        for turn in range(TRIES):
-            try:
-                return await self._resend(told, call.principal.actor, key)
-            except Collided:  # the same key at the same moment: the second look finds what the first one did
-                if turn == TRIES - 1:
-                    raise
-        raise AssertionError("every turn returns or raises")
+        return await database.retry(lambda: self._resend(told, call.principal.actor, key))
 
     async def _resend(self, told: str, by: str, key: idempotency.Key | None) -> Answer:
         now, new_id = self._shop.clock.now(), self._shop.draw.uuid()

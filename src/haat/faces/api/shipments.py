@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from haat.domain import fulfilment, orders
-from haat.engine.database import Collided
+from haat.engine import database
 from haat.engine.web import Answer, Call, Endpoint
 from haat.faces.api import access, conditions, examples, wishes
 from haat.faces.api.conditions import Instant
@@ -23,7 +23,6 @@ from haat.faces.api.shop import Shop
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact, Origin
 
-TRIES = 5  # two writers that met over stock
 fulfilling = orders.fulfilling
 
 Word = Annotated[str, Meta(max_length=64)] | None
@@ -174,17 +173,10 @@ class _Desk:
         return await self._view(call, shipment, 201, after)
 
     async def _told(self, change: orders.Change, said: fulfilment.Said) -> orders.Order | None:
-        """As `_told_once`; two writers that met over stock begin again, as the committer lets them."""
-        for turn in range(TRIES):
-            try:
-                return await self._told_once(change, said)
-            except Collided:
-                if turn == TRIES - 1:
-                    raise
-        raise AssertionError("every turn returns or raises")
-
-    async def _told_once(self, change: orders.Change, said: fulfilment.Said) -> orders.Order | None:
         """The order after a person's report, which is kept in the same transaction; None where the same was reported before."""
+        return await database.retry(lambda: self._tell(change, said))
+
+    async def _tell(self, change: orders.Change, said: fulfilment.Said) -> orders.Order | None:
         try:
             async with self._shop.database.transaction() as tx:
                 (outcome,) = await self._shop.change(tx, [change])

@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Meta
 
 from haat.domain import catalogue, inventory
-from haat.engine import idempotency
-from haat.engine.database import Collided, Tx
+from haat.engine import database, idempotency
+from haat.engine.database import Tx
 from haat.engine.web import Answer, Call, Endpoint
 from haat.faces.api import access, conditions, examples
 from haat.faces.api.conditions import Instant
@@ -27,7 +27,6 @@ Code = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
 Sku = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$")]
 Uuid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 Units = Annotated[int, Meta(ge=0, le=1_000_000_000)]
-TRIES = 3
 
 
 class StockQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -181,13 +180,7 @@ class _Desk:
             raise Refused("invalid", "A movement of nothing is none.", errors=[{"pointer": "/movements", "detail": "quantity 0"}])
         if len({m.id for m in asked if m.id}) < sum(1 for m in asked if m.id):
             raise Refused("invalid", "Each movement has an id of its own.", errors=[{"pointer": "/movements", "detail": "repeated id"}])
-        for turn in range(TRIES):
-            try:
-                return await self._move(call.principal, asked, key)
-            except Collided:  # the same key or id at the same moment: the second look finds what the first one wrote
-                if turn == TRIES - 1:
-                    raise
-        raise AssertionError("every turn returns or raises")
+        return await database.retry(lambda: self._move(call.principal, asked, key))
 
     async def _move(self, principal: Any, asked: Sequence[MovementRequest], key: idempotency.Key | None) -> Answer:
         now = self._shop.clock.now()
