@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from haat import app
 from haat.domain import inventory
 from haat.engine import settings, vitals
-from haat.faces.cli import bench, doctor, root, server, serving
+from haat.faces.cli import bench, doctor, house, root, server, serving
 from haat.faces.cli.house import Runtime
 from tests.database.test_olist_import import ITEMS, ORDERS, PAYMENTS
 from tests.domain.olist.dumps import a_dump
@@ -58,6 +58,7 @@ def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(terminal: Ter
     assert issued.exit_code == 0 and secret.startswith("haat_vendor_")
     listed = terminal.types("keys", "list")
     assert "cha-bagan" in listed.stdout and "orders:read" in listed.stdout and secret not in listed.stdout
+    assert house.operator() in listed.stdout
     (key_id,) = re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}", listed.stdout)
     assert "revoked" in terminal.types("keys", "revoke", key_id).stdout
     assert "revoked" in terminal.types("keys", "list", "--role", "vendor").stdout

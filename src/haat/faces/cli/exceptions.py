@@ -1,6 +1,5 @@
 """`haat exceptions …` and `haat flows …`: what is stuck and why, repaired one by one or by the thousand; flows drawn."""
 
-import getpass
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,7 +9,7 @@ import typer
 
 from haat.engine.flowing import Flow, drawing, repairing
 from haat.faces.cli import opening, show
-from haat.faces.cli.house import Runtime, house_of
+from haat.faces.cli.house import Runtime, house_of, operator
 from haat.faces.cli.opening import DataDir
 from haat.flows import migrating
 from haat.flows import repairing as mending
@@ -93,7 +92,7 @@ def repair(
         raise typer.BadParameter("say which exceptions: --cause, --flow, --step or --owner")
 
     async def mend(runtime: Runtime) -> mending.Repaired:
-        how_ = mending.Repair(how, reason, Origin(f"admin:{getpass.getuser()}", "cli"))
+        how_ = mending.Repair(how, reason, Origin(operator(), "cli"))
         return await mending.repair_all(runtime.database, runtime.change, search, how_, now=runtime.clock.now(), limit=limit)
 
     done = _run(context, data_dir, mend)
@@ -130,7 +129,7 @@ def migrate(context: typer.Context, code: Annotated[str, typer.Argument(help="Th
     """Bring every order under way to the newest version of a flow. The same again changes nothing."""
 
     async def bring(runtime: Runtime) -> migrating.Migrated:
-        origin = Origin(f"admin:{getpass.getuser()}", "cli")
+        origin = Origin(operator(), "cli")
         return await migrating.migrate(runtime.database, runtime.change, runtime.flows, code, origin, now=runtime.clock.now())
 
     done = _run(context, data_dir, bring)

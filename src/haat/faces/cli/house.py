@@ -5,6 +5,8 @@ the application, and a test can hand in a house of its own.
 """
 
 import asyncio
+import getpass
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
@@ -68,3 +70,11 @@ def house_of(context: typer.Context) -> House:
     house = context.find_object(House)
     assert house is not None, "the command line is started with its house: cli(obj=house)"
     return house
+
+
+def operator() -> str:
+    """Who sits at the command line, as facts and records name them: `admin:` and their login's name, or its number where it has none."""
+    try:
+        return f"admin:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return f"admin:{os.getuid()}"

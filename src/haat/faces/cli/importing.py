@@ -10,7 +10,7 @@ from rich.progress import Progress
 from haat.domain import catalogue
 from haat.engine import memory_tuning
 from haat.faces.cli import olist, opening, show
-from haat.faces.cli.house import Runtime, house_of
+from haat.faces.cli.house import Runtime, house_of, operator
 from haat.faces.cli.opening import DataDir
 from haat.flows import stocking
 from haat.kernel.errors import Refused
@@ -112,7 +112,7 @@ async def _import_products(
     now = runtime.clock.now
     size = file.stat().st_size  # noqa: ASYNC240 nobody else waits for this loop
     order = catalogue.ImportOrder(
-        id=resume or runtime.draw.uuid(), format=kind, started_by="system", source=file.name, vendor=vendor, bytes_total=size
+        id=resume or runtime.draw.uuid(), format=kind, started_by=operator(), source=file.name, vendor=vendor, bytes_total=size
     )
     async with runtime.database.transaction() as tx:
         job = await catalogue.open_import(tx, order, now=now())

@@ -10,12 +10,11 @@ import typer
 
 from haat.domain import people
 from haat.faces.cli import opening, show
-from haat.faces.cli.house import Runtime, house_of
+from haat.faces.cli.house import Runtime, house_of, operator
 from haat.faces.cli.opening import DataDir
 from haat.kernel.errors import Refused
 
 PAGE = 200
-BY = "system"
 
 
 def add_to(cli: typer.Typer) -> None:
@@ -48,7 +47,7 @@ def issue(
         except msgspec.ValidationError as error:
             raise Refused("invalid_key", str(error)) from error
         async with runtime.database.transaction() as tx:
-            return await people.issue_key(tx, order, entropy=os.urandom(32), by=BY, now=now)
+            return await people.issue_key(tx, order, entropy=os.urandom(32), by=operator(), now=now)
 
     with opening.telling():
         issued = opening.run(house_of(context), opening.chosen(data_dir=data_dir), task)
@@ -73,11 +72,15 @@ def list_keys(
 
     with opening.telling():
         found = opening.run(house_of(context), opening.chosen(data_dir=data_dir), task)
+    columns = ("id", "begins", "role", "subject", "name", "scopes", "per minute", "issued by", "state")
     rows = [
-        (key.id, f"{key.prefix}…", key.role, key.subject, key.name, " ".join(key.scopes), key.rate_per_minute or "", _state(key))
+        (
+            key.id, f"{key.prefix}…", key.role, key.subject, key.name, " ".join(key.scopes), key.rate_per_minute or "", key.issued_by,
+            _state(key),
+        )
         for key in found
-    ]
-    show.table(f"{len(found)} keys", ("id", "begins", "role", "subject", "name", "scopes", "per minute", "state"), rows, right=(6,))
+    ]  # fmt: skip
+    show.table(f"{len(found)} keys", columns, rows, right=(6,))
 
 
 def revoke(
@@ -93,7 +96,7 @@ def revoke(
         except msgspec.ValidationError as error:
             raise Refused("invalid_key", f"A key's id is a UUID: {error}") from error
         async with runtime.database.transaction() as tx:
-            return await people.revoke_keys(tx, [str(key_id) for key_id in wanted], by=BY, now=runtime.clock.now())
+            return await people.revoke_keys(tx, [str(key_id) for key_id in wanted], by=operator(), now=runtime.clock.now())
 
     with opening.telling():
         revoked = opening.run(house_of(context), opening.chosen(data_dir=data_dir), task)

@@ -5,7 +5,7 @@ import typer
 from haat.engine import keyring
 from haat.engine.settings import Settings
 from haat.faces.cli import opening, show
-from haat.faces.cli.house import Resealed, Runtime, house_of
+from haat.faces.cli.house import Resealed, Runtime, house_of, operator
 from haat.faces.cli.opening import DataDir
 from haat.kernel.errors import Refused
 
@@ -31,7 +31,7 @@ def reseal(context: typer.Context, data_dir: DataDir = None) -> None:
     """Seal everything with the newest secret. Every process has to know it by now. Done again, it changes nothing."""
 
     async def task(runtime: Runtime) -> Resealed:
-        async with runtime.database.transaction() as tx:
+        async with runtime.database.transaction(by=operator()) as tx:
             return await runtime.reseal(tx)
 
     with opening.telling():
@@ -44,7 +44,7 @@ def forget(context: typer.Context, data_dir: DataDir = None) -> None:
     found = opening.chosen(data_dir=data_dir)
 
     async def task(runtime: Runtime) -> Resealed:
-        async with runtime.database.transaction() as tx:
+        async with runtime.database.transaction(by=operator()) as tx:
             return await runtime.reseal(tx)
 
     with opening.telling():
