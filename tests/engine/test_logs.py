@@ -4,10 +4,12 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 import structlog
 
+from haat.domain import carts, payments, people
 from haat.engine import logs
 
 
@@ -69,6 +71,20 @@ def test_a_traceback_does_not_tell_either(written: io.StringIO) -> None:
         "haat_abcdefgh12345678XYZ",
         '"token": "hunter22"',
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc",
+        "to=%2B8801712345678&from=Haat",
+        "text=call%2001712345678",
+        "text=%2B88+017+1234+5678",
+        r"\u002b8801712345678",
+        r"call:\n01712345678",
+        "%E0%A7%A6%E0%A7%A7%E0%A7%AD%E0%A7%A7%E0%A7%A8%E0%A7%A9%E0%A7%AA%E0%A7%AB%E0%A7%AC%E0%A7%AD%E0%A7%AE",
+        r"\u09e6\u09e7\u09ed\u09e7\u09e8\u09e9\u09ea\u09eb\u09ec\u09ed\u09ee",
+        "mail=rahim.uddin%40example.com",
+        "rahim@example.com%2Crahim@example.com",
+        "?key=hunter22&x=1",
+        "access_token=hunter22",
+        "auth%3DBearer%20abcdefgh1234",
+        r"{\"token\":\"hunter22\"}",
+        "%22secret%22%3A%22hunter22%22",
     ],
 )
 def test_private_text_is_found_inside_other_text(private: str) -> None:
@@ -77,6 +93,20 @@ def test_private_text_is_found_inside_other_text(private: str) -> None:
     assert cleaned.endswith(" there")
     for part in ("12345678", "345678", "৩৪৫৬৭৮", "1234 5678", "rahim", "abcdefgh", "hunter22", "eyJ"):
         assert part not in cleaned
+
+
+@pytest.mark.parametrize(
+    "around", ["https://shop.example/orders/{}", "text=https%3A%2F%2Fshop.example%2Forders%2F{}", r"\/pay\/{}", "x{}."]
+)
+def test_every_kind_of_token_of_our_own_is_found_wherever_it_stands(around: str) -> None:
+    order, until, secret = "01a20000-0000-7000-8000-00000000000a", datetime(2030, 1, 1, tzinfo=UTC), b"s" * 32
+    for token in (
+        people.access.compose("admin", bytes(range(people.access.ENTROPY_BYTES))),
+        people.guest.order_token(order, expires_at=until, secret=secret),
+        payments.pay_token(order, expires_at=until, secret=secret),
+        carts.token.of(order, expires_at=until, secret=secret),
+    ):
+        assert logs.clean_text(around.format(token)).rstrip(".") == around.format("[token]").rstrip(".")
 
 
 @pytest.mark.parametrize(

@@ -38,17 +38,41 @@ PRIVATE = frozenset(
 PUBLIC = frozenset({"address_served", "key_id"})
 HIDDEN = "[hidden]"
 _DIGIT = "[0-9০-৯]"
-#: In the order in which they are applied: what is found → what stands there afterwards.
-PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?i)\b(bearer|basic|token|digest)\s+[\w.~+/=-]{6,}"), r"\1 [hidden]"),
-    (re.compile(r"(?i)(://[^\s:/@]+):[^\s@]+@"), r"\1:[hidden]@"),
-    (re.compile(r"(?i)\b(password|passwd|secret|token|api_?key|signature)(\"?\s*[=:]\s*\"?)[^\s\"&,;]+"), r"\1\2[hidden]"),
-    (re.compile(r"\b(?:haat|hgt)_(?=[\w-]*\d)[\w-]{16,}"), "[token]"),  # keys and guests' tokens of our own
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"), "[token]"),
-    (re.compile(r"[\w.%+-]+@[\w-]+(?:\.[\w-]+)+"), "[e-mail]"),
-    (re.compile(rf"\+{_DIGIT}(?:[ -]?{_DIGIT}){{7,14}}(?!{_DIGIT})"), "[phone]"),
-    (re.compile(rf"(?<![\w.-])(?:88|৮৮)?[0০][1১][3-9৩-৯](?:[ -]?{_DIGIT}){{8}}(?![\w])"), "[phone]"),  # Bangladesh, without a plus
+_MORE = rf"(?:(?:[ +-]|%20|%2[Dd])?{_DIGIT})"
+#: Where a word may begin though a letter or digit stands before it: behind what an address (%2F) or JSON (\n, \u003d) writes for a sign.
+_ESCAPES = (r"%[0-9A-Fa-f]{2}", r"\\[bfnrt]", r"\\u[0-9A-Fa-f]{4}")
+_BEGINS = "|".join([r"\b", *(f"(?<={escape})" for escape in _ESCAPES)])
+_BEGAN = "|".join([r"(?<![\w.-].)", *(f"(?<={escape}.)" for escape in _ESCAPES)])  # a character ago
+_LOCAL, _DOMAIN = r"[\w.%+-]", r"(?:@|%40)[\w-]+(?:\.[\w-]+)+"
+_QUOTE = r'(?:\\*"|%22)?'
+#: In the order in which they are applied: what such a text has in it (in small letters), what is found → what stands there afterwards.
+PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
+    (
+        ("bearer", "basic", "token", "digest"),
+        re.compile(rf"(?i)(?:{_BEGINS})(bearer|basic|token|digest)(?:\s|\+|%20)+[\w.~+/=%-]{{6,}}"),
+        r"\1 [hidden]",
+    ),
+    (("://",), re.compile(r"(://[^\s:/@]+):[^\s@]+@"), r"\1:[hidden]@"),
+    (
+        ("pass", "secret", "token", "key", "signature"),
+        re.compile(
+            r"(?i)(password|passwd|secret|token|api_?key|(?<![^?&])key|signature)"
+            rf"({_QUOTE}\s*(?:[=:]|%3[AD])\s*{_QUOTE})(?:(?!%2[26C])[^\s\"&,;])+"
+        ),
+        r"\1\2[hidden]",
+    ),
+    # Keys, guests' links to orders and carts, and pay links of our own.
+    (("haat_", "hgt_", "hct_", "hpl_"), re.compile(r"h(?:aat|gt|ct|pl)_(?=[\w-]*\d)[\w-]{16,}"), "[token]"),
+    (("eyj",), re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]*"), "[token]"),
+    (("@", "%40"), re.compile(rf"(?<!{_LOCAL}){_LOCAL}+{_DOMAIN}(?:{_LOCAL}*{_DOMAIN})*"), "[e-mail]"),  # several that touch are one
+    (("+", "%2b", r"\u002b"), re.compile(rf"(?:\+|%2[Bb]|\\u002[Bb]){_DIGIT}{_MORE}{{7,14}}(?!{_DIGIT})"), "[phone]"),
+    (  # Bangladesh, without a plus
+        ("",),
+        re.compile(rf"[08০৮](?:{_BEGAN})(?:(?<=[8৮])[8৮][0০]|(?<=[0০]))[1১][3-9৩-৯]{_MORE}{{8}}(?!\w)"),
+        "[phone]",
+    ),
 )
+_BANGLA = re.compile(r"(?i)(?:%E0%A7%A|\\u09e)([6-9A-F])")
 DEPTH_MAX = 6
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -104,9 +128,18 @@ def redact(_: Any, __: str, event: Event) -> Event:
 
 
 def clean_text(text: str) -> str:
-    """`text` with phone numbers, e-mail addresses, tokens and passwords replaced."""
-    for pattern, instead in PATTERNS:
-        text = pattern.sub(instead, text)
+    """`text` with phone numbers, e-mail addresses, tokens and passwords replaced, also those that an address, a form or JSON escaped.
+
+    Bangla digits that were escaped come out as themselves.
+    """
+    lower = text.lower()
+    if "%e0%a7%a" in lower or r"\u09e" in lower:
+        text = _BANGLA.sub(lambda found: chr(0x9E0 + int(found[1], 16)), text)
+    for signs, pattern, instead in PATTERNS:
+        for sign in signs:
+            if sign in lower:
+                text = pattern.sub(instead, text)
+                break
     return text
 
 

@@ -1,9 +1,11 @@
 """What was said to whom, for whoever has to find out what went wrong: masked, bounded, kept for days.
 
 Nothing waits for it: exchanges gather in memory and are written once a second. Masked are the connection's own secrets wherever
-they stand, headers and fields that are named like a secret or like somebody's private life, and whatever the logs would hide.
+they stand and however they are escaped there, headers and fields that are named like a secret or like somebody's private life, and
+whatever the logs would hide.
 """
 
+import json
 import re
 from collections import deque
 from collections.abc import Mapping
@@ -32,6 +34,7 @@ _QUIET_WORDS = (
 )
 _FIELD = re.compile(rf'(?i)("(?:{_QUIET_WORDS})"\s*:\s*)("(?:[^"\\]|\\.)*"?|[\d.]+)')
 _PAIR = re.compile(rf"(?i)((?:^|[?&\s])(?:\w*(?:{_QUIET_WORDS})\w*|cus_\w+|ship_\w+)=)[^&\s]*")
+_AS_IT_IS = re.compile(r"[A-Za-z0-9_]*").fullmatch  # nobody escapes these
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -102,9 +105,23 @@ def masked(text: str, quiet: tuple[str, ...] = ()) -> str:
     """`text` without what nobody should read: these secrets, fields and pairs with quiet names, what the logs hide."""
     for each in quiet:
         text = text.replace(each, HIDDEN)
+        if not _AS_IT_IS(each):
+            text = _spellings(each).sub(HIDDEN, text)
     text = _FIELD.sub(rf'\1"{HIDDEN}"', text)
     text = _PAIR.sub(rf"\1{HIDDEN}", text)
     return logs.clean_text(text)
+
+
+@lru_cache(1024)
+def _spellings(secret: str) -> re.Pattern[str]:
+    """A secret as addresses, forms and JSON write it, whichever of its signs they escape."""
+    return re.compile("".join([char if _AS_IT_IS(char) else _spelt(char) for char in secret]))
+
+
+def _spelt(char: str) -> str:
+    percent = "".join([f"%{byte:02x}" for byte in char.encode()])
+    ways = (char, "\\" + char, percent, json.dumps(char)[1:-1], f"\\u{ord(char):04x}", "+" if char == " " else char)
+    return f"(?i:{'|'.join([re.escape(way) for way in dict.fromkeys(ways)])})"
 
 
 def bare(connection: Connection, pairs: Mapping[str, str]) -> dict[str, str]:
@@ -134,5 +151,6 @@ def quiet_values(secrets: Any) -> tuple[str, ...]:
     """The values of a connection's secrets, the longest first, as one may contain another; the very short would hide half a text."""
     if secrets is None:
         return ()
-    values = [value for value in msgspec.to_builtins(secrets).values() if isinstance(value, str) and len(value) >= 6]
+    given = [value if isinstance(value, list | tuple) else (value,) for value in msgspec.to_builtins(secrets).values()]
+    values = [value for some in given for value in some if isinstance(value, str) and len(value) >= 6]
     return tuple(sorted(values, key=len, reverse=True))
