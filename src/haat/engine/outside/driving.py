@@ -4,6 +4,9 @@
     Unavailable  it surely did not happen: nobody there, breaker open, no place, or only questions were lost
     Unknown      something that changes things was sent and the end is not known: ask, never repeat blindly
 
+A connector that takes the answer to a repetition for «it surely did not happen» knows nothing of the first sending, whose answer
+got lost: that is Unknown, too.
+
 A conversation that yields nothing (cash on delivery) runs without touching any of this.
 """
 
@@ -13,6 +16,8 @@ import time
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import TypeVar
+
+import msgspec
 
 from haat.engine import deadlines
 from haat.engine.clock import Clock
@@ -38,11 +43,18 @@ HOOKS_KEPT = timedelta(days=30)  # after they are done: longer than anybody repe
 class _Drive:
     """How far one operation has come."""
 
-    __slots__ = ("changed", "subject")
+    __slots__ = ("changed", "repeated", "subject")
 
     def __init__(self, subject: str) -> None:
         self.subject = subject
         self.changed = False  # whether something that changes things may have arrived over there
+        self.repeated: Request | None = None  # it changes things, its first answer got lost, and the connector has not gone on since
+
+    def went_on_to(self, asked: Request | Token) -> None:
+        """Whoever asks for something else has taken the answer to the repetition for one; a new token for the same does not."""
+        was = self.repeated
+        if was is not None and isinstance(asked, Request) and msgspec.structs.replace(asked, headers=was.headers) != was:
+            self.repeated = None
 
     def ended(self, code: str, detail: str, *, retry_after_s: int = 5) -> HaatError:
         if self.changed:
@@ -131,6 +143,11 @@ class Outside:
             except StopIteration as end:
                 value: Value = end.value
                 return value
+            except Unavailable as error:
+                if far.repeated is not None:
+                    raise Unknown(error.code, error.detail) from error
+                raise
+            far.went_on_to(asked)
             sent, problem = None, None
             try:
                 if within is not None:
@@ -162,6 +179,7 @@ class Outside:
         except LostError as lost:
             if not (request.question or request.repeatable):
                 raise far.ended("outside_lost", f"{connection.code}: the answer got lost ({lost}).") from lost
+            far.repeated = None if request.question else request
         except NotSentError as unsent:
             raise far.ended("outside_unreachable", f"{connection.code} cannot be reached ({unsent}).") from unsent
         try:
