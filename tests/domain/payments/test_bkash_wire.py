@@ -61,6 +61,24 @@ def test_a_token_is_granted_once_and_then_refreshed():
     assert refused.value.permanent
 
 
+def test_a_dead_refresh_token_is_followed_by_a_grant_in_the_same_conversation():
+    answer = {"id_token": "new", "refresh_token": "r3", "expires_in": "3600"}
+    token = next(bkash.create(CONNECTION, CHARGE, NOW))
+    for dead in (said({"statusCode": "2003"}), said({"message": "Unauthorized"}, 401)):
+        granted, asked = play(token.grant("r2"), [dead, said(answer)])
+        assert (granted.text, granted.refresh) == ("new", "r3")
+        assert [request(each).url.rpartition("/")[2] for each in asked] == ["refresh", "grant"]
+        assert "refresh_token" not in body_of(asked[-1])
+    with pytest.raises(Unavailable) as refused:
+        play(token.grant("r2"), [said({"statusCode": "2003"}), said({"statusCode": "2001"})])
+    assert refused.value.permanent
+
+
+def test_a_number_that_is_taken_is_left_to_another_attempt():
+    seen, _ = play(bkash.create(CONNECTION, CHARGE, NOW), ["tok", said({"statusCode": "2029", "statusMessage": "Duplicate"})])
+    assert (seen.status, seen.soft, seen.raw_code) == ("failed", True, "2029")
+
+
 def test_a_token_that_is_refused_is_replaced_once():
     seen, asked = play(bkash.query(CONNECTION, KNOWN, NOW), ["old", said({}, 401), "new", said(DONE | {"transactionStatus": "Initiated"})])
     assert seen.status == "pending" and [each.refused for each in asked if isinstance(each, Token)] == ["", "old"]
@@ -146,6 +164,21 @@ def test_money_goes_back_by_the_second_version_of_refunds():
     assert odd.status == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("told", "status", "code"),
+    [
+        ({"internalCode": "refund_2074", "externalCode": "2074"}, "failed", "2074"),
+        ({"internalCode": "2074", "externalCode": "other"}, "failed", "2074"),
+        ({"internalCode": "sys", "externalCode": "odd"}, "unknown", "sys"),
+        ({"internalCode": "", "statusCode": "2026"}, "failed", "2026"),
+    ],
+)
+def test_of_two_codes_the_one_that_is_known_says_why_no_money_goes_back(told, status, code):
+    payback = msgspec.structs.replace(PAYBACK, known=msgspec.structs.replace(KNOWN, transaction="TRX9"))
+    seen, _ = play(bkash.refund(CONNECTION, payback, NOW), ["t", said(told)])
+    assert (seen.status, seen.raw_code) == (status, code)
+
+
 def test_a_refund_whose_answer_got_lost_is_found_among_the_others():
     payback = msgspec.structs.replace(PAYBACK, known=msgspec.structs.replace(KNOWN, transaction="TRX9"), others=("R1",))
     listed = [{"refundTrxId": f"R{n}", "refundTransactionStatus": "Completed", "refundAmount": "500.00"} for n in (1, 2)]
@@ -157,6 +190,45 @@ def test_a_refund_whose_answer_got_lost_is_found_among_the_others():
     assert named.reference == "R1"
     none, _ = play(bkash.query_refund(CONNECTION, payback, NOW), ["t", said({"refundTransactions": listed[:1]})])
     assert (none.status, none.reason) == ("unknown", "not_found")
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        said({"statusCode": "2003"}),
+        said({"statusCode": "2002"}),
+        said({"internalCode": "sys", "externalCode": "sys", "errorMessageEn": "System error"}),
+        said({"internalCode": "refund_2071", "externalCode": "2071"}),
+        said({"message": "Bad request"}, 400),
+        said({"statusCode": "0000", "refundTransactions": None}),
+        said({"refundTransactions": {}}),
+        said({"refundTransactions": [{"refundAmount": "500.00"}]}),
+    ],
+)
+def test_an_answer_that_does_not_tell_what_went_back_sends_no_money_again(version, answer):
+    payback = msgspec.structs.replace(PAYBACK, known=msgspec.structs.replace(KNOWN, transaction="TRX9"))
+    seen, _ = play(bkash.query_refund(configured(refunds=version), payback, NOW), ["t", answer])
+    assert (seen.status, seen.reason) == ("unknown", "")
+
+
+def test_a_refund_is_lacking_only_where_it_was_never_named_and_its_payment_is_known():
+    payback = msgspec.structs.replace(PAYBACK, known=msgspec.structs.replace(KNOWN, transaction="TRX9"))
+    named = msgspec.structs.replace(payback, reference="R7")
+    for version, empty in (("v1", {"statusCode": "2033"}), ("v2", {"refundTransactions": []})):
+        for asked, reason in ((payback, "not_found"), (named, "")):
+            seen, _ = play(bkash.query_refund(configured(refunds=version), asked, NOW), ["t", said(empty)])
+            assert (seen.status, seen.reason, seen.reference) == ("unknown", reason, asked.reference)
+    seen, _ = play(bkash.query_refund(CONNECTION, PAYBACK, NOW), ["t", said({"statusCode": "2003"})])
+    assert (seen.status, seen.reason) == ("unknown", "")
+
+
+@pytest.mark.parametrize("changes", [{"others": ("R1",)}, {"reference": "R2"}, {"amount": 10_000}])
+def test_where_the_first_version_tells_of_another_refund_nobody_can_tell_of_this_one(changes):
+    told = {"statusCode": "0000", "refundTrxID": "R1", "transactionStatus": "Completed", "amount": "500.00"}
+    payback = msgspec.structs.replace(PAYBACK, known=msgspec.structs.replace(KNOWN, transaction="TRX9"), **changes)
+    with pytest.raises(Unknown, match="no_lookup"):
+        play(bkash.query_refund(configured(refunds="v1"), payback, NOW), ["t", said(told)])
 
 
 def test_the_first_version_of_refunds_is_spoken_where_it_is_set():

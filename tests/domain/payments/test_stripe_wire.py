@@ -73,6 +73,19 @@ def test_a_declined_card_is_soft_or_hard(code, decline, reason, soft):
         assert (seen.status, seen.reason, seen.soft) == ("failed", reason, soft)
 
 
+def test_after_a_declined_card_the_same_form_takes_the_next_one():
+    error = {"type": "card_error", "code": "card_declined", "decline_code": "stolen_card"}
+    refused = INTENT | {"status": "requires_payment_method", "last_payment_error": error}
+    open_still = gateway.Observation(status="pending", reference="REF-1", reason="suspected_fraud", raw_code="stolen_card")
+    for look in (stripe.query, stripe.confirm):
+        assert play(look(CONNECTION, KNOWN, NOW), [said(refused)])[0] == open_still
+    waits = INTENT | {"status": "requires_confirmation"}
+    answers = [said(waits), said({"error": error | {"payment_intent": refused}}, 402)]
+    assert play(stripe.confirm(CONNECTION, KNOWN, NOW), answers)[0] == open_still
+    assert play(stripe.query(CONNECTION, KNOWN, NOW), [said(INTENT)])[0].status == "charged"
+    assert play(stripe.query(CONNECTION, KNOWN, NOW), [said(refused | {"status": "canceled"})])[0].status == "cancelled"
+
+
 @pytest.mark.parametrize(
     ("word", "status"),
     [
@@ -86,9 +99,11 @@ def test_an_intents_status_in_our_words(word, status):
 
 
 def test_what_waits_for_a_confirmation_is_confirmed_and_nothing_else_is():
-    waits = INTENT | {"status": "requires_confirmation"}
+    waits = INTENT | {"status": "requires_confirmation", "payment_method": "pm_1"}
     seen, (_, asked) = play(stripe.confirm(CONNECTION, KNOWN, NOW), [said(waits), said(INTENT)])
-    assert seen.status == "charged" and asked.headers["idempotency-key"] == f"{ATTEMPT}:confirm"
+    assert seen.status == "charged" and asked.headers["idempotency-key"] == f"{ATTEMPT}:confirm:pm_1", (
+        "the next card is not answered for it"
+    )
     assert len(play(stripe.confirm(CONNECTION, KNOWN, NOW), [said(INTENT)])[1]) == 1
 
 

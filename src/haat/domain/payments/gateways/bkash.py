@@ -83,6 +83,8 @@ REASONS: Mapping[str, Reason] = {
     "2034": "already_done",
     "503": "maintenance",
 }
+REFUND_CODES = frozenset({str(code) for code in range(2071, 2083)})  # why a refund of the second version was refused
+USED, NO_REFUND = "2029", "2033"
 ASK = frozenset({"2003", "2029", "2056", "2062", "2117"})
 
 
@@ -112,7 +114,10 @@ class Secrets(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def create(connection: Connection, charge: Charge, now: datetime) -> Conversation[Started | Observation]:
-    """A payment whose address nobody got cannot be paid, so a lost answer means that nothing happened."""
+    """A payment whose address nobody got cannot be paid, so a lost answer means that nothing happened.
+
+    Where our number is taken, such an answer was lost together with who heard it: soft, as another attempt has another number.
+    """
     body = {
         "mode": "0011",
         "payerReference": charge.buyer.phone.removeprefix("+88") or charge.number,
@@ -124,8 +129,8 @@ def create(connection: Connection, charge: Charge, now: datetime) -> Conversatio
     }
     said = yield from _call(connection, "tokenized/checkout/create", body, question=True)
     if said.get("statusCode") != DONE:
-        code = str(said.get("statusCode") or said.get("errorCode") or "")[:100]
-        return gateway.failed(REASONS.get(code, "gateway_error"), code)
+        code = _code(said)
+        return gateway.failed("gateway_error" if code == USED else REASONS.get(code, "gateway_error"), code)
     reference, url = str(said.get("paymentID", "")), str(said.get("bkashURL", ""))
     if not reference or not url or gateway.minor(said.get("amount", body["amount"])) != charge.amount:
         return gateway.unknown(str(said.get("transactionStatus", "")), reference=reference, reason="mismatch")
@@ -185,22 +190,34 @@ def refund(connection: Connection, payback: Payback, now: datetime) -> Conversat
 
 
 def query_refund(connection: Connection, payback: Payback, now: datetime) -> Conversation[RefundObservation]:
-    """By its name; where no answer ever named it, the one of this amount that is no other refund of ours."""
+    """By its name; where no answer ever named it, the one of this amount that is no other refund of ours.
+
+    `not_found` only where bKash told what went back and this, never named, is not there. Raises Unknown «no_lookup» where it tells
+    of another refund only (first version).
+    """
     transaction = yield from _transaction(connection, payback.known, now)
+    told = (yield from _went_back(connection, payback, transaction)) if transaction else None
+    for each in told or ():
+        name, amount = _refund_name(each), gateway.minor(each.get("refundAmount", each.get("amount")))
+        if name == payback.reference or (not payback.reference and amount == payback.amount and name not in payback.others):
+            return _paid_back(each)
+    if told and connection.config.refunds == "v1":
+        raise Unknown("no_lookup", "bKash tells of the last refund of a payment only")
+    lacking = told is not None and not payback.reference
+    return RefundObservation(status="unknown", reason="not_found" if lacking else "", reference=payback.reference)
+
+
+def _went_back(connection: Connection, payback: Payback, transaction: str) -> Conversation[list[dict[str, Any]] | None]:
+    """The refunds of a payment, of which the first version tells one; None where the answer does not say."""
     if connection.config.refunds == "v1":
         body = {"paymentID": payback.known.reference, "trxID": transaction}
         said = yield from _call(connection, "tokenized/checkout/payment/refund", body, question=True)
-        listed: list[Any] = [said] if said.get("refundTrxID") else []
-    else:
-        body = {"paymentId": payback.known.reference, "trxId": transaction}
-        said = yield from _call(connection, "v2/tokenized-checkout/refund/payment/status", body, question=True)
-        listed = said.get("refundTransactions") or []
-    for each in [each for each in listed if isinstance(each, dict)]:
-        name = str(each.get("refundTrxId") or each.get("refundTrxID") or "")
-        amount = gateway.minor(each.get("refundAmount", each.get("amount")))
-        if name and (name == payback.reference or (not payback.reference and amount == payback.amount and name not in payback.others)):
-            return _paid_back(each)
-    return RefundObservation(status="unknown", reason="not_found", reference=payback.reference)
+        return [said] if _refund_name(said) else [] if _code(said) == NO_REFUND else None
+    body = {"paymentId": payback.known.reference, "trxId": transaction}
+    said = yield from _call(connection, "v2/tokenized-checkout/refund/payment/status", body, question=True)
+    listed = said.get("refundTransactions")
+    readable = isinstance(listed, list) and all(isinstance(each, dict) and _refund_name(each) for each in listed)
+    return listed if readable else None
 
 
 def verify(connection: Connection, hook: Hook, now: datetime) -> Heard:
@@ -233,13 +250,8 @@ def heard(connection: Connection, hook: Hook, now: datetime) -> Conversation[tup
 
 def callback(connection: Connection, query: Mapping[str, str]) -> Signal:
     del connection
-    word = query.get("status", "")
-    return Signal(
-        attempt=gateway.attempt_in(query),
-        reference=query.get("paymentID", "")[:200],
-        said=CALLBACK.get(word, "unknown"),
-        raw_code=word[:100],
-    )
+    reference, word = query.get("paymentID", "")[:200], query.get("status", "")
+    return Signal(attempt=gateway.attempt_in(query), reference=reference, said=CALLBACK.get(word, "unknown"), raw_code=word[:100])
 
 
 def check(connection: Connection, now: datetime) -> Conversation[str]:
@@ -278,16 +290,20 @@ def _token(connection: Connection, refused: str) -> Conversation[str]:
 
 
 def _grant(connection: Connection, refresh: str) -> Conversation[Granted]:
+    """A token by refresh token where there is one, else (or when that one is dead) by password."""
     secrets: Secrets = connection.secrets
-    body = {"app_key": secrets.app_key, "app_secret": secrets.app_secret} | ({"refresh_token": refresh} if refresh else {})
-    url = f"{connection.config.base_url.rstrip('/')}/tokenized/checkout/token/{'refresh' if refresh else 'grant'}"
+    keys = {"app_key": secrets.app_key, "app_secret": secrets.app_secret}
     headers = {"username": secrets.username, "password": secrets.password}
-    said = answered((yield from ask(post_json(url, body, headers, question=True))), question=True).fields()
-    if not said.get("id_token"):
-        code = str(said.get("statusCode", ""))
-        raise Unavailable("credentials_refused", f"bKash gave no token ({code[:20]}).", permanent=True, retry_after_s=3600)
-    lasts = str(said.get("expires_in", "3600"))
-    return Granted(str(said["id_token"]), int(lasts) if lasts.isdecimal() else 3600, str(said.get("refresh_token", "")))
+    ways = [("refresh", keys | {"refresh_token": refresh})] if refresh else []
+    said: dict[str, Any] = {}
+    for way, body in [*ways, ("grant", keys)]:
+        url = f"{connection.config.base_url.rstrip('/')}/tokenized/checkout/token/{way}"
+        said = answered((yield from ask(post_json(url, body, headers, question=True))), question=True).fields()
+        if said.get("id_token"):
+            lasts = str(said.get("expires_in", "3600"))
+            return Granted(str(said["id_token"]), int(lasts) if lasts.isdecimal() else 3600, str(said.get("refresh_token", "")))
+    code = str(said.get("statusCode", ""))
+    raise Unavailable("credentials_refused", f"bKash gave no token ({code[:20]}).", permanent=True, retry_after_s=3600)
 
 
 def _seen(said: Mapping[str, Any], known: Known, now: datetime) -> Observation:
@@ -318,8 +334,7 @@ def _seen(said: Mapping[str, Any], known: Known, now: datetime) -> Observation:
 
 def _refusal(said: Mapping[str, Any], *, reference: str = "") -> Observation:
     """An answer with another code than 0000. What we cannot place is not taken for a «no»."""
-    code = str(said.get("statusCode") or said.get("internalCode") or said.get("externalCode") or said.get("errorCode") or "")
-    if code in REASONS:
+    if (code := _code(said)) in REASONS:
         return gateway.failed(REASONS[code], code, reference=reference)
     return gateway.unknown(code, reference=reference)
 
@@ -331,16 +346,26 @@ def _because(said: Mapping[str, Any], seen: Observation) -> Observation:
 
 
 def _paid_back(said: Mapping[str, Any]) -> RefundObservation:
-    reference = str(said.get("refundTrxId") or said.get("refundTrxID") or "")
+    reference = _refund_name(said)
     word = str(said.get("refundTransactionStatus") or said.get("transactionStatus") or "")
-    code = str(said.get("internalCode") or said.get("externalCode") or said.get("errorCode") or said.get("statusCode") or "")
-    if not reference and code not in ("", DONE):
+    if not reference and (code := _code(said)) not in ("", DONE):
         if code == "2034":
             return RefundObservation(status="unknown", reason="already_done", raw_code=code)
-        known = code in REASONS or (code.isdecimal() and 2071 <= int(code) <= 2082)
-        return RefundObservation(status="failed" if known else "unknown", reason=REASONS.get(code, "other"), raw_code=code[:100])
+        known = code in REASONS or code in REFUND_CODES
+        return RefundObservation(status="failed" if known else "unknown", reason=REASONS.get(code, "other"), raw_code=code)
     amount = max(gateway.minor(said.get("refundAmount", said.get("amount"))), 0)
     return RefundObservation(status=REFUND.get(word, "unknown"), amount=amount, reference=reference, raw_code=word[:100])
+
+
+def _refund_name(said: Mapping[str, Any]) -> str:
+    """What bKash calls a refund; «» where it is none."""
+    return str(said.get("refundTrxId") or said.get("refundTrxID") or "")
+
+
+def _code(said: Mapping[str, Any]) -> str:
+    """Why not: of the names that an answer has for it one that we know, else the first; «0000» or «» where all is well."""
+    codes = [str(said[name])[:100] for name in ("internalCode", "externalCode", "errorCode", "statusCode") if said.get(name)]
+    return next((code for code in codes if code in REASONS or code in REFUND_CODES), codes[0] if codes else "")
 
 
 def _transaction(connection: Connection, known: Known, now: datetime) -> Conversation[str]:

@@ -3,7 +3,8 @@
     create ─► the shop's page confirms with `handle` (client secret), or we do with a payment method ─► (3-D Secure) ─► capture ─► refund
 
 Every call that changes something carries an Idempotency-Key made from our ids, so it may be sent again. Webhooks are signed (HMAC-SHA256
-over time and raw body, 300 s tolerance) and still only a hint: the intent is read again before anybody believes it.
+over time and raw body, 300 s tolerance) and still only a hint: the intent is read again before anybody believes it. A declined card
+ends no intent that its buyer holds the handle of: the same form takes the next card, so it is pending until it is cancelled.
 """
 
 import hashlib
@@ -135,20 +136,21 @@ def create(connection: Connection, charge: Charge, now: datetime) -> Conversatio
     reply = yield from _post(connection, "payment_intents", pairs, f"{charge.attempt}:create", question=not charge.method)
     known = Known(attempt=charge.attempt, amount=charge.amount, currency=charge.currency, authorise=charge.authorise)
     seen, intent = _seen(reply, known), _intent(reply)
-    if reply.status == 400 and not intent:  # refused before anything was made
-        return gateway.failed(seen.reason, seen.raw_code)
+    if _declined(reply) or (reply.status == 400 and not intent):  # nobody was given a handle to pay it by
+        return gateway.failed(seen.reason, seen.raw_code, reference=seen.reference)
     if seen.status != "pending" or not intent.get("id"):
         return seen
     return Started(str(intent["id"]), seen.redirect_url, handle=str(intent.get("client_secret") or ""))
 
 
 def confirm(connection: Connection, known: Known, now: datetime) -> Conversation[Observation]:
-    """Confirms what only waits for that; else says how it stands."""
+    """Confirms what only waits for that, each card once; else says how it stands."""
     del now
     reply = yield from _get(connection, f"payment_intents/{quote(known.reference, safe='')}")
     if reply.fields().get("status") == "requires_confirmation":
         place = f"payment_intents/{quote(known.reference, safe='')}/confirm"
-        reply = yield from _post(connection, place, {}, f"{known.attempt}:confirm")
+        card = str(reply.fields().get("payment_method") or "")[:100]
+        reply = yield from _post(connection, place, {}, f"{known.attempt}:confirm:{card}")
     return _seen(reply, known)
 
 
@@ -295,12 +297,13 @@ def _part(said: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _seen(reply: Reply, known: Known) -> Observation:
     """How an intent stands, checked against what we asked for. An error that tells nothing about it is unknown."""
-    error, intent = _error(reply), _intent(reply)
+    error, intent, declined = _error(reply), _intent(reply), _declined(reply)
     reference = str(intent.get("id") or known.reference)
     word = str(intent.get("status", ""))
-    last = error if error.get("type") == "card_error" or reply.status == 402 else _part(intent, "last_payment_error")
-    if word in ("", "requires_payment_method") and last:
-        return _declined(last, reference)
+    if declined:
+        code = str(declined.get("decline_code") or declined.get("code") or "")[:100]
+        reason = REASONS.get(code) or REASONS.get(str(declined.get("code")), "declined")
+        return Observation(status="pending", reference=reference, reason=reason, raw_code=code)
     code = str(error.get("code") or error.get("type") or "")[:100]
     if error and not word:
         return gateway.unknown(code, reference=reference, reason=REASONS.get(code, "invalid_request"))
@@ -328,9 +331,11 @@ def _seen(reply: Reply, known: Known) -> Observation:
     )
 
 
-def _declined(error: Mapping[str, Any], reference: str) -> Observation:
-    code = str(error.get("decline_code") or error.get("code") or "")
-    return gateway.failed(REASONS.get(code) or REASONS.get(str(error.get("code")), "declined"), code[:100], reference=reference)
+def _declined(reply: Reply) -> dict[str, Any]:
+    """The no to the last card, where the intent takes another one; empty where there is none."""
+    error, intent = _error(reply), _intent(reply)
+    last = error if error.get("type") == "card_error" or reply.status == 402 else _part(intent, "last_payment_error")
+    return last if intent.get("status", "") in ("", "requires_payment_method") else {}
 
 
 def _redirect(intent: Mapping[str, Any]) -> str:
@@ -372,13 +377,7 @@ GATEWAY = Gateway(
     config=Config,
     secrets=Secrets,
     abilities=Abilities(
-        limits={
-            "BDT": (5_000, 99_999_999),
-            "EUR": (50, 99_999_999),
-            "GBP": (30, 99_999_999),
-            "INR": (5_000, 99_999_999),
-            "USD": (50, 99_999_999),
-        },
+        limits={currency: (least, 99_999_999) for currency, least in LEAST.items()},
         authorise=True,
         capture="partial",
         refund="multiple",
