@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime
 
+#: Of an instant that somebody gives us: in any time zone, and after any wait, it stays within the calendar.
+YEARS = range(1900, 2201)
+
 
 def unix_ms(instant: datetime) -> int:
     """Milliseconds since 1970-01-01 UTC, rounded down."""

@@ -1,6 +1,6 @@
 """One poisoned sheet is refused alone, with its reason, and its neighbours go through."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import msgspec
 import pytest
@@ -12,6 +12,7 @@ from haat.domain.catalogue.admission import Known, Surroundings, admit
 from haat.domain.catalogue.entry import entry
 
 NOTHING = Surroundings({})
+WEST, EAST = timezone(-timedelta(hours=14)), timezone(timedelta(hours=14))
 
 
 def a_sheet(sku="SHIRT-1", **fields):
@@ -62,6 +63,9 @@ def test_spelling_out_the_defaults_changes_nothing():
         ({"quantity_min": 5, "purchase_limit": catalogue.PurchaseLimit(4)}, "below_minimum"),
         ({"backorder": catalogue.Backorder("preorder", 10)}, "required"),
         ({"backorder": catalogue.Backorder("backorder", 10, datetime(2026, 1, 1))}, "no_offset"),  # noqa: DTZ001 - that is the mistake
+        ({"backorder": catalogue.Backorder("preorder", 10, datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))}, "out_of_range"),
+        ({"backorder": catalogue.Backorder("preorder", 10, datetime(9999, 12, 31, 23, 59, 59, tzinfo=WEST))}, "out_of_range"),
+        ({"backorder": catalogue.Backorder("backorder", 10, datetime(1, 1, 1, tzinfo=EAST))}, "out_of_range"),
         ({"category": "nowhere"}, "unknown_category"),
         ({"kit": (catalogue.KitPart("SHIRT-1", 1),)}, "contains_itself"),
         ({"kit": (catalogue.KitPart("A", 1), catalogue.KitPart("A", 2))}, "duplicate"),

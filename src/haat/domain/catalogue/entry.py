@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from haat.domain.catalogue import words
 from haat.domain.catalogue.product import Problem, ProductSheet, detail_json, problems
+from haat.kernel.time import YEARS
 
 _encode = msgspec.json.Encoder().encode
 
@@ -42,8 +43,8 @@ def _settled(sheet: ProductSheet) -> ProductSheet:
     if sheet.product and not sheet.kit and sheet.backorder is None:
         return sheet
     backorder = sheet.backorder
-    if backorder is not None and backorder.expected_at is not None and backorder.expected_at.tzinfo is not None:
-        backorder = msgspec.structs.replace(backorder, expected_at=backorder.expected_at.astimezone(UTC))
+    if backorder is not None and (at := backorder.expected_at) is not None and at.tzinfo is not None and at.year in YEARS:
+        backorder = msgspec.structs.replace(backorder, expected_at=at.astimezone(UTC))
     kit = tuple(sorted(sheet.kit, key=lambda part: part.sku))
     return msgspec.structs.replace(sheet, product=sheet.product or sheet.sku, kit=kit, backorder=backorder)
 

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from haat.kernel import money
+from haat.kernel.time import YEARS
 
 Sku = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$", description="Stock keeping unit: letters, digits and `._:/-`, at most 64")
@@ -156,6 +157,8 @@ def _backorder_problems(backorder: Backorder) -> Iterator[Problem]:
         yield Problem("backorder.expected_at", "required", "a pre-order needs its release date")
     if backorder.expected_at is not None and backorder.expected_at.tzinfo is None:
         yield Problem("backorder.expected_at", "no_offset", "an instant needs an offset")
+    if backorder.expected_at is not None and backorder.expected_at.year not in YEARS:
+        yield Problem("backorder.expected_at", "out_of_range", f"an instant lies between the years {YEARS[0]} and {YEARS[-1]}")
 
 
 def _kit_problems(sheet: ProductSheet) -> Iterator[Problem]:

@@ -9,10 +9,10 @@ from msgspec import Meta
 
 from haat.engine.web import Call
 from haat.kernel.errors import Refused
+from haat.kernel.time import YEARS
 
 #: An instant with its offset.
 Instant = Annotated[datetime, Meta(tz=True)]
-YEARS = range(1900, 2201)
 
 
 def expected(call: Call) -> int | None:
