@@ -8,6 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from haat.engine.settings import Settings
+from haat.faces.cli import serving
+
 PATIENCE_S = 60
 
 
@@ -61,3 +64,18 @@ def test_killed_without_warning_it_leaves_nobody_behind(house: House) -> None:
     house.process.wait(PATIENCE_S)
     _, left = psutil.wait_procs(family, timeout=PATIENCE_S)
     assert left == []
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),  # noqa: S104 nobody listens
+        ("::", "http://[::1]:8000"),
+        ("::1", "http://[::1]:8000"),
+        ("192.168.1.5", "http://192.168.1.5:8000"),
+    ],
+)
+def test_the_world_looks_for_haat_where_it_listens(tmp_path: Path, host: str, url: str) -> None:
+    command = serving._world(Settings(data_dir=tmp_path, host=host, port=8000, public_url="https://shop.example"), 8001)
+    assert command[command.index("--url") + 1] == url

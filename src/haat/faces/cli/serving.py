@@ -111,7 +111,18 @@ def _world(found: Settings, port: int) -> list[str]:
     """The command line of a gentle world beside this demo; it waits until we answer."""
     keys = found.data_dir / demo.FILE
     books = ["--books", str(keys.with_name("world.books"))]
-    return ["world", "play", "--gentle", "--url", f"http://127.0.0.1:{found.port}", "--keys", str(keys), "--port", str(port), *books]
+    return [
+        "world",
+        "play",
+        "--gentle",
+        "--url",
+        _address(_from_here(found.host), found.port),
+        "--keys",
+        str(keys),
+        "--port",
+        str(port),
+        *books,
+    ]
 
 
 def _seed(house: House, found: Settings, address: str) -> None:
@@ -147,8 +158,7 @@ def _postgres(found: Settings) -> Iterator[tuple[str, Callable[[], None]]]:
 
 
 def _ready(found: Settings) -> bool:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(found.host, found.host)  # noqa: S104 compared, not bound
-    asked = http.client.HTTPConnection(host, found.port, timeout=1)
+    asked = http.client.HTTPConnection(_from_here(found.host), found.port, timeout=1)
     try:
         asked.request("GET", "/readyz")
         return asked.getresponse().status == 200
@@ -158,9 +168,18 @@ def _ready(found: Settings) -> bool:
         asked.close()
 
 
+def _from_here(host: str) -> str:
+    """Where this machine itself reaches whoever listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 compared, not bound
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def url_of(found: Settings) -> str:
     """How this Haat is reached, as far as we know."""
-    return found.public_url or f"http://{f'[{found.host}]' if ':' in found.host else found.host}:{found.port}"
+    return found.public_url or _address(found.host, found.port)
 
 
 def serve(
