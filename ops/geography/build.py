@@ -1,4 +1,4 @@
-"""Makes `src/haat/domain/orders/geo_data/bangladesh.json` from the public lists of places.
+"""Makes `src/haat/kernel/geography/geo_data/bangladesh.json` from the public lists of places.
 
     python ops/geography/build.py DIR
 
@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "src"))
 
 import corrections as fix
 
-from haat.domain.orders import spelling
+from haat.kernel.geography import spelling
 
-TARGET = Path(__file__).parents[2] / "src/haat/domain/orders/geo_data/bangladesh.json"
+TARGET = Path(__file__).parents[2] / "src/haat/kernel/geography/geo_data/bangladesh.json"
 COURIER_ZONES = {"1": "dhaka", "2": "dhaka_suburb", "7": "outside"}
 
 

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from haat.domain.orders import rules as folder
-from haat.domain.orders.address import Address, Place, Unresolved
 from haat.domain.orders.validation import Block, Case, CaseLine, Claims, Hold, Policy, Refusal, Rule
 from haat.engine import plugins
+from haat.kernel.geography.address import Address, Place, Unresolved
 
 RULES = plugins.load(folder, "RULE", Rule)
 PLAIN = Case(

@@ -1,6 +1,6 @@
 """Where couriers go: what a courier says of its places, matched with our maps and kept, so that choosing finds its ids.
 
-    courier.areas ─► orders.geography ─► rows by district, upazila and area;  what nobody could place is told, not guessed
+    courier.areas ─► geography ─► rows by district, upazila and area;  what nobody could place is told, not guessed
 
 Said again, nothing changes. What an operator wrote by hand stays unless the courier names the same place.
 """
@@ -12,6 +12,7 @@ import msgspec
 
 from haat.domain import fulfilment, orders
 from haat.engine.outside import Outside
+from haat.kernel import geography
 from haat.kernel.errors import Refused
 
 couriers, fleet = fulfilment.courier, fulfilment.fleet
@@ -49,13 +50,13 @@ def matched(reaches: Iterable[couriers.Reach]) -> tuple[list[fleet.Coverage], li
     rows: dict[tuple[str, str, str], fleet.Coverage] = {}
     unplaced: list[str] = []
     for reach in reaches:
-        place = orders.geography.resolve(
+        place = geography.resolve(
             orders.Address(
                 division=reach.division, district=reach.district, upazila=reach.place, area=reach.place, postcode=_four(reach.postcode)
             )
         )
         if isinstance(place, orders.Unresolved):
-            place = orders.geography.resolve(orders.Address(district=reach.district, area=reach.place, postcode=_four(reach.postcode)))
+            place = geography.resolve(orders.Address(district=reach.district, area=reach.place, postcode=_four(reach.postcode)))
         if isinstance(place, orders.Unresolved) or not place.district:
             unplaced.append(", ".join(part for part in (reach.place, reach.district or reach.division) if part))
             continue
@@ -74,7 +75,7 @@ def _row(reach: couriers.Reach, place: orders.Place, *, area: str) -> fleet.Cove
 
 
 def _names(upazila: str) -> frozenset[str]:
-    known = orders.geography.UPAZILAS[upazila]
+    known = geography.UPAZILAS[upazila]
     return frozenset(fleet.plain(name) for name in (known.name, known.name_bn, *known.aliases))
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from haat.domain.catalogue.category import CategorySheet, paths
 from haat.domain.catalogue.product import ProductSheet, problems
-from haat.domain.orders.address import Address, Place
-from haat.domain.orders.geography import resolve
 from haat.domain.pricing import Coupon, FeeRate, Price, PriceList, PriceRule, PromotionRow, ShippingRate, TaxRate
 from haat.faces.cli import demo
 from haat.faces.cli.demo.market import Market
+from haat.kernel.geography import resolve
+from haat.kernel.geography.address import Address, Place
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 BANGLA = range(0x0980, 0x0A00)

@@ -8,13 +8,13 @@ import pytest
 
 from haat.domain import pricing
 from haat.domain.orders import rules as rule_folder
-from haat.domain.orders.address import Address
-from haat.domain.orders.geography import resolve
 from haat.domain.orders.validation import Case, CaseLine, Policy, Rule, compile_rules, validate
 from haat.domain.pricing import promotions
 from haat.engine import plugins
 from haat.faces.cli import demo
 from haat.faces.cli.demo.market import Market
+from haat.kernel.geography import resolve
+from haat.kernel.geography.address import Address
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 

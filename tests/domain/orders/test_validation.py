@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haat.domain.orders import rules as rule_folder
-from haat.domain.orders.address import Address, Place, Unresolved
 from haat.domain.orders.events import Portion
 from haat.domain.orders.rules import (
     address_served,
@@ -34,6 +33,7 @@ from haat.domain.orders.validation import (
     for_external,
     validate,
 )
+from haat.kernel.geography.address import Address, Place, Unresolved
 
 FILES = (
     address_served, blocked_buyer, duplicate_order, phone, price_drift,

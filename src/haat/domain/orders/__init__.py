@@ -3,9 +3,9 @@
 A customer's order holds one vendor order per vendor. Its stream begins with OrderCreated, OrderValidated and
 OrderStockReserved, written together when it is placed; holds, cancellations and notes follow, and every later life of it.
 `order.py` folds facts into the state that the API shows, `decisions.py` answers what is asked with facts or a refusal,
-`projection.py` keeps the rows that lists search, `validation.py` and `rules/` are the checks (one file each), `geography.py`
-knows where Bangladesh is, `timeline/` tells the story in two languages. Quantities live in buckets that always sum to what
-was ordered; amounts were frozen to units at the sale, so any sequence of partial steps gives back exactly what was charged.
+`projection.py` keeps the rows that lists search, `validation.py` and `rules/` are the checks (one file each), `timeline/`
+tells the story in two languages. Quantities live in buckets that always sum to what was ordered; amounts were frozen to units at
+the sale, so any sequence of partial steps gives back exactly what was charged.
 """
 
 from haat.domain.orders import (
@@ -15,13 +15,11 @@ from haat.domain.orders import (
     collecting,
     events,
     fulfilling,
-    geography,
     paying,
     settling,
     splitting,
     stopping,
 )
-from haat.domain.orders.address import Address, Place, Unresolved
 from haat.domain.orders.commands import RECORD, Change, Changed, NewOrder, ask, begin, cancelled_units, record_arguments
 from haat.domain.orders.decisions import cancel, hold, note, release, wished
 from haat.domain.orders.goods import (
@@ -86,6 +84,7 @@ from haat.domain.orders.validation import (
     validate,
 )
 from haat.kernel.facts import Recorded
+from haat.kernel.geography.address import Address, Place, Unresolved
 
 __all__ = [
     "AT_HOME",
@@ -155,7 +154,6 @@ __all__ = [
     "for_external",
     "found_baskets",
     "fulfilling",
-    "geography",
     "has_ordered",
     "hold",
     "less",

@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 
-from haat.domain.orders.address import Address, Place
 from haat.domain.orders.amounts import cancelled, cut, reinstated
 from haat.domain.orders.events import (
     FACTS,
@@ -54,6 +53,7 @@ from haat.domain.orders.goods import Goods, OrderLine, Parcel, VendorOrder, fulf
 from haat.domain.orders.parcels import GOODS, goods
 from haat.domain.orders.tenders import MONEY, Refund, Tender, adopted, money, payment_status, vouched
 from haat.kernel.facts import Asked, Fact, Recorded
+from haat.kernel.geography.address import Address, Place
 
 OPEN = frozenset({"placed", "confirmed", "processing"})
 ANY = OPEN | {"completed", "cancelled", "expired", "rejected"}

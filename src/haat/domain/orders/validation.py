@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from haat.domain.orders.address import Address, Place, Unresolved
 from haat.domain.orders.events import Portion
+from haat.kernel.geography.address import Address, Place, Unresolved
 
 #: A counted limit to be taken when the order commits: key, amount to take, cap that the taken sum may not pass.
 Claim = tuple[str, int, int]

@@ -14,6 +14,7 @@ from haat.faces.api.orders import order_id_in
 from haat.faces.api.rules import bounded
 from haat.faces.api.shop import Shop
 from haat.flows import allocating
+from haat.kernel import geography
 from haat.kernel.errors import Refused
 
 sourcing = fulfilment.sourcing
@@ -194,7 +195,7 @@ class _Desk:
 
     async def simulate(self, call: Call) -> Answer:
         asked: SimulationRequest = call.data
-        place = orders.geography.resolve(asked.ship_to)
+        place = geography.resolve(asked.ship_to)
         if not isinstance(place, orders.Place):
             raise Refused("address_unknown", "This place is not known.", reason=place.reason, suggestions=list(place.suggestions))
         to = sourcing.Destination(place.district, place.division, place.zone, asked.ship_to.lat, asked.ship_to.lng)

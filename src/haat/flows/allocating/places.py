@@ -5,6 +5,7 @@ from datetime import time
 from haat.domain import fulfilment, inventory, orders
 from haat.engine.changes import Memory, Whole
 from haat.engine.database import Tx
+from haat.kernel import geography
 
 sourcing = fulfilment.sourcing
 
@@ -37,7 +38,7 @@ async def network(tx: Tx, strategies: sourcing.Strategies) -> sourcing.Network:
 
 def node(place: inventory.Location, settings: sourcing.NodeSettings) -> sourcing.Node:
     """A location as a node. Where its district is not one of the geography's, only its own coordinates put it on the map."""
-    found = orders.geography.resolve(orders.Address(country=place.country, district=place.district))
+    found = geography.resolve(orders.Address(country=place.country, district=place.district))
     known = found if isinstance(found, orders.Place) else orders.Place(place.country, "")
     return sourcing.Node(
         code=place.code,

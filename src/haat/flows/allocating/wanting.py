@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from haat.domain import fulfilment, inventory, orders
+from haat.kernel import geography
 
 sourcing = fulfilment.sourcing
 
@@ -96,7 +97,7 @@ def destination(order: orders.Order) -> sourcing.Destination:
     """Where the order goes, as sourcing wants to know it."""
     place, to = order.place, order.ship_to
     if place is None:
-        resolved = orders.geography.resolve(to)
+        resolved = geography.resolve(to)
         place = resolved if isinstance(resolved, orders.Place) else orders.Place(to.country, "")
     return sourcing.Destination(place.district, place.division, place.zone, to.lat, to.lng)
 

@@ -17,6 +17,7 @@ from haat.engine.draw import Draw
 from haat.flows.checkout.market import NO_COUPONS, Item, Market, Parties
 from haat.flows.checkout.request import ClientRequest, PlaceOrder, QuoteRequest
 from haat.flows.checkout.tendering import beside, portions, tendered
+from haat.kernel import geography
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact, Origin
 from haat.kernel.time import unix_ms
@@ -108,7 +109,7 @@ def price(
             raise Refused("unknown_sku", f"There is no product {line.sku}.", sku=line.sku, line=n)
         items[line.sku] = item
     address = request.ship_to
-    place = orders.geography.resolve(address) if address is not None and request.shipping_method else None
+    place = geography.resolve(address) if address is not None and request.shipping_method else None
     phone = phone_of(request)
     buyer = request.customer.id or phone or request.customer.email
     zone = place.zone if isinstance(place, orders.Place) else ("outside" if place is not None else "")

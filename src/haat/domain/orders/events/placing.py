@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from haat.domain.orders.address import Address, Place
 from haat.kernel.facts import Asked, Fact
+from haat.kernel.geography.address import Address, Place
 
 
 class Customer(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

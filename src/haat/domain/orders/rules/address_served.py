@@ -4,8 +4,8 @@ An address that nobody can place becomes a return that somebody pays for, so it 
 the buyer is still looking at the form.
 """
 
-from haat.domain.orders.address import Address, Place, Unresolved
 from haat.domain.orders.validation import Case, Hold, Outcome, Policy, Refusal, Rule
+from haat.kernel.geography.address import Address, Place, Unresolved
 
 
 def check(case: Case, policy: Policy) -> Outcome | None:

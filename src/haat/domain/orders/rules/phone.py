@@ -4,8 +4,8 @@ For cash on delivery into Bangladesh it must be a Bangladeshi mobile (`01[3-9]` 
 and the dead 011 block still passes general number libraries.
 """
 
-from haat.domain.orders.address import Place
 from haat.domain.orders.validation import Case, Outcome, Policy, Refusal, Rule
+from haat.kernel.geography.address import Place
 
 _LENGTH = len("+8801XXXXXXXXX")
 

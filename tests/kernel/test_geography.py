@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haat.domain.orders import geography
-from haat.domain.orders.address import Address, Place, Unresolved
-from haat.domain.orders.geography import DISTRICTS, DIVISIONS, POSTCODES, UPAZILAS, ZONES, resolve
+from haat.kernel import geography
+from haat.kernel.geography import DISTRICTS, DIVISIONS, POSTCODES, UPAZILAS, ZONES, resolve
+from haat.kernel.geography.address import Address, Place, Unresolved
 
 parts = st.text(max_size=30) | st.sampled_from(["Dhaka", "ঢাকা", "Mirpur", "Kaliganj", "sadar", "Chittagong", "Sylhet", "  ", "সদর"])
 

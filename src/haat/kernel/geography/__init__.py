@@ -14,9 +14,9 @@ from importlib import resources
 
 import msgspec
 
-from haat.domain.orders import spelling
-from haat.domain.orders.address import Address, Place, PostcodeCheck, Unresolved
 from haat.kernel import text as words
+from haat.kernel.geography import spelling
+from haat.kernel.geography.address import Address, Place, PostcodeCheck, Unresolved
 
 _DATA = resources.files(__package__).joinpath("geo_data")
 
