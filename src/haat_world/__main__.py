@@ -117,7 +117,7 @@ async def _play(asked: argparse.Namespace) -> int:
     plan = Plan(orders=asked.orders, rate=asked.rate, days=asked.days, run=run, patience_s=asked.patience, pace_s=pace_s)
     if asked.gentle:
         plan = Plan(orders=0, rate=asked.rate or GENTLE.rate, run=run, buyers=GENTLE.buyers, pace_s=GENTLE.pace_s, look_s=GENTLE.look_s)
-    async with app.served(world, host=asked.host, port=asked.port) as url:
+    async with app.served(world, host=asked.host, port=asked.port, mail=True) as url:
         playing = Play(world, market.Market(world.line, asked.url or demo.url, demo.keys, demo.channel), plan)
         await _haat_is_there(playing)
         await playing.prepare()

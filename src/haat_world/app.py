@@ -36,21 +36,24 @@ def connections(url: str, mail_port: int = 0) -> list[Connection]:
     return [*(party.connection(url) for party in TOLD), *inboxes.connections(url, mail_port)]
 
 
-def application(world: World, mail_port: int = 0) -> Router:
+def application(world: World) -> Router:
     """The ASGI application. `world.url` has to be known: the parties write it into their answers."""
     found: list[BaseRoute] = [route for party, operations in PARTIES.items() for route in routes(world, party, operations(world))]
-    return Router([*found, *control.routes(world, connections(world.url, mail_port))])
+    return Router([*found, *control.routes(world, connections(world.url, world.mail_port))])
 
 
 @contextlib.asynccontextmanager
 async def served(world: World, *, host: str = "127.0.0.1", port: int = 0, mail: bool = False) -> AsyncIterator[str]:
-    """The parties listen, the agenda runs (with a turned clock it waits for `turn_to`); yields the address."""
+    """The parties listen, the agenda runs (with a turned clock it waits for `turn_to`); yields the address.
+
+    `mail`: with a mail server, on a free port of its own (`world.mail_port`).
+    """
     with _listening(host, port) as listening:
         world.url = f"http://{host}:{listening.getsockname()[1]}"
         mails = await inboxes.mail_server(world, 0) if mail else None
-        mail_port = 0 if mails is None else mails.sockets[0].getsockname()[1]
+        world.mail_port = 0 if mails is None else mails.sockets[0].getsockname()[1]
         server = _Quiet(uvicorn.Config(
-            application(world, mail_port), http=Protocol, ws="none", lifespan="off", log_level="critical", access_log=False,
+            application(world), http=Protocol, ws="none", lifespan="off", log_level="critical", access_log=False,
             timeout_keep_alive=75, timeout_graceful_shutdown=1,
         ))  # fmt: skip
         serving = asyncio.create_task(server.serve([listening]))

@@ -33,6 +33,7 @@ UNKNOWN: Mapping[tuple[str, str, str], str] = {
     ("fulfilment", "look_at", "courier_silent"): "end",
     ("fulfilment", "look_at", "courier_word_unknown"): "end",
     ("fulfilment", "look_at", "courier_contradicts"): "end",
+    ("fulfilment", "look_at", "ended_otherwise"): "end",
     ("fulfilment", "look_at", "courier_corrects"): "end",
     ("fulfilment", "look_at", "courier_cancelled_unclear"): "end",
     ("fulfilment", "look_at", "partial_delivery_unclear"): "end",

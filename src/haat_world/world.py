@@ -45,7 +45,8 @@ HASTE = Habits(pay_s=6.0, risky=0.0, leg_s=9.0, refusal=0.05, absence=0.05, part
 
 
 class World:
-    """One seeded world. `url` is where its parties are reached; `hooks` where each of them sends its messages (code → URL)."""
+    """One seeded world. `url` is where its parties are reached, `mail_port` where its mail server is (0: it has none), `hooks` where
+    each of them sends its messages (code → URL)."""
 
     def __init__(self, *, seed: int, clock: Paced, line: Line, faults: Faults | None = None, habits: Habits | None = None) -> None:
         self.dice = Dice(seed)
@@ -56,6 +57,7 @@ class World:
         self.habits = habits or Habits()
         self.truth = Truth()
         self.url = "http://127.0.0.1:9000"
+        self.mail_port = 0
         self.hooks: dict[str, str] = {}
         self.counts: Counter[tuple[str | int, ...]] = Counter()
         self._tokens: set[tuple[str, str]] = set()  # those that were shown to be ours

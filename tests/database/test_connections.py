@@ -76,7 +76,11 @@ async def served(database: Database) -> AsyncIterator[Served]:
         async with database.transaction() as tx:
             return (await inbox.keep(tx, [news]))[0]
 
-    said = [*connections_api.endpoints(outside), *hooks_api.endpoints(outside, keep=keep, new_id=draw.uuid, landing=landing)]
+    async def attempt_of(connection: Any, signal: payments.Signal) -> str | None:
+        return ATTEMPT if signal.attempt == ATTEMPT else None
+
+    hooks = hooks_api.endpoints(outside, keep=keep, new_id=draw.uuid, attempt_of=attempt_of, landing=landing)
+    said = [*connections_api.endpoints(outside), *hooks]
     async with database.transaction() as tx:
         order = people.KeyOrder(id=draw.uuid(), name="test", role="admin", subject="", scopes=("*",))
         key = await people.issue_key(tx, order, entropy=b"7" * 32, by="test", now=NOW)
@@ -337,7 +341,30 @@ async def test_a_buyer_who_comes_back_goes_on_to_the_shop_and_it_is_noted(served
 async def test_a_return_that_points_at_nothing_or_brings_too_much_is_not_kept(served: Served) -> None:
     await served.put("cards", SSL)
     place = "/v1/hooks/gateway/cards/returns"
-    assert (await served.client.get(place)).status_code == 303
+    for nothing in ({}, {"attempt": ATTEMPT.replace("0", "1")}, {"bank_tran_id": "made up"}):
+        answer = await served.client.get(place, params=nothing)
+        assert (answer.status_code, answer.text) == (200, hooks_api.THANKS)
     assert (await served.client.get(place, params={"attempt": ATTEMPT, "x": "y" * 17_000})).status_code == 400
     assert (await served.client.post(place, data={"x": "y" * 17_000})).status_code == 413
-    assert await waiting(served) == []
+    assert await waiting(served) == [] and served.landings == []
+
+
+async def test_returns_of_one_attempt_that_say_the_same_are_one_row_whatever_else_they_bring(served: Served) -> None:
+    await served.put("cards", SSL)
+    for number in range(3):
+        brought = {"attempt": ATTEMPT, "status": "VALID", "x": str(number)}
+        assert (await served.client.get("/v1/hooks/gateway/cards/returns", params=brought)).status_code == 303
+    (arrived,) = await waiting(served)
+    assert arrived.hook.query["x"] == "0"
+
+
+async def test_a_return_that_was_dealt_with_waits_once_more_when_the_buyer_comes_again(database: Database) -> None:
+    back = msgspec.structs.replace(news("1"), hook=Hook(inbox.RETURN, {}, {"attempt": ATTEMPT}))
+    async with database.transaction() as tx:
+        for _ in range(2):
+            await inbox.keep(tx, [back, news("2")])
+            claimed = await inbox.claim(tx, kind="gateway", now=NOW)
+            assert await inbox.keep(tx, [back]) == [False]
+            assert await inbox.claim(tx, kind="gateway", now=NOW) == [], "somebody is at it"
+            await inbox.done(tx, [each.id for each in claimed], now=NOW)
+        assert [each.id for each in claimed] == [back.id]

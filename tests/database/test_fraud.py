@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from haat.domain import fraud
@@ -159,6 +160,40 @@ async def test_the_queue_is_oldest_first_and_forgets_what_was_decided(database: 
         await fraud.close(tx, [fraud.Closed(an_id(1), "reject", "admin:2", "late", NOW)])
         assert an_id(1) not in [r.order_id for r in await fraud.reviews(tx, after=None, channel=None, limit=9)]
         assert await tx.fetchval("SELECT decided_by FROM fraud_reviews WHERE order_id = $1", an_id(1)) == "admin:1"
+
+
+async def test_a_review_that_ended_begins_anew_for_a_hold_that_came_since_and_for_no_other_reason(database: Database) -> None:
+    held = fraud.Review(an_id(1), "attempt-1", "", 0, [], NOW + timedelta(hours=1), NOW + timedelta(hours=25))
+
+    async def waiting() -> list[tuple[str, bool]]:
+        async with database.reading() as tx:
+            return [(r.hold, r.score > 0) for r in await fraud.reviews(tx, after=None, channel=None, limit=9)]
+
+    async with database.transaction() as tx:
+        await fraud.record(tx, [screened(1, score=500)])
+        await fraud.queue(tx, [held])
+    assert await waiting() == [("fraud-3", True)], "who waits is not put to the end of the queue"
+    async with database.transaction() as tx:
+        await fraud.close(tx, [fraud.Closed(an_id(1), "approve", "admin:1", "called", NOW + timedelta(minutes=1))])
+        await fraud.record(tx, [screened(1, score=500)])
+    assert await waiting() == []
+    async with database.transaction() as tx:
+        await fraud.queue(tx, [held])
+        (review,) = await fraud.reviews(tx, after=None, channel=None, limit=9)
+    assert (review.hold, review.opened_at, review.until) == (held.hold, held.opened_at, held.until)
+    assert review.score and review.findings and review.channel, "what the screening said of it stays"
+    async with database.transaction() as tx:
+        await fraud.close(tx, [fraud.Closed(an_id(1), "approve", "admin:2", "called again", NOW + timedelta(hours=2))])
+        await fraud.queue(tx, [held])
+        assert await tx.fetchval("SELECT decided_by FROM fraud_reviews") == "admin:2"
+    assert await waiting() == []
+    async with database.transaction() as tx:
+        await fraud.queue(tx, [msgspec.structs.replace(held, opened_at=NOW + timedelta(hours=3))])
+    assert await waiting() == [("attempt-1", True)]
+    async with database.transaction() as tx:
+        await fraud.close(tx, [fraud.Closed(an_id(1), "approve", "admin:2", "and again", NOW + timedelta(hours=4))])
+        await fraud.record(tx, [msgspec.structs.replace(screened(1, score=500, version=9), hold="fraud-9")])
+    assert await waiting() == [("fraud-9", True)]
 
 
 async def test_a_policy_changes_by_versions_that_all_stay(database: Database) -> None:

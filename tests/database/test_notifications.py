@@ -9,6 +9,7 @@ import pytest
 
 from haat.domain import notifications
 from haat.domain.notifications import Notification, Outcome, Preference
+from haat.engine.migrations import VERSIONS
 from haat.kernel.errors import Refused
 
 NOW = datetime(2026, 11, 2, 6, tzinfo=UTC)
@@ -105,6 +106,34 @@ async def test_a_late_answer_corrects_an_unknown_fate(database):
     assert (await stored(database, told)).status == "sent"
 
 
+async def test_who_was_put_off_was_never_tried_and_who_had_been_keeps_that(database):
+    fresh, tried = one(version=1, quiet="1320-480 Asia/Dhaka"), one(version=2)
+    await write(database, fresh, tried)
+    first, second = an_id(), an_id()
+    (taken,) = [each for each in await take(database, first) if each.id == tried.id]
+    await settle(database, Outcome(fresh.id, first, "due", again_at=NOW), Outcome(tried.id, first, "due", "busy", again_at=NOW))
+    async with database.transaction() as tx:
+        await tx.execute("UPDATE notifications SET attempts = 0, first_try_at = NULL, connection = '' WHERE id = $1", fresh.id)
+    later, morning = NOW + timedelta(minutes=1), NOW + timedelta(hours=9)
+    claimed = await take(database, second, now=later)
+    async with database.transaction() as tx:
+        await notifications.put_off(tx, [(each, morning) for each in claimed])
+    found = [await stored(database, each) for each in (fresh, tried)]
+    assert [(each.status, each.due_at, each.attempts, each.first_try_at, each.connection, each.claim) for each in found] == [
+        ("due", morning, 0, None, "", None), ("due", morning, 1, taken.first_try_at, "c", None),
+    ]  # fmt: skip
+    assert await settle(database, Outcome(fresh.id, second, "sent")) == 0
+
+
+async def test_words_that_postgresql_keeps_in_no_text_are_kept_without_them(database):
+    told, claim = one(), an_id()
+    await write(database, told)
+    await take(database, claim)
+    assert await settle(database, Outcome(told.id, claim, "sent", "a\0b\udc80", "R\0" + "1" * 300)) == 1
+    found = await stored(database, told)
+    assert (found.reason, found.reference) == ("ab?", "R" + "1" * 199)
+
+
 async def test_what_came_too_late_is_given_up_and_what_may_have_arrived_is_not_called_failed(database):
     plain, doubtful, fresh = one(version=1), one(version=2), one(version=3, due_at=NOW + timedelta(hours=5))
     await write(database, plain, doubtful, fresh)
@@ -153,6 +182,22 @@ async def test_the_pace_of_a_connection_is_one_for_all(database):
             return count
 
     assert sum(await asyncio.gather(*[use() for _ in range(6)])) == 5
+
+
+async def test_names_that_were_kept_as_typed_are_found_by_the_right_one(database):
+    typed = {
+        "email:Rahima@Example.com": "email:rahima@example.com", "phone:01712345678": "phone:+8801712345678", "phone:8801812345678": None,
+        "phone:+8801812345678": "phone:+8801812345678", "phone:123": "phone:123", "customer:Ab": "customer:Ab",
+    }  # fmt: skip
+    for who in typed:
+        async with database.transaction() as tx:
+            await notifications.put_preference(tx, who, Preference(timezone="UTC"), by="x", now=NOW)
+    async with database.transaction() as tx:
+        await tx.execute("ALTER TABLE notifications DROP COLUMN quiet")
+        await tx.execute((VERSIONS / "0021_quiet_hours.sql").read_text(encoding="utf-8"))
+    async with database.reading() as tx:
+        kept = [row[0] for row in await tx.fetch("SELECT who FROM notification_preferences")]
+    assert sorted(kept) == sorted(right or who for who, right in typed.items())
 
 
 async def test_preferences_and_manners_are_versioned(database):

@@ -8,6 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from haat.domain.orders import events
+from haat.faces.api import access
+from tests.domain.orders.goods_cases import TEA, accepted, told
 from tests.faces.served import OTHER_SKU, Served
 
 KEYS = ("admin", "channel", "customer", "vendor")
@@ -179,3 +182,11 @@ def test_a_vendor_sees_its_part_of_an_order_and_nothing_else_of_it(served: Serve
     assert OTHER_SKU not in str(seen)
     assert str(order["totals"]["grand"]) not in str(seen)
     assert not {"totals", "adjustments", "coupons", "claims", "payments", "customer"} & set(seen)
+
+
+@pytest.mark.parametrize("role", ["channel", "customer", "guest"])
+def test_which_place_refused_what_is_for_staff(role: str) -> None:
+    order = told(accepted(), [events.VendorOrderRejected(TEA, "closed")])
+    assert order.vendor_orders[0].refusals
+    assert all(part.refusals == () for part in access.shown_to(role, order).vendor_orders)
+    assert access.shown_to("admin", order) is order

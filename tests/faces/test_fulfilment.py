@@ -1,6 +1,9 @@
 """A vendor's day over HTTP: what is on offer is taken or refused, picked and packed, scanned, received; nobody sees another's."""
 
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 from haat.domain import orders
 from haat.faces.api import examples
@@ -230,3 +233,86 @@ def test_packing_a_part_under_a_key_twice_packs_it_once(served: Served, tell: Te
         assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
         third = vendor.post(path, json=body, headers={"idempotency-key": "pack-2"})
         assert [p["status"] for p in third.json()["shipments"]] == ["packed", "packed"]
+
+
+def test_a_vendor_receives_what_a_courier_has_only_when_it_comes_back(served: Served, tell: Tell) -> None:
+    shipment = booked(served, tell)
+    scans, receptions = f"/v1/shipments/{shipment}/scans", f"/v1/shipments/{shipment}/receptions"
+    with served.client("admin") as admin, served.client(MINE) as vendor:
+        assert admin.post(scans, json={"status": "out_for_delivery"}).status_code == 201
+        early = vendor.post(receptions, json={})
+        assert (early.status_code, early.json()["code"]) == (403, "courier_reports")
+        assert admin.get(f"/v1/shipments/{shipment}").json()["shipment"]["status"] == "out_for_delivery"
+        assert admin.post(scans, json={"status": "returning"}).status_code == 201
+        back = vendor.post(receptions, json={})
+        assert (back.status_code, back.json()["shipment"]["status"]) == (201, "returned")
+        assert vendor.post(receptions, json={}).status_code == 201, "told again it is the same"
+
+
+def test_what_comes_back_without_a_word_an_admin_receives(served: Served, tell: Tell) -> None:
+    shipment = booked(served, tell)
+    with served.client("admin") as admin:
+        assert admin.post(f"/v1/shipments/{shipment}/receptions", json={}).json()["shipment"]["status"] == "returned"
+
+
+def captured(order: dict[str, Any]) -> list[int]:
+    return [a["captured"] for t in order["payments"] for a in t.get("attempts", ())]
+
+
+@pytest.mark.parametrize(("before", "said", "status"), [("returning", "returning", "returning"), ("returned", "delivered", "returned")])
+def test_cash_for_what_is_not_sold_here_is_booked_once(served: Served, tell: Tell, before: str, said: str, status: str) -> None:
+    shipment = booked(served, tell)
+    scans = f"/v1/shipments/{shipment}/scans"
+    with served.client("admin") as admin:
+        admin.post(scans, json={"status": "returning"})
+        if before == "returned":
+            admin.post(f"/v1/shipments/{shipment}/receptions", json={})
+        order_id = admin.get(f"/v1/shipments/{shipment}").json()["shipment"]["order_id"]
+        fees = admin.get(f"/v1/orders/{order_id}").json()["totals"]["fees"]
+        for _ in range(2):
+            answer = admin.post(scans, json={"status": said, "collected": 6_000})
+            assert (answer.status_code, answer.json()["shipment"]["status"]) == (201, status), answer.text
+        order = admin.get(f"/v1/orders/{order_id}").json()
+        assert (order["totals"]["fees"] - fees, captured(order)) == (6_000, [6_000])
+        without = admin.post(scans, json={"status": "delivered"})
+        assert without.status_code == (409 if status == "returned" else 201), "without cash there is nothing to book"
+
+
+@pytest.fixture
+def couriers(served: Served) -> Iterator[None]:
+    """Riders of one's own, and a courier that reports."""
+    with served.client("admin") as admin:
+        for code, more in (("riders", {"plugin": "own"}), ("red", {"plugin": "redx", "secrets": {"access_token": "x"}})):
+            answer = admin.put(f"/v1/connections/{code}", json={"kind": "courier", "title": code, "config": {}, **more})
+            assert answer.status_code in (200, 201), answer.text
+        yield
+        for code in ("riders", "red"):
+            admin.delete(f"/v1/connections/{code}")
+
+
+@pytest.mark.usefixtures("couriers")
+def test_a_person_says_that_a_parcel_of_own_riders_stayed_at_home(served: Served, tell: Tell) -> None:
+    with served.client("admin") as admin:
+
+        def given_to(courier: str) -> tuple[str, str]:
+            shipment = packed(served, tell)
+            order_id = admin.get(f"/v1/shipments/{shipment}").json()["shipment"]["order_id"]
+            tell(order_id, lambda o: (events.OrderShipmentBooked(shipment, courier, f"{o.number}-1", cash=o.totals.grand),))
+            return f"/v1/shipments/{shipment}/scans", order_id
+
+        url, order_id = given_to("red")
+        reports = admin.post(url, json={"status": "cancelled"})
+        assert (reports.status_code, reports.json()["code"]) == (403, "courier_reports")
+        url, order_id = given_to("riders")
+        with served.client(MINE) as vendor:
+            assert vendor.post(url, json={"status": "cancelled"}).status_code == 403
+        asked = admin.post(f"/v1/orders/{order_id}/cancellations", json={"reason": "changed_mind"}).json()
+        assert [f["what"] for f in asked["cancellation"]["fates"]] == ["recalling"]
+        for _ in range(2):
+            answer = admin.post(url, json={"status": "cancelled"}, headers={"idempotency-key": "stayed-1"})
+            assert answer.status_code == 201, answer.text
+        assert admin.get(f"/v1/orders/{order_id}").json()["status"] == "cancelled"
+        url, order_id = given_to("riders")
+        admin.post(url, json={"status": "picked_up"})
+        left = admin.post(url, json={"status": "cancelled"})
+        assert (left.status_code, left.json()["code"]) == (409, "not_in_this_status")

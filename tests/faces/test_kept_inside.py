@@ -70,6 +70,7 @@ def life(order: orders.Order) -> tuple[Fact, ...]:
         events.OrderInventoryAllocated("secret-plan", parcels, "secret-strategy", FEE),
         events.OrderConfirmed(),
         events.VendorOrderOffered(mine.id, order.placed_at + timedelta(hours=4)),
+        events.VendorOrderReminded(mine.id, order.placed_at + timedelta(hours=4)),
         events.VendorOrderAccepted(mine.id),
         events.OrderFlowMigrated("secret-flow", 2),
         events.OrderPaused("secret pause"),
@@ -84,6 +85,7 @@ def life(order: orders.Order) -> tuple[Fact, ...]:
         events.OrderShipmentDoubted(one, "secret_cause", "secret doubt"),
         events.OrderDeliveryFailed(one, "suspected_fake_attempt", "secret rider"),
         events.OrderExceptionRaised("1.0", "secretflow", "secretstep", "secret_cause", "secret", one, "secret detail", ("retry",)),
+        events.OrderExceptionEscalated("1.0", "secretflow", "secretstep", "secret_cause", "secret", order.placed_at, ("retry",)),
         events.OrderHeld(hold[:-1] + "2", "FRAUD_REVIEW", "secret_reason", "Secret detail.", "secret_rule", 1, {"score": 777}),
         events.OrderRefundRequested(bkash, bkash, nagad, 100, "secret_kindness", "nagad"),
         events.OrderRefundFailed(bkash, "misconfigured", "secret detail"),
@@ -164,6 +166,7 @@ def test_nobody_but_staff_reads_what_staff_keep(served: Served, told: Told, role
             hit = SECRET.search(text) or (NAMES.search(text) if told.id in text else None)
             assert not hit, (path, hit, answer.text[max(hit.start() - 200, 0) : hit.end() + 100])
             if role in ("customer", "guest"):
+                assert told.id not in path + text or "remind" not in text.lower(), path
                 assert '"rejections":' not in text and '"offered_until":' not in text and '"vendor_funded":' not in text, path
     assert found
 

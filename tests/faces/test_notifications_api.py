@@ -159,6 +159,21 @@ async def test_everybody_speaks_for_themselves_and_the_desk_for_anybody(served):
     assert (await served.ask("customer", "PUT", path, json=said, headers={"if-match": '"9"'})).status_code == 412
 
 
+async def test_a_phone_and_an_address_are_those_of_orders_however_they_are_typed(served):
+    path = "/v1/notification-preferences"
+    no = {"declined": [{"group": "order", "channel": "sms"}]}
+    for typed, kept in (("phone:01712345678", "phone:+8801712345678"), ("email:Rahima@Example.COM", "email:rahima@example.com")):
+        assert (await served.ask("admin", "PUT", path, json=no | {"who": typed})).status_code == 200
+        async with served.parts.database.reading() as tx:
+            assert list(await notifications.preferences(tx, [typed, kept])) == [kept]
+        for who in (typed, kept):
+            assert (await served.ask("admin", "GET", path, params={"who": who})).json() == no
+    for wrong in ("phone:123", "email:nobody"):
+        put = await served.ask("admin", "PUT", path, json=no | {"who": wrong})
+        assert (put.status_code, put.json()["errors"][0]["pointer"]) == (422, "/who")
+        assert (await served.ask("admin", "GET", path, params={"who": wrong})).status_code == 400
+
+
 async def test_the_shop_says_how_it_tells_things(served):
     path = "/v1/notification-manners"
     assert (await served.ask("admin", "GET", path)).headers["etag"] == '"0"'

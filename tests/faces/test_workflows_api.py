@@ -1,13 +1,19 @@
 """Flows over HTTP and on the command line: what runs, paused and resumed by the staff, pages and roles, repairs as an operator types them."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+import pytest
 from typer.testing import CliRunner, Result
 
 from haat import app
+from haat.domain import orders
+from haat.engine.database import Tx
 from haat.faces.cli import root
+from haat.flows import repairing
 from tests.flows.stage import opened as opened_again
 from tests.flows.test_stuck_orders import every, opened
 
@@ -70,6 +76,35 @@ async def test_flows_are_shown_with_their_pictures(dsn: str, tmp_path: Path) -> 
         for flow in flows.values():
             assert flow["title_bn"] and flow["picture"].startswith("flowchart")
             assert all(step in flow["picture"] for step in flow["steps"])
+
+
+async def test_repairs_that_meet_another_writer_begin_again_and_count_once(
+    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repairing, "BATCH", 2)
+    async with opened(dsn, tmp_path) as desk:
+        await desk.gateways(active=False)
+        await desk.stick(4)
+        shop, asked = desk.cast.stage.parts.shop, 0
+        change = shop.change
+
+        async def colliding(tx: Tx, changes: Sequence[orders.Change]) -> Any:
+            nonlocal asked
+            asked += 1
+            outcomes = await change(tx, changes)
+            if asked % 2:
+                raise asyncpg.DeadlockDetectedError("chosen")
+            return outcomes
+
+        shop.change = colliding
+        (first, *_) = (await desk.ask("GET", "/v1/exceptions")).json()["data"]
+        skip = {"repair": "skip", "reason": "they paid in the shop"}
+        one = await desk.ask("POST", f"/v1/exceptions/{first['id']}/repairs", skip)
+        assert (one.status_code, one.json()) == (200, {"repaired": 1, "unchanged": 0, "refused": []})
+        all_ = await desk.ask("POST", "/v1/exception-repairs", skip | {"cause": "no_gateway"})
+        assert (all_.status_code, all_.json()) == (200, {"repaired": 3, "unchanged": 0, "refused": []})
+        assert asked == 6, "one, then two pages, each done twice"
+        assert (await desk.ask("GET", "/v1/exceptions")).json()["data"] == []
 
 
 def test_an_operator_finds_what_is_stuck_and_repairs_it_on_the_command_line(dsn: str, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import msgspec
 
-from haat.domain import fraud, fulfilment, inventory, orders
+from haat.domain import fraud, fulfilment, inventory, orders, vendors
 from haat.engine.flowing.repairing import Search
 from haat.flows import paying, repairing
 from haat.kernel.facts import Fact, Origin
@@ -123,6 +123,12 @@ def answers(operation: str, mood: str) -> Act:
 async def opens(cast: Cast, ids: Sequence[str]) -> None:
     """Every gateway works again."""
     cast.parties.bank.moods.clear()
+    cast.parties.bank.short = False
+
+
+async def runs_short(cast: Cast, ids: Sequence[str]) -> None:
+    """The gateways have nothing to give back with."""
+    cast.parties.bank.short = True
 
 
 def repairs(how: str, cause: str) -> Act:
@@ -149,6 +155,27 @@ def doubts(order: orders.Order) -> tuple[Fact, ...]:
 async def drives_on(cast: Cast, ids: Sequence[str]) -> None:
     """The riders turn nothing round from now on."""
     cast.parties.riders.cancels = "no"
+
+
+async def brings_itself(cast: Cast, ids: Sequence[str]) -> None:
+    """«shop-b» books no courier from now on."""
+    parts, handling = cast.stage.parts, vendors.Handling(self_ship=True)
+    async with parts.database.transaction() as tx:
+        sheet = vendors.VendorSheet(code="shop-b", name_en="shop-b", city="Dhaka", zone="dhaka", handling=handling)
+        await vendors.upsert(tx, [sheet], now=cast.stage.clock.now())
+    await parts.memory.catch_up()
+
+
+sets_out = each(lambda o: orders.fulfilling.hand_over(o, o.shipments[0].id, reference=o.shipments[0].id, cash=0), actor="vendor:shop-b")
+turns_round = each(lambda o: orders.fulfilling.turn_back(o, o.shipments[0].id, reason="changed_mind"), actor="vendor:shop-b")
+takes_back = each(lambda o: orders.fulfilling.receive(o, o.shipments[0].id), actor="admin:test")
+
+
+@each
+def books_cash(order: orders.Order) -> tuple[Fact, ...]:
+    """Somebody has rung the courier up: it collected what it was told to."""
+    parcel = order.shipments[0]
+    return orders.paying.taken_beside(order, parcel.id, parcel.cash, attempt_id=parcel.id)
 
 
 @each
@@ -217,8 +244,8 @@ LIVES = (
     Life("a_silent_vendor", {"LAST": 1}, "cod",
          (timedelta(hours=13), timedelta(hours=12), accepts, timedelta(hours=50), timedelta(hours=25), packs, PAID_AT_THE_DOOR),
          ("completed", "paid", "delivered"),
-         ("OrderNoted", "VendorOrderRejected", "VendorOrderAccepted", "OrderExceptionRaised", "OrderNoted", "OrderParcelPacked",
-          "OrderExceptionResolved", "OrderCompleted"),
+         ("VendorOrderReminded", "VendorOrderRejected", "VendorOrderAccepted", "OrderExceptionRaised", "OrderExceptionEscalated",
+          "OrderParcelPacked", "OrderExceptionResolved", "OrderCompleted"),
          takes=("fulfilment:remind", "fulfilment:lapse", "fulfilment:ship_by", "fulfilment:overcome", "exceptions:escalate")),
     Life("booked_without_an_answer", {"TEA": 1, "LAST": 1}, "cod", (forgets, accepts, packs, HOUR, PAID_AT_THE_DOOR),
          ("completed", "paid", "delivered"), ("OrderShipmentUncertain", "OrderShipmentBooked", "OrderDelivered", "OrderCompleted"),
@@ -250,6 +277,10 @@ LIVES = (
           HOUR),
          ("cancelled", "refunded", "cancelled"),
          ("OrderRefundRequested", "OrderRefundUncertain", "OrderExceptionRaised", "OrderRefundNotFound", "OrderRefunded")),
+    Life("a_refund_that_is_refused", {"TEA": 2}, "acme",
+         (pays, runs_short, cancels, opens, repairs("retry", "refund_refused"), HOUR), ("cancelled", "refunded", "cancelled"),
+         ("OrderRefundRequested", "OrderRefundFailed", "OrderExceptionRaised", "OrderExceptionResolved", "OrderRefundRetried",
+          "OrderRefunded")),
     Life("delivered_after_it_was_cancelled", {"TEA": 2}, "cod",
          (drives_on, breaks_off, PAID_AT_THE_DOOR, repairs("skip", "delivered_after_cancel")), ("cancelled", "paid", "cancelled"),
          ("OrderShipmentBooked", "OrderCancelled", "OrderExceptionRaised", "OrderShipmentStrayed", "OrderDelivered",
@@ -259,6 +290,18 @@ LIVES = (
          ("cancelled", "refunded", "cancelled"),
          ("OrderShipmentBooked", "OrderCancelled", "OrderRefunded", "OrderShipmentStrayed", "OrderReturnStarted", "OrderReturnReceived"),
          ("fulfilment:take_in",)),
+    Life("brought_by_its_vendor", {"LAST": 1}, "cod",
+         (brings_itself, accepts, packs, timedelta(hours=49), sets_out, timedelta(days=6), cancels, turns_round, takes_back, HOUR),
+         ("completed", "not_required", "returned"),
+         ("OrderParcelPacked", "OrderExceptionRaised", "OrderShipped", "OrderExceptionResolved", "OrderShipmentDoubted",
+          "OrderInterceptAsked", "OrderExceptionRaised", "OrderReturnStarted", "OrderExceptionResolved", "OrderReturnReceived",
+          "OrderCompleted"), ("fulfilment:tell", "fulfilment:ship_by")),
+    Life("delivered_after_it_was_received", {"TEA": 2}, "cod",
+         (rides("picked_up", "out_for_delivery"), takes_back, rides("delivered", paid=True), books_cash, repairs("skip", "cash_unbooked"),
+          repairs("skip", "ended_otherwise")),
+         ("completed", "paid", "returned"),
+         ("OrderReturnReceived", "OrderCompleted", "OrderShipmentDoubted", "OrderExceptionRaised", "OrderCashTaken", "OrderPaymentProcessed",
+          "OrderExceptionResolved"), ("fulfilment:look_at",)),
     Life("held_for_longer_than_a_day", {"TEA": 2}, "acme", (holds, pays, timedelta(hours=25), releases, DELIVERED),
          ("completed", "paid", "delivered"),
          ("OrderHeld", "OrderPaymentProcessed", "OrderExceptionRaised", "OrderReleased", "OrderExceptionResolved", "OrderConfirmed",

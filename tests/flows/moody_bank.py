@@ -37,12 +37,15 @@ class Bank:
         self.accounts: dict[str, Account] = {}
         self.moods: dict[str, list[str]] = {}  # "acme.create" → "lost_before" | "lost_after" | "unavailable" | "declined" …
         self.calls: list[str] = []
+        self.short = False  # it has nothing to give back with, so it refuses refunds; and again whatever it refused under a name
+        self.refused: set[str] = set()
+        self.by_amount = False  # it knows refunds by amount alone, not by our names
 
     def gateways(self) -> Mapping[str, payments.Gateway]:
         return {"acme": self._gateway("acme"), "bolt": self._gateway("bolt", fee=200), "cardly": self._gateway("cardly", authorise=True)}
 
     def pay(self, attempt: str, status: str = "charged") -> None:
-        """The buyer decides on the gateway's page."""
+        """The buyer decides on the gateway's page. Who `agreed` has not paid before it is confirmed."""
         account = self.accounts[attempt]
         account.status = "authorized" if status == "charged" and account.authorise else status
         if account.status == "charged":
@@ -105,10 +108,16 @@ class _Own:
 
     def look(self, operation: str) -> gateway.Look:
         def look(connection: Connection, known: payments.Known, now: datetime) -> Conversation[payments.Observation]:
-            return self._does(operation, lambda: self._seen(known, now))
+            return self._does(operation, lambda: self._executed(known, now) if operation == "confirm" else self._seen(known, now))
             yield
 
         return look
+
+    def _executed(self, known: payments.Known, now: datetime) -> payments.Observation:
+        account = self._bank.accounts.get(known.attempt)
+        if account is not None and account.status == "agreed":
+            self._bank.pay(known.attempt)
+        return self._seen(known, now)
 
     def _seen(self, known: payments.Known, now: datetime) -> payments.Observation:
         account = self._bank.accounts.get(known.attempt)
@@ -117,7 +126,7 @@ class _Own:
         amount = account.captured if account.status == "charged" else account.amount
         lapses = now + timedelta(days=7) if account.status == "authorized" else None
         return payments.Observation(
-            status=account.status, amount=amount, currency="BDT", reference=known.reference, transaction=f"trx-{known.attempt[-6:]}",
+            status="pending" if account.status == "agreed" else account.status, amount=amount, currency="BDT", reference=known.reference, transaction=f"trx-{known.attempt[-6:]}",
             lapses_at=lapses, soft=account.status == "failed", reason="declined" if account.status == "failed" else "",
         )  # type: ignore[arg-type]  # fmt: skip
 
@@ -146,6 +155,9 @@ class _Own:
 
     def _given_back(self, back: payments.Payback) -> payments.RefundObservation:
         account = self._bank.accounts[back.known.attempt]
+        if self._bank.short or back.refund in self._bank.refused:
+            self._bank.refused.add(back.refund)
+            return payments.RefundObservation(status="failed", reason="insufficient_funds", raw_code="E1")
         assert back.refund not in account.refunds, "no refund is sent twice"
         account.refunds[back.refund] = back.amount
         assert sum(account.refunds.values()) <= account.captured, "no more goes back than came"
@@ -156,7 +168,15 @@ class _Own:
         yield
 
     def _refund_seen(self, back: payments.Payback) -> payments.RefundObservation:
-        if back.refund in self._bank.accounts[back.known.attempt].refunds:
+        if back.refund in self._bank.refused:
+            return payments.RefundObservation(status="failed", reason="insufficient_funds", raw_code="E1")
+        sent = self._bank.accounts[back.known.attempt].refunds
+        if self._bank.by_amount:
+            named = [f"back-{name[-6:]}" for name, amount in sent.items() if amount == back.amount]
+            name = next((name for name in named if name not in back.others), "")
+            if name:
+                return payments.RefundObservation(status="succeeded", amount=back.amount, reference=name)
+        elif back.refund in sent:
             return payments.RefundObservation(status="succeeded", amount=back.amount, reference=f"back-{back.refund[-6:]}")
         return payments.RefundObservation(status="unknown", reason="not_found")
 

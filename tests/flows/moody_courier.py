@@ -74,6 +74,8 @@ class Books:
     def _cancel(self, connection: Connection, known: courier.Known, reason: str) -> Conversation[courier.Recalled | courier.Declined]:
         yield from courier.silent()
         self.calls.append(f"cancel {known.reference}")
+        if self.cancels == "down":
+            raise Unavailable("outside_down", "nobody is there")
         return courier.Recalled() if self.cancels == "yes" else courier.Declined("picked_up")
 
     def _track(self, connection: Connection, known: courier.Known, now: datetime) -> Conversation[tuple[courier.Scan, ...]]:

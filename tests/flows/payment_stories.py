@@ -111,8 +111,8 @@ class Story:
         if ("expire", "") not in self.waiting:
             return
         self.waiting.discard(("expire", ""))
-        if self.attempt.status in ("pending", "uncertain"):
-            self.hear(confirm=True)
+        if self.attempt.status in ("pending", "uncertain", "failed"):
+            self.hear(confirm=self.attempt.status != "failed")
         ends = orders.settling.expire(self.order)
         if ends:
             self.append(*ends)

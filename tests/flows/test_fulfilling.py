@@ -48,7 +48,9 @@ async def test_a_vendor_is_asked_reminded_and_its_silence_is_a_rejection(dsn: st
         order = await ground.confirmed({"TEA": 2})
         assert order.vendor_orders[0].answer == "offered"
         order = await ground.later(order, hours=2)
-        assert [n.audience for n in order.notes] == ["vendor"]
+        asked = order.vendor_orders[0]
+        said = [f for f in await ground.stage.facts(order.id) if isinstance(f, events.VendorOrderReminded)]
+        assert said == [events.VendorOrderReminded(asked.id, asked.offered_until)]
         order = await ground.later(order, hours=2)
         assert (order.vendor_orders[0].answer, order.shipments[0].status) == ("rejected", "cancelled")
         assert order.lines[0].buckets == {"reserved": 2}

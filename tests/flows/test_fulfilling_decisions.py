@@ -58,7 +58,7 @@ WAITS: list[tuple[Fact, str, set[tuple[str, str]]]] = [
     (events.OrderShipmentFailed(FIRST, "pathao", "area_not_served", final=True), "packed", {("choose", FIRST)}),
     (events.OrderShipmentFailed(FIRST, "pathao", "not_booked"), "uncertain", {("choose", FIRST)}),
     (events.OrderShipmentBooked(FIRST, "pathao", "C-1"), "packed", {("track", FIRST)}),
-    (events.OrderShipmentBooked(FIRST, "self", "C-1"), "packed", set()),
+    (events.OrderShipmentBooked(FIRST, "self", "C-1"), "packed", {("track", FIRST)}),
     (events.OrderShipmentRecalled(FIRST), "booked", {("choose", FIRST)}),
     (events.OrderInterceptAsked(FIRST, "changed_mind"), "booked", {("recall", FIRST)}),
     (events.OrderInterceptAsked(FIRST, "changed_mind"), "shipped", {("recall", FIRST)}),
@@ -80,7 +80,32 @@ def test_what_was_cancelled_while_a_courier_was_asked_is_recalled() -> None:
 
 def test_an_uncertain_booking_that_was_asked_back_is_recalled_as_soon_as_it_is_known() -> None:
     order = told(at(accepted(), "uncertain"), [events.OrderInterceptAsked(FIRST, "changed_mind")])
-    assert asked(order, events.OrderShipmentBooked(FIRST, "pathao", "C-1"))[1] == {("recall", FIRST)}
+    assert asked(order, events.OrderShipmentBooked(FIRST, "pathao", "C-1"))[1] == {("recall", FIRST), ("track", FIRST)}
+
+
+def test_an_uncertain_booking_that_was_asked_back_is_recalled_though_its_first_word_is_that_it_left() -> None:
+    order = told(at(accepted(), "uncertain"), orders.stopping.stop(at(accepted(), "uncertain"), None, reason="changed_mind").facts)
+    booked = events.OrderShipmentBooked(FIRST, "pathao", "C-1")
+    moved = hearing.moved(told(order, [booked]), FIRST, [Scan(AT, "C-1", "", "picked_up")], READING)
+    assert moved == (events.OrderShipped(FIRST),)
+    after = told(order, [booked, *moved])
+    assert {(d.name, d.subject) for f in (booked, *moved) for d in decide(after, f) if isinstance(d, Step)} == {
+        ("recall", FIRST),
+        ("track", FIRST),
+    }
+
+
+def test_what_was_asked_back_in_part_and_left_may_be_given_up_at_the_door_like_any_other() -> None:
+    order = told(at(accepted(), "booked"), orders.stopping.stop(at(accepted(), "booked"), {1: 1}, reason="too_many").facts)
+    out = told(order, [events.OrderShipped(FIRST), *(events.OrderDeliveryFailed(FIRST, "not_at_home") for _ in range(2))])
+    assert asked(out, events.OrderDeliveryFailed(FIRST, "not_at_home"))[1] == {("give_up", FIRST)}
+
+
+@pytest.mark.parametrize(("cash", "steps"), [(86_000, {("recall", FIRST), ("track", FIRST)}), (66_000, {("track", FIRST)})])
+def test_a_courier_that_was_told_to_collect_what_was_cut_meanwhile_is_asked_to_give_it_back(cash: int, steps: set[tuple[str, str]]) -> None:
+    packed = at(accepted(), "packed")
+    order = told(packed, orders.stopping.stop(packed, {1: 2}, reason="too_many").facts)
+    assert asked(order, events.OrderShipmentBooked(FIRST, "pathao", "C-1", cash=cash))[1] == steps
 
 
 def test_an_order_that_ends_takes_its_bookings_back_and_its_timers_too() -> None:
@@ -149,3 +174,59 @@ def test_what_was_cancelled_and_yet_set_out_is_followed_and_asked_back() -> None
     back = told(strayed, hearing.moved(strayed, FIRST, [Scan(AT, "C-1", "", "picked_up"), Scan(AT, "C-1", "", "delivered")], READING))
     assert (back.shipments[0].status, [line.buckets for line in back.lines]) == ("delivered", buckets), "it moves no units of the lines"
     assert asked(back, events.OrderDelivered(FIRST))[1] == {("strayed", FIRST)}
+
+
+def doubts(order: orders.Order, *scans: fulfilment.courier.Scan) -> dict[str, str]:
+    """What a story leaves for somebody to look at, by cause. It moves nothing, and is asked for once."""
+    facts = hearing.moved(order, FIRST, scans, READING)
+    assert all(isinstance(f, events.OrderShipmentDoubted) for f in facts)
+    assert hearing.moved(told(order, facts), FIRST, scans, READING) == ()
+    return {f.cause: f.detail for f in facts if isinstance(f, events.OrderShipmentDoubted)}
+
+
+PICKED_UP = Scan(AT, "C-1", "", "picked_up")
+
+
+@pytest.mark.parametrize("ours", ["returned", "lost"])
+def test_a_delivery_of_what_is_back_or_lost_here_is_shown_with_its_cash(ours: str) -> None:
+    found = doubts(at(accepted(), ours), PICKED_UP, Scan(AT + timedelta(hours=1), "C-1", "", "delivered", collected=86_000))
+    assert found == {
+        "ended_otherwise": f"Here it is {ours}; pathao says delivered, and collected 86000.",
+        "cash_unbooked": f"pathao collected 86000 for a parcel that is {ours}.",
+    }
+
+
+def test_a_courier_that_contradicts_itself_loses_no_cash() -> None:
+    order = told(at(accepted(), "returned"), [events.OrderShipmentDoubted(FIRST, "ended_otherwise")])
+    said = [Scan(AT + timedelta(hours=n), "C-1", "", status) for n, status in enumerate(("returned", "lost"))]  # type: ignore[arg-type]
+    assert doubts(order, *said) == {}
+    paid = Scan(AT + timedelta(hours=3), "C-1", "", "delivered", collected=86_000)
+    assert list(doubts(order, *said, paid)) == ["cash_unbooked"]
+
+
+def test_a_fee_for_the_way_back_is_shown_until_it_is_booked() -> None:
+    fee = Scan(AT + timedelta(hours=1), "C-1", "", "returning", collected=6_000, hint=True)
+    order = at(accepted(), "returning")
+    assert doubts(order, PICKED_UP, fee) == {"cash_unbooked": "pathao collected 6000 for a parcel that is returning."}
+    booked = told(order, orders.paying.taken_beside(order, FIRST, 6_000, attempt_id="a1"))
+    assert doubts(booked, PICKED_UP, fee) == {}
+
+
+def test_goods_that_a_courier_took_along_are_shown() -> None:
+    order = at(accepted(), "delivered")
+    assert list(doubts(order, PICKED_UP, Scan(AT + timedelta(hours=1), "C-1", "", "exchanged", collected=86_000))) == ["goods_taken_along"]
+
+
+def test_a_vendor_on_the_road_with_its_own_parcel_is_told_to_turn_round_by_somebody() -> None:
+    order = at(accepted(), "packed")
+    handed = orders.fulfilling.hand_over(order, FIRST, reference=FIRST, cash=0)
+    gone = told(order, handed)
+    assert {(d.name, d.subject) for f in handed for d in decide(gone, f) if isinstance(d, Step)} == {("track", FIRST)}
+    assert asked(gone, events.OrderInterceptAsked(FIRST, "changed_mind"))[1] == {("tell", FIRST)}
+
+
+def test_nobody_waits_for_the_way_back_of_what_is_received_in_the_same_breath() -> None:
+    order = at(accepted(), "shipped")
+    facts = orders.fulfilling.receive(order, FIRST)
+    back = told(order, facts)
+    assert "return_overdue" not in {d.name for f in facts for d in decide(back, f) if isinstance(d, Step)}

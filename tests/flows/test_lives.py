@@ -33,4 +33,4 @@ async def test_a_vendor_is_not_reminded_of_what_was_cancelled_meanwhile(dsn: str
         order_id = await cast.place()
         await cast.play([order_id])
         assert (await cast.order(order_id)).status == "processing"
-        assert "OrderNoted" not in await cast.stage.said(order_id)
+        assert "VendorOrderReminded" not in await cast.stage.said(order_id)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -110,6 +111,27 @@ async def test_a_call_under_way_is_made_again_under_its_new_name_and_knows_that_
             await after.later(minutes=10)
         assert calls == ["old ring 1", "new call 3"]
         assert not (await s.order(order.id)).exceptions
+
+
+async def test_a_batch_that_meets_another_writer_is_migrated_once_all_the_same(dsn: str, tmp_path: Path) -> None:
+    calls: list[str] = []
+    old = first(calls)
+    async with stage.opened(dsn, tmp_path, old) as s:
+        order = await s.place()
+        await s.settle()
+        async with stage.opened(dsn, tmp_path, second(old, calls), clock=s.clock, seed=False) as after:
+            parts, met = after.parts, []
+
+            async def colliding(tx: Tx, changes: Sequence[orders.Change]) -> Sequence[orders.Changed | Refused]:
+                outcomes = await parts.keeper.change(tx, changes)
+                if not met:
+                    met.append(1)
+                    raise asyncpg.DeadlockDetectedError("chosen")
+                return outcomes
+
+            done = await migrating.migrate(parts.database, colliding, parts.flows, "toy", STAFF, now=s.clock.now())
+            assert (done, len(met)) == (migrating.Migrated(1, 0), 1)
+            assert (await after.said(order.id)).count("OrderFlowMigrated") == 1
 
 
 async def test_an_order_of_a_version_from_which_no_way_is_declared_stays(dsn: str, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from haat.domain import notifications
 from haat.domain.orders import events
-from tests.flows.telling import EMAIL, NOON, PARCEL, PHONE, VO_A, created, shop, until_shipped
+from haat.kernel.errors import Refused
+from tests.flows.telling import EMAIL, NOON, PARCEL, PHONE, VO_A, VO_B, created, shop, until_shipped
 
 
 @pytest.fixture
@@ -142,6 +143,33 @@ async def test_the_desk_is_told_of_holds_and_the_owner_of_exceptions(logged):
     assert not [each for each in await logged.told(order) if each.role == "customer" and each.event != "placed"]
 
 
+async def test_a_reminder_that_was_answered_meanwhile_is_not_told(logged):
+    asked = (events.OrderConfirmed(), events.VendorOrderOffered(VO_A), events.VendorOrderReminded(VO_A, NOON + timedelta(hours=4)))
+    stuck = events.OrderExceptionRaised("e1", "payment", "refund", "lost", "payments")
+    waits = events.OrderExceptionEscalated("e1", "payment", "refund", "lost", "payments", NOON)
+    some = (events.ParcelLine(1, 1),)
+    lives = {
+        "of a part that the vendor took": (*asked, events.VendorOrderAccepted(VO_A)),
+        "of a part that it refused": (*asked, events.VendorOrderRejected(VO_A, "closed")),
+        "of an order that ended": (*asked, events.OrderCancelled((), "changed_mind", 250_00)),
+        "of what was repaired": (stuck, waits, events.OrderExceptionResolved("e1", "retry")),
+    }
+    for why, life in lives.items():
+        order = await logged.happen(created(), *life)
+        assert not {"vendor_reminded", "exception_escalated"} & {each.event for each in await logged.told(order)}, why
+    others = (*asked, events.VendorOrderAccepted(VO_B), events.VendorOrderRejected(VO_A, "out_of_stock", lines=some))
+    order = await logged.happen(created(), *others, stuck, waits, events.OrderExceptionResolved("e2", "retry"))
+    assert {"vendor_reminded", "exception_escalated"} <= {each.event for each in await logged.told(order)}
+
+
+async def test_a_vendor_is_reminded_of_what_is_left_of_its_part(logged):
+    cut = events.OrderLinesCancelled((events.Cut(1, 1, 100_00, 0, 0, 100_00),), "changed_mind", 100_00)
+    order = await logged.happen(created(), events.OrderConfirmed(), events.VendorOrderOffered(VO_A), cut, events.VendorOrderReminded(VO_A))
+    (mail, sms) = sorted((each for each in await logged.told(order) if each.event == "vendor_reminded"), key=lambda each: each.channel)
+    assert (mail.party, mail.recipient, sms.recipient) == ("a", "a@example.com", "+8801811111111")
+    assert "1 × Sylhet tea" in mail.body and "Clay pot" not in mail.body and "Tk 100" in mail.body and "Tk 100" in sms.body
+
+
 async def test_a_person_is_told_in_the_language_and_on_the_channels_that_it_chose(logged):
     await logged.prefer(f"phone:{PHONE}", language="bn")
     await logged.prefer(f"email:{EMAIL}", declined=(notifications.Decline("order", "email"),))
@@ -149,6 +177,28 @@ async def test_a_person_is_told_in_the_language_and_on_the_channels_that_it_chos
     told = {each.channel: each for each in await logged.told(order)}
     assert told["email"].status == "declined" and told["email"].body == ""
     assert told["sms"].language == "bn" and "৳ ২৫০" in told["sms"].body and told["sms"].parts > 1
+
+
+async def test_a_no_holds_however_the_address_was_typed_in_the_order(logged):
+    await logged.prefer(f"email:{EMAIL}", declined=(notifications.Decline("order", "email"),))
+    order = await logged.happen(created(email="Rahima@Example.com"))
+    assert {each.channel: each.status for each in await logged.told(order)} == {"email": "declined", "sms": "due"}
+
+
+async def test_what_no_text_can_say_fails_alone_and_those_behind_it_are_told(logged):
+    never = events.OrderStockReserved((events.Reservation(1, "TEA", "DHK", 2, backordered=1),), datetime.max.replace(tzinfo=UTC))
+    odd = await logged.happen(created(), never, follow=False)
+    other = await logged.happen(created(), follow=False)
+    while await logged.follower.step():
+        pass
+    told = [each for each in await logged.told(odd) if each.event == "backordered"]
+    assert sorted((each.channel, each.status, each.reason[:16]) for each in told) == [
+        ("email", "failed", "template_broken:"), ("sms", "failed", "template_broken:"),
+    ]  # fmt: skip
+    assert {each.status for each in await logged.told(other)} == {"due"}
+    async with logged.database.transaction() as tx:
+        with pytest.raises(Refused, match="not_written"):
+            await notifications.resend(tx, told[0].id, new_id=logged.draw.uuid(), by="admin:1", now=logged.clock.now())
 
 
 async def test_of_one_of_two_channels_the_next_is_taken_where_the_first_is_declined(logged):
@@ -222,11 +272,13 @@ async def test_every_fact_of_the_table_is_told_to_everybody_whom_it_names_in_the
         events.OrderLinesCancelled(cuts[:1], "undeliverable", 200_00),
         events.OrderRefundRequested("r1", "t1", "a1", 200_00, "undeliverable", "bkash"), events.OrderRefunded("r1", "t1", "a1", 200_00),
         events.OrderHeld("h1", "FRAUD_REVIEW", "odd"), events.OrderExceptionRaised("e1", "payment", "payment:refund", "lost", "payments"),
+        events.OrderExceptionEscalated("e1", "payment", "payment:refund", "lost", "payments", NOON),
     )  # fmt: skip
     lives = (
         (late, asked, tried, events.OrderPaymentFailed("t1", "a1", "declined")),
         (asked, tried, paid, *until_shipped(), *road, *came_back),
         (*until_shipped(), *road, events.OrderDelivered(PARCEL)),
+        (events.OrderConfirmed(), offered, events.VendorOrderReminded(VO_A, NOON + timedelta(hours=4))),
         (events.OrderConfirmed(), offered, events.OrderCancelled(cuts, "out_of_stock", 250_00)),
         (events.OrderConfirmed(), offered, events.OrderRejected(cuts, "blocked", 250_00)),
         (events.OrderExpired(cuts, "not_paid", 250_00),),

@@ -12,7 +12,8 @@ from starlette.routing import Router
 
 from haat.domain import orders, people
 from haat.engine import web
-from haat.faces.api import pay_html, pay_page, payment_routes, payments, placing, refunds
+from haat.engine.outside import inbox
+from haat.faces.api import hooks, pay_html, pay_page, payment_routes, payments, placing, refunds
 from haat.faces.api.gate import Gate
 from tests.domain.orders import histories
 from tests.flows.test_paying import Till, attempt, till
@@ -39,6 +40,19 @@ class Shopfront(msgspec.Struct):
         return await answer
 
 
+def returning(t: Till) -> list[web.Endpoint]:
+    """The doors through which buyers come back."""
+    parts = t.stage.parts
+
+    async def keep(news: inbox.News) -> bool:
+        async with parts.database.transaction() as tx:
+            return (await inbox.keep(tx, [news]))[0]
+
+    landing = pay_page.Landing(parts.shop, t.counter)
+    outside = parts.desks.outside
+    return hooks.endpoints(outside, keep=keep, new_id=parts.draw.uuid, attempt_of=t.counter.attempt_of, landing=landing)
+
+
 @asynccontextmanager
 async def front(dsn: str, place: Path, *codes: str) -> AsyncIterator[Shopfront]:
     async with till(dsn, place, codes or ("acme",)) as t:
@@ -52,7 +66,7 @@ async def front(dsn: str, place: Path, *codes: str) -> AsyncIterator[Shopfront]:
                 ).secret
         gate = Gate(parts.database, parts.memory, t.stage.clock, parts.seals.guest)
         said = [*payments.endpoints(parts.shop, t.counter), *refunds.endpoints(parts.shop), *payment_routes.endpoints(parts.shop, t.counter),
-                *pay_page.endpoints(parts.shop, t.counter), *placing.endpoints(parts.shop)]  # fmt: skip
+                *pay_page.endpoints(parts.shop, t.counter), *placing.endpoints(parts.shop), *returning(t)]  # fmt: skip
         app = Router(routes=list(web.routes(said, gate)), default=web.not_found, redirect_slashes=False)
         parts.shop.live.start()
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://haat") as client:
@@ -214,3 +228,29 @@ async def test_routing_rules_are_written_and_gateways_shown_with_how_they_do(dsn
         await f.till.paid(order)
         seen = {g["gateway"]: (g["tried"], g["succeeded"]) for g in (await f.ask("GET", "/v1/payment-gateways")).json()["data"]}
         assert seen == {"acme": (0, 0), "bolt": (1, 1)}
+
+
+async def test_only_returns_that_name_an_attempt_of_ours_are_kept_and_one_row_for_each(dsn: str, tmp_path: Path) -> None:
+    async with front(dsn, tmp_path, "acme", "bolt") as f:
+        order, place = await f.till.placed(), "/v1/hooks/gateway/{}/returns"
+        paid = {"attempt": attempt(order).id}
+        for code, made_up in (("acme", {"attempt": order.id}), ("bolt", paid), ("acme", {"attempt": "x"}), ("acme", {})):
+            for method, sent in (("GET", {"params": made_up}), ("POST", {"data": made_up | {"x": "y" * 15_000}})):
+                answer = await f.ask(method, place.format(code), by=None, **sent)
+                assert (answer.status_code, answer.text) == (200, hooks.THANKS)
+        assert await rows(f) == []
+
+        f.till.bank.mood("acme.confirm", *["unavailable"] * 3)
+        for number in range(3):
+            answer = await f.ask("GET", place.format("acme"), by=None, params=paid | {"x": str(number)})
+            assert (answer.status_code, "/pay/hpl_" in answer.headers["location"]) == (303, True)
+        assert await rows(f) == [("RETURN", "waiting", 3)]
+        f.till.bank.pay(attempt(order).id)
+        await f.till.counter.step()
+        assert (await f.till.stage.order(order.id)).payment_status == "paid"
+        assert await rows(f) == [("RETURN", "done", 3)]
+
+
+async def rows(f: Shopfront) -> list[tuple[str, str, int]]:
+    async with f.till.stage.parts.database.reading() as tx:
+        return [tuple(row) for row in await tx.fetch("SELECT method, status, times FROM hook_inbox ORDER BY id")]

@@ -64,7 +64,7 @@ class Money(RuleBasedStateMachine):
     @rule(data=st.data(), decision=st.sampled_from(["pays", "declines"]))
     def the_buyer_decides(self, data: st.DataObject, decision: str) -> None:
         attempt = data.draw(st.sampled_from(sorted(self.there)))
-        if self.there[attempt].status != "pending":
+        if self.there[attempt].status not in ("pending", "failed"):  # a page that declined once takes another card
             return
         known = orders.paying.attempt_in(self.order, attempt)[1]
         if decision == "declines":
@@ -101,7 +101,7 @@ class Money(RuleBasedStateMachine):
         if ("expire", "") in self.waiting:
             self.waiting.discard(("expire", ""))
             for attempt in sorted(self.there):
-                if orders.paying.attempt_in(self.order, attempt)[1].status in ("pending", "uncertain"):
+                if orders.paying.attempt_in(self.order, attempt)[1].status in ("pending", "uncertain", "failed"):
                     self.learn(attempt, self.there[attempt])
             self.tell(*orders.settling.expire(self.order))
 

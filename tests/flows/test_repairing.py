@@ -53,11 +53,12 @@ async def test_its_owner_is_reminded_once_of_what_nobody_repairs(dsn: str, tmp_p
         order = await s.place()
         await s.settle()
         await s.later(hours=23)
-        assert "OrderNoted" not in await s.said(order.id)
+        assert "OrderExceptionEscalated" not in await s.said(order.id)
         for _ in range(3):
             await s.later(hours=24)
-        (noted,) = [f for f in await s.facts(order.id) if isinstance(f, events.OrderNoted)]
-        assert noted.audience == "staff" and "toy:print has waited for vendors" in noted.text
+        (trouble,) = (await s.order(order.id)).exceptions
+        (told,) = [f for f in await s.facts(order.id) if isinstance(f, events.OrderExceptionEscalated)]
+        assert told == events.OrderExceptionEscalated(trouble.id, "toy", "print", "no_paper", "vendors", trouble.since, trouble.repairs)
 
 
 async def test_an_order_that_ends_leaves_no_exception_that_is_moot(dsn: str, tmp_path: Path) -> None:

@@ -219,6 +219,36 @@ async def test_the_queue_forgets_what_ended_and_learns_what_was_held_by_hand(dsn
             assert await tx.fetchval("SELECT decision FROM fraud_reviews WHERE order_id = $1", suspicious) == "cancelled"
 
 
+def risky(order: orders.Order) -> tuple[Fact, ...]:
+    """What a gateway's word adds that calls the payment risky."""
+    return (events.OrderHeld("attempt-1", "FRAUD_REVIEW", "gateway_calls_it_risky", "1"),)
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_an_approved_order_that_is_held_again_is_in_the_queue_again(dsn: str, tmp_path: Path, late: bool) -> None:
+    async with opened(dsn, tmp_path, review_at=200) as stage:
+        order_id = (await stage.place(DEAR)).id
+        await stage.settle()
+        follower = Follower(validating.FOLLOWER, stage.parts.database, stage.parts.journal, validating.follow)
+
+        async def queue() -> list[tuple[str, bool]]:
+            while await follower.step():
+                pass
+            async with stage.parts.database.reading() as tx:
+                return [(r.hold, r.score > 0) for r in await fraud.reviews(tx, after=None, channel=None, limit=9)]
+
+        (screened,) = (await stage.order(order_id)).holds
+        await stage.ask(order_id, lambda o: orders.release(o, hold_id=screened.id, reason="called"))
+        assert late or await queue() == []
+        await stage.ask(order_id, risky)
+        assert await queue() == [("attempt-1", True)]
+        await stage.ask(order_id, lambda o: orders.release(o, hold_id="attempt-1", reason="called again"))
+        assert late or await queue() == []
+        await stage.ask(order_id, lambda o: orders.hold(o, hold_id="by-hand", kind="FRAUD_REVIEW", reason="odd"))
+        await stage.ask(order_id, lambda o: orders.release(o, hold_id="by-hand", reason="no, fine"))
+        assert await queue() == []
+
+
 def an_order(n: int, *, amount: int = 120_000) -> orders.Order:
     """An order as it waits for its screening."""
     to = orders.Address(recipient="Rahima Khatun", district="Dhaka", upazila="Mirpur", area="Mirpur 10", line=f"House {n}, Road 3")

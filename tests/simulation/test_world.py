@@ -50,7 +50,7 @@ async def played(served: serving.Served, clock: str) -> tuple[World, Score, list
     habits = msgspec.structs.replace(HASTE, leg_s=40.0, pay_s=20.0, refusal=0.1, absence=0.1, partial=0.0)
     world = World(seed=7, clock=parse(clock), line=Line(), faults=moody(0.2, latency_ms=5, hang_s=0.5), habits=habits)
     plan = Plan(orders=ORDERS, rate=20, pace_s=20, look_s=0.5, patience_s=PATIENCE_S)
-    async with app.served(world):
+    async with app.served(world, mail=True):
         keys = Keys(served.keys["admin"], served.keys["channel"], {})
         play = Play(world, Market(world.line, served.url, keys, "web"), plan)
         await play.prepare()
@@ -67,5 +67,6 @@ def test_on_a_bad_day_every_taka_and_every_parcel_is_accounted_for(dsn: str, tmp
     assert score.did["buyers"]["placed"] > ORDERS / 2
     assert score.statuses["completed"] > 0, score
     assert score.books["doubled_bookings"] == 0
+    assert {"sms", "mail"} <= {message.kind for message in world.truth.messages}
     wrong = audit.findings(world.truth, orders)
     assert [finding for finding in wrong if "is still kept" in finding or "which knows of none" in finding] == []

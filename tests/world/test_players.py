@@ -1,17 +1,21 @@
 """The players: the same order number is the same order, buyers come by the hours of Dhaka, and the audit sees every disagreement."""
 
+import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from haat_world import audit, gentle, payers
-from haat_world.__main__ import main
+from haat_world.__main__ import _play, main, options
 from haat_world.clock import DHAKA, Turned
-from haat_world.line import Line
+from haat_world.line import Line, Lost
 from haat_world.players.buyers import AHEAD, HOURS, Buyers, Goods, arrivals
 from haat_world.players.market import Keys, Market
 from haat_world.truth import Consignment, Payment, Truth
@@ -141,3 +145,41 @@ def test_a_gentle_world_is_one_command(tmp_path: Any) -> None:
     assert command[1:4] == ["-m", "haat_world", "play"]
     assert "--gentle" in command
     assert msgspec.json.encode(command)
+
+
+async def test_a_play_connects_haat_with_every_party_and_its_mail_server_listens(tmp_path: Path) -> None:
+    told: dict[str, Any] = {}
+    greeted = b""
+
+    async def connected(request: web.Request) -> web.Response:
+        nonlocal greeted
+        code, sheet = request.match_info["code"], await request.json()
+        told[code] = sheet
+        if code == "mail":
+            reader, writer = await asyncio.open_connection(sheet["config"]["host"], sheet["config"]["port"])
+            greeted = await reader.readline()
+            writer.close()
+        return web.json_response({})
+
+    async def nothing(request: web.Request) -> web.Response:
+        return web.json_response({"data": []})
+
+    haat = web.Application()
+    haat.add_routes([web.put("/v1/connections/{code}", connected), web.get("/{any:.*}", nothing)])
+    async with TestServer(haat) as server:
+        keys = tmp_path / "demo.json"
+        keys.write_bytes(msgspec.json.encode({"url": str(server.make_url("/")), "keys": {"admin": "a", "channel": "c", "vendors": {}}}))
+        with pytest.raises(Lost, match="nothing is on sale"):
+            await _play(options().parse_args(["play", "--keys", str(keys), "--port", "0"]))
+    assert {each["kind"] for each in told.values()} == {"gateway", "courier", "transport"}
+    assert {"sms", "mail", "webhook"} <= set(told)
+    assert greeted.startswith(b"220 ")
+
+
+def test_some_buyers_have_an_e_mail_address_and_keep_it() -> None:
+    found: dict[str, set[str]] = {}
+    for number in range(1000):
+        customer = buyers().request(number)["customer"]
+        found.setdefault(customer["phone"], set()).add(customer.get("email", ""))
+    assert all(len(mails) == 1 for mails in found.values())
+    assert 0.2 < sum("" not in mails for mails in found.values()) / len(found) < 0.4

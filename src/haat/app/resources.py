@@ -39,7 +39,7 @@ from haat.faces.api.shop import Shop
 
 #: Those that need the shop only, the busiest first.
 PLAIN = (
-    placing_api, orders_api, carts_api, system_api, reorders_api, vendor_orders_api, fulfilment_api, shipments_api, refunds_api,
+    placing_api, orders_api, carts_api, system_api, reorders_api, vendor_orders_api, fulfilment_api, refunds_api,
     products_api, imports_api, stock_api, vendors_api, channels_api, prices_api, rules_api, keys_api, feed_api, workflows_api,
     notifications_api, configuration_api,
 )  # fmt: skip
@@ -61,9 +61,12 @@ def _of_desks(shop: Shop, at: Desks) -> Iterator[web.Endpoint]:
     yield from payment_routes_api.endpoints(shop, at.counter)
     yield from pay_page_api.endpoints(shop, at.counter)
     yield from order_page_api.endpoints(shop, at.counter)
+    yield from shipments_api.endpoints(shop, at.outside)
     yield from connections_api.endpoints(at.outside)
     landing = pay_page_api.Landing(shop, at.counter)
-    yield from hooks_api.endpoints(at.outside, keep=shop.hearing.submit, new_id=shop.draw.uuid, landing=landing)
+    yield from hooks_api.endpoints(
+        at.outside, keep=shop.hearing.submit, new_id=shop.draw.uuid, attempt_of=at.counter.attempt_of, landing=landing
+    )
     yield from couriers_api.endpoints(at.outside, at.fulfilling.carriers.consider)
     yield from sourcing_api.endpoints(shop, at.strategies)
     yield from fraud_api.endpoints(shop, at.fraud_rules, at.fraud_models)

@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from haat.domain import orders
-from haat.engine.database import Database, Tx
+from haat.engine.database import Database, Tx, retry
 from haat.engine.flowing import Flow, Flows, migrating
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact, Origin
@@ -42,12 +42,21 @@ async def migrate(database: Database, change: Asked, flows: Flows, code: str, or
         if not ids:
             return Migrated(migrated, stayed)
         after = ids[-1]
-        async with database.transaction() as tx:
-            one = await _batch(tx, change, flow, [orders.Change(i, _decision(flow), now, origin) for i in ids], now)
+        one = await _batch(database, change, flow, [orders.Change(i, _decision(flow), now, origin) for i in ids], now)
         migrated, stayed = migrated + one.migrated, stayed + one.stayed
 
 
-async def _batch(tx: Tx, change: Asked, flow: Flow, asks: Sequence[orders.Change], now: datetime) -> Migrated:
+async def _batch(database: Database, change: Asked, flow: Flow, asks: Sequence[orders.Change], now: datetime) -> Migrated:
+    """In a transaction of its own, begun again where it meets other writers."""
+
+    async def once() -> Migrated:
+        async with database.transaction() as tx:
+            return await _migrate(tx, change, flow, asks, now)
+
+    return await retry(once)
+
+
+async def _migrate(tx: Tx, change: Asked, flow: Flow, asks: Sequence[orders.Change], now: datetime) -> Migrated:
     came: dict[int, list[str]] = {}
     stayed = 0
     for outcome in await change(tx, asks):

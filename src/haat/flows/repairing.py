@@ -1,7 +1,7 @@
 """Exception handling: a step that could not be done waits for somebody, heals by itself where that is safe, or is repaired by a person.
 
     OrderExceptionRaised ─┬─► heal, after a while: tried again by itself, a few times, where `retry` is safe ─► OrderExceptionResolved
-                          └─► escalate, after longer: its owner is reminded, once
+                          └─► escalate, after longer: its owner is reminded, once ─► OrderExceptionEscalated
     the order ends, or a hold is released ─► outlive: what is open because of it is tried once more, for a step that is moot by now
                                               is done ─► OrderExceptionResolved
     a person: retry · skip · cancel_order, for one or for thousands ─► OrderExceptionResolved
@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from haat.domain import orders
-from haat.engine.database import Database, Tx
+from haat.engine.database import Database, Tx, retry
 from haat.engine.flowing import Again, Decision, Done, Flow, Local, Outcome, Step, Stop, Task, repairing
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact, Origin
@@ -133,7 +133,7 @@ async def _outlive(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> 
 
 
 async def _escalate(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:
-    """A note for the staff in the order's own story; notifications carry it to the owner."""
+    """A fact that its owner is told of, as of the exception itself (notifications.TOLD)."""
     del house, tx, now
     outcomes: list[Outcome] = []
     for task in tasks:
@@ -141,8 +141,8 @@ async def _escalate(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) ->
         if open_ is None:
             outcomes.append(Done())
         else:
-            text = f"{open_.flow}:{open_.step} has waited for {open_.owner} since {open_.since:%Y-%m-%d %H:%M} UTC ({open_.cause})."
-            outcomes.append(Done((orders.events.OrderNoted(text, "staff"),)))
+            about = (open_.id, open_.flow, open_.step, open_.cause, open_.owner, open_.since, open_.repairs)
+            outcomes.append(Done((orders.events.OrderExceptionEscalated(*about),)))
     return outcomes
 
 
@@ -173,6 +173,16 @@ async def repair(tx: Tx, change: Change, exceptions: Sequence[tuple[str, str]], 
     if rows:
         await repairing.repair(tx, rows, "retry" if how.how == "retry" else "skip", now)
     return Repaired(len(keys), unchanged, tuple(refused))
+
+
+async def repair_now(database: Database, change: Change, exceptions: Sequence[tuple[str, str]], how: Repair, now: datetime) -> Repaired:
+    """`repair` in a transaction of its own, begun again where it meets other writers."""
+
+    async def once() -> Repaired:
+        async with database.transaction() as tx:
+            return await repair(tx, change, exceptions, how, now)
+
+    return await retry(once)
 
 
 def _decision(names: Sequence[str], how: Repair) -> Callable[[orders.Order], tuple[Fact, ...]]:
@@ -212,8 +222,7 @@ async def repair_all(
             break
         last = page[-1]
         after = (last.order_id, *(repairing.parse(last.id) or (0, 0)))
-        async with database.transaction() as tx:
-            one = await repair(tx, change, [(s.order_id, s.id) for s in page], how, now)
+        one = await repair_now(database, change, [(s.order_id, s.id) for s in page], how, now)
         done, unchanged = done + one.repaired, unchanged + one.unchanged
         refused.extend(one.refused)
     return Repaired(done, unchanged, tuple(refused))

@@ -273,14 +273,21 @@ FOLLOWED = (*_OUTCOMES, "OrderReleased", "OrderHeld")
 
 
 async def follow(tx: Tx, facts: Sequence[RawFact]) -> None:
-    """Write down how orders ended and how reviews did; put orders into the queue that somebody held for review by hand."""
+    """Write down how orders ended and how reviews did; put orders into the queue that somebody else than the screening held for review.
+
+    An order may be released and held again, or held and released, within these facts: its last hold is queued after what ended before.
+    """
     outcomes: dict[str, str] = {}
-    closed: list[fraud.Closed] = []
-    queued: list[fraud.Review] = []
+    before: list[fraud.Closed] = []
+    queued: dict[str, fraud.Review] = {}
+    after: dict[str, fraud.Closed] = {}
     for fact in facts:
+        if fact.type not in FOLLOWED:
+            continue
+        said = _said(fact.data)
         outcome = _OUTCOMES.get(fact.type)
+        over: fraud.Closed | None = None
         if outcome is not None:
-            said = _said(fact.data)
             if fact.type == "OrderReturnStarted" and said.reason == _REFUSED:
                 outcome = "refused"
             standing = outcomes.get(fact.order_id)
@@ -288,15 +295,17 @@ async def follow(tx: Tx, facts: Sequence[RawFact]) -> None:
                 outcomes[fact.order_id] = outcome
             if outcome in ("cancelled", "rejected", "expired"):
                 word = "reject" if outcome == "rejected" else outcome
-                closed.append(fraud.Closed(fact.order_id, word, fact.actor, said.detail or said.reason, fact.at))
-        elif fact.type in ("OrderReleased", "OrderHeld"):
-            said = _said(fact.data)
-            if said.kind != HOLD:
-                continue
-            if fact.type == "OrderReleased":
-                closed.append(fraud.Closed(fact.order_id, "approve", fact.actor, said.reason, fact.at))
-            elif not said.rule:
-                queued.append(fraud.Review(fact.order_id, said.hold, "", 0, [], fact.at, said.until))
-    await fraud.queue(tx, queued)
+                over = fraud.Closed(fact.order_id, word, fact.actor, said.detail or said.reason, fact.at)
+        elif fact.type == "OrderReleased" and said.kind == HOLD:
+            over = fraud.Closed(fact.order_id, "approve", fact.actor, said.reason, fact.at)
+        elif fact.type == "OrderHeld" and said.kind == HOLD and not said.rule and (fact.order_id in after or fact.order_id not in queued):
+            queued[fact.order_id] = fraud.Review(fact.order_id, said.hold, "", 0, [], fact.at, said.until)
+            after.pop(fact.order_id, None)
+        if over is not None and fact.order_id in queued:
+            after.setdefault(fact.order_id, over)
+        elif over is not None:
+            before.append(over)
+    await fraud.close(tx, before)
+    await fraud.queue(tx, list(queued.values()))
     await fraud.conclude(tx, outcomes)
-    await fraud.close(tx, closed)
+    await fraud.close(tx, list(after.values()))

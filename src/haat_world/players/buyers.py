@@ -22,6 +22,7 @@ from haat_world.world import BLOCK, World
 HOURS = (3, 2, 1, 1, 1, 2, 4, 8, 14, 22, 30, 34, 32, 28, 26, 26, 30, 36, 42, 50, 58, 60, 40, 16)
 METHODS: Mapping[str, float] = {"cod": 68, "bkash": 16, "nagad": 7, "card": 9}
 SIZES: Mapping[int, float] = {1: 50, 2: 28, 3: 14, 4: 8}
+MAILS = 0.3  # of the buyers gave an e-mail address, too
 CANCELS, CLICKS_TWICE, TRIES_AGAIN = 0.03, 0.04, 0.7
 AHEAD, AHEAD_SHARE = 100_00, 0.06  # what shops ask for before they send cash parcels, and how many of those buyers pay it
 COD_MAX = 40_000_00
@@ -123,6 +124,7 @@ class Buyers:
         buyer = int(dice.roll("who", number) ** 2 * self._count)  # some buy often
         district, upazila, area = dice.pick(PLACES, "where", buyer)
         phone = f"01{dice.pick({'7': 5, '8': 3, '9': 2}, 'operator', buyer)}{BLOCK}{buyer:05d}"
+        mail = {"email": f"buyer{buyer:05d}@buyers.example"} if dice.chance(MAILS, "has mail", buyer) else {}
         name = NAMES[dice.between(0, len(NAMES) - 1, "name", buyer)]
         line = f"House {dice.between(1, 90, 'house', buyer)}, Road {dice.between(1, 27, 'road', buyer)}"
         lines = self._lines(number)
@@ -130,7 +132,7 @@ class Buyers:
         value = sum(each["quantity"] * each.pop("price") for each in lines)
         return {
             "channel": self._market.channel,
-            "customer": {"name": name, "phone": phone},
+            "customer": {"name": name, "phone": phone, **mail},
             "ship_to": {
                 "recipient": name,
                 "phone": phone,

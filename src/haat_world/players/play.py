@@ -65,9 +65,9 @@ class Play:
         self._buyers: Buyers | None = None
         self._since = world.now()
 
-    async def prepare(self, mail_port: int = 0) -> None:
+    async def prepare(self) -> None:
         """Haat knows the parties, the parties know where Haat listens, the buyers know what is on sale."""
-        connections = app.connections(self.world.url, mail_port)
+        connections = app.connections(self.world.url, self.world.mail_port)
         self.score.problems = await self.market.connect(connections)
         told = {each.code: f"{self.market.url}/v1/hooks/{each.kind}/{each.code}" for each in connections if each.kind != "transport"}
         self.world.hooks |= told

@@ -40,6 +40,13 @@ def test_redx_books_by_its_own_area_with_whole_taka_and_grams() -> None:
     )
 
 
+def test_redx_picks_up_at_the_store_of_the_parcel_s_place() -> None:
+    at = msgspec.structs.replace(REDX, config=msgspec.structs.replace(REDX.config, pickup_stores={"chattogram": "8"}))
+    for place, store in (("chattogram", 8), ("dhaka-tejgaon", 5)):
+        _, (request,) = drive(redx.book(at, a_parcel(pickup=place), NOW), [said(201, {"tracking_id": "21A"})])
+        assert sent(request)["pickup_store_id"] == store
+
+
 def test_redx_takes_nothing_to_a_place_it_has_no_number_for() -> None:
     declined, asked = drive(redx.book(REDX, a_parcel(area=Area()), NOW), [])
     assert (declined.reason, declined.final, asked) == ("area_unknown", True, [])
@@ -170,6 +177,8 @@ def test_one_s_own_riders_are_booked_at_once_and_asked_nothing() -> None:
     at = Connection(kind="courier", code="own", plugin="own", config=own.Config(fee=5_000), secrets=own.Secrets())
     assert drive(own.book(at, a_parcel(), NOW), []) == (Booked(REFERENCE, "", 5_000), [])
     assert drive(own.look_up(at, REFERENCE, NOW), [])[0] == Booked(REFERENCE, "", 5_000)
+    recall, asked = drive(own.cancel(at, Known(REFERENCE, REFERENCE), "changed_mind"), [])
+    assert (recall.reason, asked) == ("tell_the_rider", []) and REFERENCE in recall.detail, "nobody but a person reaches a rider"
     cashless = msgspec.structs.replace(at, config=own.Config(cash=False))
     assert drive(own.book(cashless, a_parcel(), NOW), [])[0] == Declined("cash_not_allowed", "These riders take no cash.")
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from haat.domain.fulfilment.courier import Booked, Declined, Known, Price, Recipient
@@ -13,7 +14,7 @@ from tests.domain.fulfilment.talking import REFERENCE, a_parcel, drive, said, se
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 AT = Connection(
     kind="courier", code="pathao-main", plugin="pathao",
-    config=pathao.Config(store_id="4711", base_url="https://courier-api-sandbox.pathao.com"),
+    config=pathao.Config(store_id="4711", pickup_stores={"chattogram": "88"}, base_url="https://courier-api-sandbox.pathao.com"),
     secrets=pathao.Secrets("id", "secret", "shop@example.com", "word", "shared-word", "f3992ecc"),
 )  # fmt: skip
 BOOKED = {
@@ -24,7 +25,7 @@ INVALID = {"message": "The given data was invalid.", "type": "error", "code": 42
 
 
 def test_a_parcel_is_booked_with_whole_taka_and_its_own_places() -> None:
-    booked, (request,) = drive(pathao.book(AT, a_parcel(cash=124_950, pickup="88"), NOW), [said(200, BOOKED)])
+    booked, (request,) = drive(pathao.book(AT, a_parcel(cash=124_950, pickup="chattogram"), NOW), [said(200, BOOKED)])
     assert booked == Booked(
         "DT231126ABCDEF", "https://merchant.pathao.com/tracking?consignment_id=DT231126ABCDEF&phone=01712345678", 8_000, 125_000
     )
@@ -41,6 +42,19 @@ def test_a_parcel_is_booked_with_whole_taka_and_its_own_places() -> None:
 def test_a_prepaid_light_parcel_weighs_half_a_kilogram_and_collects_nothing() -> None:
     _, (request,) = drive(pathao.book(AT, a_parcel(cash=0, weight_g=40), NOW), [said(200, BOOKED)])
     assert (sent(request)["amount_to_collect"], sent(request)["item_weight"], sent(request)["store_id"]) == (0, 0.5, 4711)
+
+
+def test_a_parcel_and_its_price_are_asked_for_from_the_store_of_its_place() -> None:
+    for place, store in (("chattogram", 88), ("dhaka-tejgaon", 4711), ("", 4711)):
+        _, (booking,) = drive(pathao.book(AT, a_parcel(pickup=place), NOW), [said(200, BOOKED)])
+        _, (pricing,) = drive(pathao.price(AT, a_parcel(pickup=place)), [said(200, {"data": {"price": 80}})])
+        assert (sent(booking)["store_id"], sent(pricing)["store_id"]) == (store, store)
+
+
+@pytest.mark.parametrize("stores", [{"no place": "1"}, {"": "1"}, {"dhaka": "north"}, {"dhaka": ""}, {f"p{n}": "1" for n in range(1_001)}])
+def test_stores_by_place_have_our_codes_and_its_numbers_and_an_end(stores: dict[str, str]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"store_id": "1", "pickup_stores": stores}, pathao.Config)
 
 
 def test_what_it_does_not_take_is_not_sent() -> None:

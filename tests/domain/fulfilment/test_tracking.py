@@ -181,6 +181,39 @@ def test_two_endings_that_do_not_go_together_leave_the_first_and_show_the_second
     assert (now.place, now.contradicted) == ("delivered", ("lost",))
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "contradicted"),
+    [
+        ("returned", "delivered", ("delivered",)), ("returned", "lost", ("lost",)), ("lost", "delivered", ("delivered",)),
+        ("lost", "returned", ("returned",)), ("delivered", "lost", ("lost",)), ("delivered", "cancelled", ("cancelled",)),
+        ("partially_delivered", "returned", ("returned",)), ("partially_delivered", "delivered", ()),
+        ("returned", "returned", ()), ("returned", "returning", ()), ("returned", "cancelled", ()), ("out_for_delivery", "delivered", ()),
+        ("delivered", "returned", ()), ("delivered", "partially_delivered", ()), ("returned", "partially_delivered", ()),
+        ("cancelled", "delivered", ()), ("packed", "delivered", ()),
+    ],
+)  # fmt: skip
+def test_another_ending_than_ours_is_shown_unless_it_is_a_known_correction(
+    ours: str, theirs: Status, contradicted: tuple[str, ...]
+) -> None:
+    found = tracking.advance(Parcel(ours, out=False), [scan(theirs, 10)])
+    assert found.contradicted == contradicted
+    assert not (contradicted and found.moves), "nothing is guessed"
+
+
+def test_delivered_does_not_contradict_a_part_unless_it_tells_of_cash() -> None:
+    part = scan("partially_delivered", 10, collected=36_000)
+    ours = Parcel("partially_delivered")
+    assert tracking.advance(ours, [part, scan("delivered", 20)]).contradicted == ()
+    for story in ([part, scan("delivered", 20, collected=86_000)], [scan("delivered", 20, collected=86_000)]):
+        assert tracking.advance(ours, story).contradicted == ("delivered",)
+
+
+def test_what_an_ending_says_was_collected_is_known_whichever_of_them_stands() -> None:
+    now = tracking.standing([scan("returned", 10), scan("delivered", 20, collected=86_000)])
+    assert (now.place, now.collected, now.taken) == ("returned", None, 86_000)
+    assert tracking.standing([scan("delivered", 10, collected=86_000, hint=True)]).taken is None, "nobody but a hint says so"
+
+
 def test_the_rest_of_a_partial_delivery_comes_back_once() -> None:
     story = [scan("partially_delivered", 10, collected=50_000), scan("returning", 20), scan("returned", 30)]
     found = tracking.advance(Parcel("out_for_delivery"), story)

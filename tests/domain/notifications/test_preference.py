@@ -59,6 +59,24 @@ def test_due_is_never_past_never_more_than_a_day_away_and_never_quiet(now: datet
     assert notifications.due_at(due, quiet, zone) - due <= timedelta(hours=1), "only where the clock is turned at that very minute"
 
 
+@given(
+    st.integers(0, 200_000).map(lambda halves: datetime(2020, 1, 1, tzinfo=UTC) + timedelta(minutes=30 * halves)),
+    st.integers(0, 150), st.integers(0, 47), st.integers(0, 47), st.sampled_from([DHAKA, "UTC", "America/Caracas"]),
+)  # fmt: skip
+def test_quiet_hours_hold_for_every_try_and_are_counted(since: datetime, halves: int, begin: int, end: int, zone: str) -> None:
+    quiet = QuietHours(begin * 30, end * 30)
+    kept = notifications.quiet_text(quiet, zone)
+    moments = [since + timedelta(minutes=30 * n) for n in range(halves)]
+    assert all(notifications.after_quiet(at, kept) == notifications.due_at(at, quiet, zone) for at in moments)
+    silent = sum(notifications.after_quiet(at, kept) > at for at in moments)
+    assert notifications.quiet_between(since, since + timedelta(minutes=30 * halves), kept) == timedelta(minutes=30 * silent)
+
+
+def test_a_night_in_which_clocks_are_turned_is_as_long_as_it_is() -> None:
+    since, until = datetime(2026, 3, 28, 12, tzinfo=UTC), datetime(2026, 3, 29, 12, tzinfo=UTC)
+    assert notifications.quiet_between(since, until, notifications.quiet_text(NIGHT, "Europe/Berlin")) == timedelta(hours=9)
+
+
 def test_every_no_holds_and_of_the_rest_the_most_personal_word() -> None:
     said = [
         Preference(declined=(Decline("order", "sms"),)),
@@ -74,6 +92,7 @@ def test_who_said_nothing_is_told_as_the_shop_does() -> None:
     wish = notifications.wish_of([], Manners(language="bn"))
     assert (wish.language, wish.declined, wish.quiet, wish.timezone) == ("bn", frozenset(), NIGHT, DHAKA)
     assert notifications.wish_of([], Manners(language="bn"), language="en", timezone="Asia/Tokyo").timezone == "Asia/Tokyo"
+    assert notifications.wish_of([], Manners(timezone="")).timezone == DHAKA, "somebody's hours always have a place"
 
 
 @pytest.mark.parametrize("zone", ["Asia/Nowhere", "../etc/passwd", "\0", "a" * 64])

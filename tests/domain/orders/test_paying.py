@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from haat.domain import orders
@@ -86,6 +87,29 @@ def test_too_much_is_kept_to_what_is_owed_and_too_little_leaves_the_rest_due() -
 def test_another_currency_is_no_money_of_ours() -> None:
     seen = Observed(status="charged", amount=GRAND, currency="USD")
     assert orders.paying.learn(due((A1, "bkash")), A1, seen) == (events.OrderPaymentUncertain(T1, A1, "mismatch"),)
+
+
+@pytest.mark.parametrize("first", [charged(), Observed(status="failed", reason="declined", soft=True)])
+def test_money_that_was_not_asked_for_is_news_of_an_attempt_that_is_over_once_for_each_sum(first: Observed) -> None:
+    order = learned(due((A1, "sslcommerz")), A1, first)
+    twice = Observed(status="unknown", reason="mismatch", amount=2 * GRAND, currency="BDT", transaction="second")
+    facts = orders.paying.learn(order, A1, twice)
+    assert facts == (events.OrderPaymentMismatched(T1, A1, 2 * GRAND, "BDT", "second"),)
+    strange = after(order, *facts)
+    assert (strange.payment_status, strange.payments[0].attempts[0].status) == (
+        order.payment_status,
+        order.payments[0].attempts[0].status,
+    )
+    less = msgspec.structs.replace(twice, amount=0)
+    assert orders.paying.learn(strange, A1, twice) == orders.paying.learn(strange, A1, less) == ()
+    assert orders.paying.learn(strange, A1, msgspec.structs.replace(twice, amount=3 * GRAND))
+    assert orders.paying.learn(strange, A1, Observed(status="unknown")) == ()
+
+
+def test_another_currency_on_an_attempt_that_is_over_is_shown_as_well() -> None:
+    order = learned(due((A1, "bkash")), A1, charged())
+    seen = Observed(status="charged", amount=GRAND, currency="USD")
+    assert orders.paying.learn(order, A1, seen) == (events.OrderPaymentMismatched(T1, A1, GRAND, "USD"),)
 
 
 def test_money_that_a_gateway_calls_risky_holds_the_order_once() -> None:

@@ -1,11 +1,15 @@
-"""What is owed for what was lost on the road: neither its goods nor their delivery, to the paisa, in whatever order it is lost."""
+"""What is owed for what was lost on the road: neither its goods nor their delivery, to the paisa, in whatever order it is lost.
+
+And what was paid at the door beside the price of the goods: it is owed, and it was paid.
+"""
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from haat.domain import orders
-from haat.domain.orders import events, settling
+from haat.domain.orders import events, paying, settling
 from tests.domain.orders.goods_cases import FIRST, REST, SECOND, accepted, at, told
 
 
@@ -47,3 +51,36 @@ def test_the_fees_of_an_order_go_back_with_the_last_of_its_goods() -> None:
         msgspec.structs.replace(o, totals=msgspec.structs.replace(o.totals, fees=500, grand=o.totals.grand + 500)) for o in (first, all_)
     ]
     assert [settling.owing(order) for order in with_fees] == [5_000 + 6_000 + 500, 0]
+
+
+def sums(order: orders.Order) -> int:
+    t = order.totals
+    return t.items - t.discount + t.shipping + t.fees
+
+
+@pytest.mark.parametrize("method", ["cod", "bkash"])
+@pytest.mark.parametrize("status", ["returning", "returned", "lost"])
+def test_cash_beside_the_price_is_what_it_costs_and_stays_however_the_order_was_paid(method: str, status: str) -> None:
+    order = at(accepted(method=method), status)
+    facts = paying.taken_beside(order, FIRST, 6_000, attempt_id="a1")
+    after = told(order, facts)
+    assert settling.owing(after) - settling.owing(order) == 6_000
+    assert after.totals.grand - order.totals.grand == 6_000 and sums(after) == after.totals.grand
+    (tender,) = [t for t in after.payments if t.id == FIRST]
+    assert (tender.status, tender.captured, after.shipments[0].collected) == ("paid", 6_000, 6_000)
+    assert not [f for f in settling.settle(after, str) if isinstance(f, events.OrderRefundRequested)]
+    assert paying.taken_beside(after, FIRST, 6_000, attempt_id="a2") == (), "once"
+    assert paying.collect(after, attempt_id="a3", parcel=FIRST) == (), "and not counted again"
+
+
+def test_cash_beside_the_price_stays_when_all_goods_are_lost() -> None:
+    order = at(at(accepted(method="bkash"), "lost"), "lost", SECOND)
+    assert settling.owing(told(order, paying.taken_beside(order, FIRST, 6_000, attempt_id="a1"))) == 6_000
+
+
+def test_cash_that_another_parcel_collects_is_counted_beside_it() -> None:
+    order = at(accepted(), "returning")
+    order = told(order, paying.taken_beside(order, FIRST, 6_000, attempt_id="a1"))
+    order = told(at(order, "out_for_delivery", SECOND), [events.OrderDelivered(SECOND, (), 11_000)])
+    found = [f for f in paying.collect(order, attempt_id="a2", parcel=SECOND) if isinstance(f, events.OrderPaymentProcessed)]
+    assert [(f.payment, f.amount) for f in found] == [("t1", 11_000)]

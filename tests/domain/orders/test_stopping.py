@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haat.domain.orders import events, fulfilling, stopping
+from haat.domain.orders import collecting, events, fulfilling, stopping
 from haat.kernel.errors import Refused
 from tests.domain.orders.goods_cases import FIRST, accepted, at, placed, planned, told
 from tests.domain.orders.test_fulfilling import STATUSES
@@ -61,6 +61,42 @@ def test_a_part_of_a_booked_parcel_is_cut_after_the_recall_and_the_rest_is_booke
     assert after.lines[0].buckets == {"packed": 2, "cancelled": 1}
     assert (after.shipments[0].status, after.shipments[0].intercept) == ("packed", "")
     assert after.shipments[0].lines == (events.ParcelLine(1, 2), events.ParcelLine(2, 2))
+
+
+def test_a_booked_parcel_that_was_asked_back_in_part_is_asked_back_for_all_that_is_cancelled_later() -> None:
+    order = at(accepted(), "booked")
+    part = told(order, stopping.stop(order, {1: 1}, reason="too_many").facts)
+    more = stopping.stop(part, {1: 2, 2: 1}, reason="too_many")
+    assert more.facts == (events.OrderInterceptAsked(FIRST, "too_many", (events.ParcelLine(1, 2), events.ParcelLine(2, 1))),)
+    assert stopping.stop(told(part, more.facts), {1: 1, 2: 1}, reason="too_many").facts == (), "that was asked already"
+    whole = stopping.stop(part, {1: 3, 2: 2}, reason="changed_mind")
+    assert {(f.line_no, f.quantity, f.what) for f in whole.fates} == {(1, 3, "recalling"), (2, 2, "recalling")}
+    assert whole.facts == (events.OrderInterceptAsked(FIRST, "changed_mind"),)
+    asked = told(part, whole.facts)
+    recalled = told(asked, fulfilling.recall(asked, FIRST, reason="changed_mind"))
+    after = told(recalled, stopping.recalled(recalled, asked.shipments[0], reason="changed_mind"))
+    assert [line.buckets for line in after.lines[:2]] == [{"cancelled": 3}, {"cancelled": 2}]
+    assert after.shipments[0].status == "cancelled", "nothing of it is booked again"
+
+
+def test_what_was_asked_of_a_booking_in_part_is_asked_no_more_once_it_left() -> None:
+    order = at(accepted(), "booked")
+    part = told(order, [events.OrderInterceptAsked(FIRST, "too_many", (events.ParcelLine(1, 1),)), events.OrderShipped(FIRST)])
+    assert (part.shipments[0].intercept, part.shipments[0].asked) == ("", ())
+    whole = told(order, [events.OrderInterceptAsked(FIRST, "changed_mind"), events.OrderShipped(FIRST)])
+    assert whole.shipments[0].intercept == "changed_mind"
+    assert stopping.stop(part, {1: 3, 2: 2}, reason="changed_mind").facts == (events.OrderInterceptAsked(FIRST, "changed_mind"),)
+
+
+def test_what_was_cut_is_not_collected_even_before_it_is_waived() -> None:
+    both = at(accepted(), "packed")
+    alone = told(both, stopping.stop(both, {3: 1}, reason="too_many").facts)
+    cut = told(alone, stopping.stop(alone, {1: 2}, reason="too_many").facts)
+    parcel = cut.shipments[0]
+    assert collecting.cash(cut, parcel) == 97_000, "nothing is waived yet"
+    assert stopping.cash(alone, parcel) == 86_000
+    assert stopping.cash(cut, parcel) == 66_000
+    assert [stopping.overcharge(cut, parcel, told=told_) for told_ in (86_000, 66_000, 66_099, 66_100, 0)] == [20_000, 0, 0, 100, 0]
 
 
 def test_nobody_opens_a_parcel_on_the_road() -> None:

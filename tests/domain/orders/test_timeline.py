@@ -78,6 +78,10 @@ STORY: list[tuple[Fact, str, str, str | None]] = [
         events.OrderExceptionRaised("f", "fulfilment", "book", "declined", "fulfilment", ONE, "No rider.", ("retry", "cancel_order")),
         "staff", "fulfilment:book could not be done for parcel 1 of 2 (declined: No rider.). It can be repaired by retry, cancel order", NOTHING,
     ),
+    (
+        events.OrderExceptionEscalated("e", "fulfilment", "book", "no_rider", "fulfilment", LATER, ("retry",)),
+        "staff", "fulfilment:book has waited for fulfilment since Tue 24 Nov 16:30 (no rider); its owner is reminded", NOTHING,
+    ),
     (events.OrderExceptionResolved("e", "retry", "rider found"), "staff", "of fulfilment:book was settled (tried again): rider found", NOTHING),
     (events.OrderFlowMigrated("payment", 2), "staff", "version 2 of the flow payment", NOTHING),
     (events.OrderPromised(LATER, "late"), "staff", "by Tue 24 Nov now (it is delayed on the way)", "Tue 24 Nov"),
@@ -97,11 +101,14 @@ STORY: list[tuple[Fact, str, str, str | None]] = [
     (events.OrderPaymentVoided("p", "t", 5_000), "customer", "50.00 BDT that bKash had set aside was let go", "not taken"),
     (events.OrderPaymentWaived("p", 5_000, "order_shrank"), "staff", "50.00 BDT need not be paid any more (the order became smaller)", "smaller"),
     (events.OrderPaymentOrphaned("p", "t", 5_000), "customer", "50.00 BDT came by bKash that was not owed", "goes back"),
+    (events.OrderPaymentMismatched("p", "t", 269_200, "BDT"), "staff", "bKash says that it holds 2,692.00 BDT where 1,346.00 BDT was asked", NOTHING),
+    (events.OrderPaymentMismatched("p", "t", 134_600, "USD"), "staff", "bKash says that it holds other money USD where 1,346.00", NOTHING),
     (events.OrderRefundRequested("s", "p", "t", 5_000, "goodwill_vip", "bkash"), "staff", "by bKash (goodwill vip)", "50.00 BDT is to go back by bKash."),
     (events.OrderRefundUncertain("r"), "staff", "bKash did not say whether 50.00 BDT went back", "We are asking bKash"),
     (events.OrderRefundNotFound("r", "rang them up"), "staff", "bKash never got the request to give 50.00 BDT back (rang them up)", "on its way back"),
     (events.OrderRefunded("r", "p", "t", 5_000, "R7"), "customer", "50.00 BDT went back by bKash (reference R7)", "went back"),
     (events.OrderRefundFailed("r", "limit_exceeded", "E12"), "staff", "above the limit of the account) [E12]", "looking for another way"),
+    (events.OrderRefundRetried("r", "r-2"), "staff", "50.00 BDT that bKash had refused to give back is sent again", "on its way back by bKash"),
     (
         events.OrderInventoryAllocated("plan-2", PLAN, "cheapest", 12_000, LATER),
         "staff", "by cheapest, for 120.00 BDT: parcel 1 of 2 from dhaka (2 items), parcel 2 of 2 from sylhet (1 item), expected by Tue 24 Nov",
@@ -110,6 +117,7 @@ STORY: list[tuple[Fact, str, str, str | None]] = [
     (events.OrderAllocationFailed(GOODS, "short"), "staff", "send 2 × Tea now: no place has enough", "looking for a way to send 2 × Tea"),
     (events.OrderBackorderArrived(GOODS, "dhaka"), "staff", "2 × Tea has arrived (dhaka)", "2 × Tea has arrived and"),
     (events.VendorOrderOffered(A, LATER), "vendor", "Shop A is asked to take its part, until Tue 24 Nov 16:30", "asked to prepare its part."),
+    (events.VendorOrderReminded(A, LATER), "vendor", "Shop A is reminded to accept or reject its part, until Tue 24 Nov 16:30", NOTHING),
     (events.VendorOrderAccepted(A), "customer", "Shop A has taken its part", "Shop A"),
     (events.VendorOrderRejected(A, "out_of_stock", "Rats.", "dhaka", 2, REST), "vendor", "1 × Tea from dhaka (out of stock) «Rats.»", "cannot send 1 × Tea;"),
     (events.OrderFulfillmentStarted(TWO), "customer", "Parcel 2 of 2 is being prepared", "Parcel 2 of 2"),
@@ -130,6 +138,7 @@ STORY: list[tuple[Fact, str, str, str | None]] = [
     (events.OrderReturnStarted(ONE, "customer_refused"), "staff", "Parcel 1 of 2 is on its way back (the parcel was not accepted)", "way back"),
     (events.OrderReturnReceived(ONE, REST, REST), "vendor", "1 sound and in stock again, 1 damaged", "has come back to us"),
     (events.OrderParcelLost(ONE), "customer", "Pathao has lost parcel 1 of 2", "lost"),
+    (events.OrderCashTaken(ONE, 7_500), "customer", "75.00 BDT was paid at the door for parcel 1 of 2, beside the price", "at the door"),
     (events.OrderShipmentDoubted(ONE, "courier_corrects", "delivered, then returned"), "staff", "What Pathao says of parcel 1 of 2 does", NOTHING),
     (events.OrderInterceptAsked(ONE, "changed_mind", REST), "staff", "to bring back 1 × Tea of parcel 1 of 2 (the buyer decided", "bring back"),
 ]  # fmt: skip
@@ -175,7 +184,7 @@ def test_a_buyer_reads_neither_what_is_for_staff_nor_who_did_it() -> None:
     hidden = (
         "fraud", "Forged", "screening", "velocity", "points", "admin", "key-7", "dhaka", "sylhet", "cheapest", "Rats", "rider", "01712000000",
         "[2023]", "E12", "spiteful", "Oops", "goodwill", "s3cret", "60.00", "fulfilment:", "stocktaking", "ring twice", "Bandarban", "+8801711223344",
-        "House 7", "প্রতারণা", "সন্দেহ",
+        "House 7", "প্রতারণা", "সন্দেহ", "remind", "মনে করিয়ে",
     )  # fmt: skip
     told = orders.timeline(stream_of(*BEFORE, *[fact for fact, *_ in STORY]), reader="customer")
     for entry in told:

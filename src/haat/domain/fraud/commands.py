@@ -50,7 +50,7 @@ async def sight(tx: Tx, sightings: Sequence[Sighting]) -> dict[str, Seen]:
 
 
 async def record(tx: Tx, screened: Sequence[Screened]) -> None:
-    """Keep the receipts, and put those to be reviewed into the queue. The same screening again changes nothing."""
+    """Keep the receipts, and put those to be reviewed into the queue (as `queue` does). The same screening again changes nothing."""
     if not screened:
         return
     books = {s.book.digest: s.book for s in screened}
@@ -82,7 +82,11 @@ async def record(tx: Tx, screened: Sequence[Screened]) -> None:
 
 
 async def queue(tx: Tx, reviews: Sequence[Review]) -> None:
-    """Put orders into the queue that somebody held for review by hand. One that is there already stays as it is."""
+    """Put orders, each once, into the queue that somebody else than the screening held for review: a person, a gateway.
+
+    One that waits there already stays as it is. One whose review ended waits again where a hold came since; what the
+    screening said of it stays.
+    """
     if reviews:
         await tx.execute(
             _QUEUE,
@@ -166,16 +170,20 @@ FROM fraud_sight($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text:
   $13::text::boolean[])
 """
 
-_QUEUE = """
-INSERT INTO fraud_reviews (order_id, hold, channel, score, findings, opened_at, until)
+#: A review that ended begins anew for another hold, and for the same one that came again (money set aside and taken, both called risky).
+_ANEW = """hold = excluded.hold, opened_at = excluded.opened_at, until = excluded.until,
+  closed_at = NULL, decision = '', decided_by = '', reason = ''"""
+_ENDED = "r.closed_at IS NOT NULL AND (r.hold <> excluded.hold OR r.closed_at < excluded.opened_at)"
+_QUEUE = f"""
+INSERT INTO fraud_reviews AS r (order_id, hold, channel, score, findings, opened_at, until)
 SELECT t.id, t.hold, t.channel, t.score, t.findings::json, t.opened_at, t.until
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::timestamptz[], $7::timestamptz[])
   AS t (id, hold, channel, score, findings, opened_at, until)
-ON CONFLICT (order_id) DO NOTHING
+ON CONFLICT (order_id) DO UPDATE SET {_ANEW} WHERE {_ENDED}
 """
 
 # A rulebook that somebody else is writing at this moment is left to them: whoever loses its transaction screens again.
-_RECORD = """
+_RECORD = f"""
 WITH scores AS (
   INSERT INTO fraud_detection_scores
     (order_id, version, channel, score, outcome, findings, inputs, scored, rulebook, policy_version, at)
@@ -191,9 +199,10 @@ WITH scores AS (
     AND pg_try_advisory_xact_lock(1179795790, hashtext(t.digest))
   ON CONFLICT (digest) DO NOTHING
 )
-INSERT INTO fraud_reviews (order_id, hold, channel, score, findings, opened_at, until)
+INSERT INTO fraud_reviews AS r (order_id, hold, channel, score, findings, opened_at, until)
 SELECT t.id, t.hold, t.channel, t.score, t.findings::json, t.opened_at, t.until
 FROM unnest($15::uuid[], $16::text[], $17::text[], $18::integer[], $19::text[], $20::timestamptz[], $21::timestamptz[])
   AS t (id, hold, channel, score, findings, opened_at, until)
-ON CONFLICT (order_id) DO NOTHING
+ON CONFLICT (order_id) DO UPDATE SET channel = excluded.channel, score = excluded.score, findings = excluded.findings, {_ANEW}
+WHERE {_ENDED}
 """

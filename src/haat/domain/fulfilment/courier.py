@@ -10,9 +10,9 @@ capabilities. Statuses and reasons of all couriers become the words below; what 
 
 from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, date, datetime
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from haat.kernel.errors import Refused
 from haat.kernel.outside import Connection, Conversation, Heard, Hook, Reply, Request, Unknown
@@ -103,7 +103,7 @@ class Recipient(Struct, frozen=True, omit_defaults=True):
 class Consignment(Struct, frozen=True, omit_defaults=True):
     """A parcel as a courier is asked to take it. `reference` is ours, another one for every courier that is tried.
 
-    `cash` (to be collected) and `value` in minor units; `pickup` is the courier's own id of the place where it is picked up.
+    `cash` (to be collected) and `value` in minor units; `pickup` is our code of the place where it is picked up.
     """
 
     reference: str
@@ -119,6 +119,13 @@ class Consignment(Struct, frozen=True, omit_defaults=True):
     pickup: str = ""
     express: bool = False
     currency: str = "BDT"
+
+
+#: For a courier's configuration: its own number of each place where it picks up, by our code of the place.
+PickupStores: TypeAlias = Annotated[
+    dict[Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")], Annotated[str, Meta(pattern=r"^[0-9]{1,18}$")]],
+    Meta(max_length=1_000),
+]
 
 
 class Known(Struct, frozen=True):

@@ -93,10 +93,10 @@ class Standing(Struct, frozen=True):
     """What the courier's story comes to. `status` is its last word, `place` where that puts the parcel, `at` since when.
 
     `rest`: after a partial delivery, whether the other part is on its way back or there. `collected` is what was taken at the door
-    for the goods, `return_fee` what was taken for bringing them back. `to_confirm`: only a hint says that it was delivered; ask the
-    courier. `unknown`: words that nobody understands. `contradicted`: endings that do not go together with the first one, which
-    stands; a person has to look. `exchanged`: it was delivered, and other goods were taken along. `vague`: it is cancelled by a word
-    that does not say whether the courier ever had it.
+    for the goods, `return_fee` what was taken for bringing them back, `taken` the most that any ending says, whichever of them stands.
+    `to_confirm`: only a hint says that it was delivered; ask the courier. `unknown`: words that nobody understands. `contradicted`:
+    endings that do not go together with the first one, which stands; a person has to look. `exchanged`: it was delivered, and other
+    goods were taken along. `vague`: it is cancelled by a word that does not say whether the courier ever had it.
     """
 
     status: Status = ""
@@ -109,6 +109,7 @@ class Standing(Struct, frozen=True):
     exchanged: bool = False
     collected: int | None = None
     return_fee: int | None = None
+    taken: int | None = None
     remitted: bool = False
     invoice: str = ""
     to_confirm: bool = False
@@ -135,16 +136,21 @@ class Move(Struct, frozen=True, omit_defaults=True):
 
 
 class Advance(Struct, frozen=True):
-    """The courier's truth, and the moves that bring ours to it; none where it is there."""
+    """The courier's truth, and the moves that bring ours to it; none where it is there.
+
+    `contradicted`: endings that the courier tells of and that no correction brings together with ours, or with its own first one.
+    """
 
     standing: Standing
     moves: tuple[Move, ...] = ()
+    contradicted: tuple[Place, ...] = ()
 
 
 def advance(parcel: Parcel, scans: Iterable[Scan]) -> Advance:
     """The moves between our parcel and all that was said of its present consignment: old scans and new ones, in any order."""
     now = standing(scans)
-    return Advance(now, moves(parcel, now))
+    other = (now.place,) if _contradicts(parcel.status, now) else ()
+    return Advance(now, moves(parcel, now), (*other, *[each for each in now.contradicted if each != parcel.status]))
 
 
 def standing(scans: Iterable[Scan]) -> Standing:
@@ -213,6 +219,22 @@ def _after_the_end(ours: str, parcel: Parcel, now: Standing) -> tuple[Move, ...]
     return () if corrected is None else (_move(corrected, now, correction=True),)
 
 
+def _contradicts(ours: str, now: Standing) -> bool:
+    """Whether ours ended one way and the courier's story ends another. What was cancelled here and left all the same is followed."""
+    if ours in (now.place, "cancelled") or STAGE.get(ours) != END or STAGE[now.place] != END:
+        return False
+    if now.place == "cancelled" and (now.vague or ours == "returned"):
+        return False  # at home either way, or not said
+    if _coarser(ours, now.place, now.collected):
+        return False
+    return (ours, now.place) not in CORRECTIONS and (ours, now.place) not in OVERTAKEN
+
+
+def _coarser(known: str, said: str, collected: int | None) -> bool:
+    """Some couriers have no word for a part: «delivered», with no cash told, does not contradict that a part was."""
+    return (known, said) == ("partially_delivered", "delivered") and collected is None
+
+
 def _move(kind: MoveKind, now: Standing, *, rest: bool = False, correction: bool = False) -> Move:
     collected = now.collected if kind in PAID_AT_THE_DOOR else None
     return Move(kind, now.at, now.reason, now.message, collected, rest, correction, kind == "cancelled" and now.vague)
@@ -232,10 +254,13 @@ class _Reading:
         self.unconfirmed = False
         self.failures: list[Failure] = []
         self.rest: Literal["", "returning", "returned"] = ""
+        self.taken: int | None = None
         self.contradicted: list[Place] = []
 
     def read(self, scan: Scan) -> None:
         self.exchanged = self.exchanged or scan.status == "exchanged"
+        if scan.status in PAID_AT_THE_DOOR and scan.collected is not None:
+            self.taken = max(self.taken or 0, scan.collected)
         where = MEANS.get(scan.status)
         if where == "cancelled" and self.picked_up and STAGE[self.place] < END:
             where = "returning"  # what was picked up cannot be cancelled any more: it comes back
@@ -268,7 +293,7 @@ class _Reading:
             self.status = scan.status
         elif (self.place, where) in CORRECTIONS:
             self._goes(where, scan)
-        elif STAGE[where] == END and where not in (self.place, *self.contradicted):
+        elif STAGE[where] == END and where not in (self.place, *self.contradicted) and not _coarser(self.place, where, scan.collected):
             self.contradicted.append(where)
 
     def standing(self, told: Sequence[Scan]) -> Standing:
@@ -285,6 +310,7 @@ class _Reading:
             exchanged=self.exchanged,
             collected=taken[-1] if taken and self.place in PAID_AT_THE_DOOR else None,
             return_fee=fees[-1] if fees else None,
+            taken=self.taken,
             remitted=any(scan.cash == "remitted" for scan in told),
             invoice=next((scan.invoice for scan in reversed(told) if scan.invoice), ""),
             to_confirm=self.unconfirmed and STAGE[self.place] < END,

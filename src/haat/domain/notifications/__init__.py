@@ -15,6 +15,7 @@ from haat.domain.notifications.commands import (
     lapsed,
     pace,
     put_manners,
+    put_off,
     put_preference,
     put_template,
     record,
@@ -23,7 +24,19 @@ from haat.domain.notifications.commands import (
     settle,
 )
 from haat.domain.notifications.notification import Notification, Outcome, Status
-from haat.domain.notifications.preference import Decline, Manners, Preference, QuietHours, Who, Wish, due_at, wish_of
+from haat.domain.notifications.preference import (
+    Decline,
+    Manners,
+    Preference,
+    QuietHours,
+    Who,
+    Wish,
+    after_quiet,
+    due_at,
+    quiet_between,
+    quiet_text,
+    wish_of,
+)
 from haat.domain.notifications.queries import OwnText, Voice, find, load_voice, manners, notifications, own_texts, preferences
 from haat.domain.notifications.sending import LIFE, allowed, next_try, too_late
 from haat.domain.notifications.sms import fit, parts
@@ -79,6 +92,7 @@ __all__ = [
     "Who",
     "Wish",
     "Written",
+    "after_quiet",
     "allowed",
     "brought",
     "check",
@@ -102,8 +116,11 @@ __all__ = [
     "parts",
     "preferences",
     "put_manners",
+    "put_off",
     "put_preference",
     "put_template",
+    "quiet_between",
+    "quiet_text",
     "record",
     "resend",
     "samples",

@@ -31,14 +31,14 @@ async def record(tx: Tx, made: Sequence[Notification]) -> int:
         return 0
     rows = await tx.fetch(
         """INSERT INTO notifications (id, order_id, version, event, role, party, channel, recipient, language, subject, body, parts, data,
-             urgent, status, reason, due_at, fact_at, created_at)
+             urgent, status, reason, due_at, fact_at, created_at, quiet)
            SELECT id, order_id, version, event, role, party, channel, recipient, language, subject, body, parts, data::json,
-             urgent, status, reason, due_at, fact_at, created_at
+             urgent, status, reason, due_at, fact_at, created_at, quiet
            FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
              $10::text[], $11::text[], $12::int[], $13::text[], $14::bool[], $15::text[], $16::text[], $17::timestamptz[],
-             $18::timestamptz[], $19::timestamptz[])
+             $18::timestamptz[], $19::timestamptz[], $20::text[])
              AS t (id, order_id, version, event, role, party, channel, recipient, language, subject, body, parts, data, urgent, status,
-               reason, due_at, fact_at, created_at)
+               reason, due_at, fact_at, created_at, quiet)
            ON CONFLICT (order_id, version, role, recipient, channel, resend) DO NOTHING
            RETURNING 1""",
         *[[getattr(each, name) for each in made] for name in _BEFORE_DATA],
@@ -51,7 +51,7 @@ async def record(tx: Tx, made: Sequence[Notification]) -> int:
 _BEFORE_DATA = (
     "id", "order_id", "version", "event", "role", "party", "channel", "recipient", "language", "subject", "body", "parts",
 )  # fmt: skip
-_AFTER_DATA = ("urgent", "status", "reason", "due_at", "fact_at", "created_at")
+_AFTER_DATA = ("urgent", "status", "reason", "due_at", "fact_at", "created_at", "quiet")
 
 
 async def claim(
@@ -77,6 +77,22 @@ async def claim(
         until,
     )
     return [notification_of(row) for row in rows]
+
+
+async def put_off(tx: Tx, claimed: Sequence[tuple[Notification, datetime]]) -> None:
+    """Give back what was claimed and is not to leave before its instant, as if nobody had taken it: it was no try."""
+    if not claimed:
+        return
+    await tx.execute(
+        """UPDATE notifications AS n
+           SET status = 'due', due_at = t.until, claim = NULL, lease_until = NULL, attempts = attempts - 1,
+             first_try_at = CASE WHEN attempts > 1 THEN first_try_at END, connection = CASE WHEN attempts > 1 THEN connection ELSE '' END
+           FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS t (id, claim, until)
+           WHERE n.id = t.id AND n.claim = t.claim AND n.status = 'sending'""",
+        [each.id for each, _ in claimed],
+        [each.claim for each, _ in claimed],
+        [until for _, until in claimed],
+    )
 
 
 async def lapsed(tx: Tx, *, now: datetime, limit: int) -> list[Notification]:
@@ -121,8 +137,8 @@ async def settle(tx: Tx, outcomes: Sequence[Outcome], *, now: datetime) -> int:
         [each.id for each in outcomes],
         [each.claim for each in outcomes],
         [each.status for each in outcomes],
-        [each.reason[:500] for each in outcomes],
-        [each.reference[:200] for each in outcomes],
+        [_storable(each.reason)[:500] for each in outcomes],
+        [_storable(each.reference)[:200] for each in outcomes],
         [each.again_at for each in outcomes],
         [each.doubtful for each in outcomes],
         now,
@@ -226,6 +242,11 @@ async def put_manners(tx: Tx, manners: Manners, *, by: str, now: datetime, expec
     )
     await changes.announce(tx, KIND, ["manners"])
     return version
+
+
+def _storable(words: str) -> str:
+    """What others wrote, without what PostgreSQL keeps in no text: U+0000 and halves of characters."""
+    return words.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _still(version: int, expected: int | None) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from haat.domain.notifications.telling import Channel, Language, Role
+from haat.domain.notifications.telling import WRITTEN, Channel, Language, Role
 from haat.kernel.errors import Refused
 
 Status = Literal["due", "sending", "sent", "failed", "unknown", "stale", "declined"]
@@ -23,7 +23,8 @@ ENDED: frozenset[Status] = frozenset({"sent", "failed", "unknown", "stale"})
 class Notification(Struct, frozen=True, kw_only=True):
     """One telling of one fact to one recipient on one channel. `fact_at`: when it happened; `parts` of an SMS.
 
-    `doubtful`: an earlier try may have arrived, so only the same connection may try again.
+    `doubtful`: an earlier try may have arrived, so only the same connection may try again. `quiet`: the hours (`quiet_text`) in which it
+    does not leave; empty for what is urgent, and by a channel that wakes nobody.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Notification(Struct, frozen=True, kw_only=True):
     claim: str | None = None
     first_try_at: datetime | None = None
     sent_at: datetime | None = None
+    quiet: str = ""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -81,4 +83,6 @@ def check_resend(tellings: list[Notification]) -> Notification:
         raise Refused("declined", "This person does not want to be told of it on this channel.", kind="conflict")
     if latest.status not in ENDED:
         raise Refused("under_way", "It is still on its way.", kind="conflict", notification=latest.id)
+    if latest.channel in WRITTEN and not latest.body:
+        raise Refused("not_written", "No text could be written of it, so there is none to send.", kind="conflict")
     return latest

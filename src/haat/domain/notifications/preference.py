@@ -6,7 +6,7 @@ person's own time zone; from 22:00 to 08:00 passes midnight.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -81,7 +81,7 @@ def wish_of(said: Sequence[Preference], manners: Manners, *, language: Language 
         next((each.language for each in said if each.language), language or manners.language),
         frozenset((no.group, no.channel) for each in said for no in each.declined),
         next((each.quiet for each in said if each.quiet is not None), manners.quiet),
-        next((each.timezone for each in said if each.timezone), "") or timezone or manners.timezone,
+        next((each.timezone for each in said if each.timezone), "") or timezone or manners.timezone or Manners().timezone,
     )
 
 
@@ -96,8 +96,31 @@ def due_at(now: datetime, quiet: QuietHours, timezone: str) -> datetime:
     if not is_quiet:
         return now
     day = local.date() + timedelta(days=1) if passes_midnight and minute >= quiet.begin else local.date()
-    end = datetime(day.year, day.month, day.day, quiet.end // 60, quiet.end % 60, tzinfo=ZoneInfo(timezone))
-    return max(end.astimezone(now.tzinfo), now)
+    return max(_on_the_wall(day, quiet.end, timezone), now)
+
+
+def quiet_text(quiet: QuietHours, timezone: str) -> str:
+    """A person's quiet hours as a notification keeps them: `1320-480 Asia/Dhaka`, empty where there are none."""
+    return "" if quiet.begin == quiet.end else f"{quiet.begin}-{quiet.end} {timezone}"
+
+
+def after_quiet(at: datetime, kept: str) -> datetime:
+    """`at`, or the end of the quiet hours (`quiet_text`) that it lies in."""
+    return due_at(at, *_read(kept)) if kept else at
+
+
+def quiet_between(since: datetime, until: datetime, kept: str) -> timedelta:
+    """How much of the time from `since` to `until` is quiet. O(days)."""
+    found = timedelta()
+    if not kept:
+        return found
+    quiet, timezone = _read(kept)
+    day, last = (at.astimezone(ZoneInfo(timezone)).date() for at in (since - timedelta(days=1), until))
+    while day <= last:
+        end = day + timedelta(days=1) if quiet.begin > quiet.end else day
+        found += max(min(_on_the_wall(end, quiet.end, timezone), until) - max(_on_the_wall(day, quiet.begin, timezone), since), timedelta())
+        day += timedelta(days=1)
+    return found
 
 
 def check_zone(timezone: str) -> None:
@@ -107,3 +130,13 @@ def check_zone(timezone: str) -> None:
             ZoneInfo(timezone)
         except (KeyError, ValueError, OSError) as error:
             raise Refused("unknown_timezone", f"There is no time zone {timezone}.") from error
+
+
+def _on_the_wall(day: date, minute: int, timezone: str) -> datetime:
+    return datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=ZoneInfo(timezone)).astimezone(UTC)
+
+
+def _read(kept: str) -> tuple[QuietHours, str]:
+    hours, _, timezone = kept.partition(" ")
+    begin, _, end = hours.partition("-")
+    return QuietHours(int(begin), int(end)), timezone

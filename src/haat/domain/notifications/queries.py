@@ -14,7 +14,7 @@ from haat.engine.database import Row, Tx
 #: Of the table under the name `n`.
 COLUMNS = """n.id::text, n.order_id::text, n.version, n.event, n.role, n.party, n.channel, n.recipient, n.language, n.subject, n.body,
   n.parts, n.data, n.urgent, n.status, n.reason, n.due_at, n.fact_at, n.created_at, n.resend, n.resent_from::text, n.asked_by,
-  n.connection, n.reference, n.attempts, n.doubtful, n.claim::text, n.first_try_at, n.sent_at"""
+  n.connection, n.reference, n.attempts, n.doubtful, n.claim::text, n.first_try_at, n.sent_at, n.quiet"""
 _preference = msgspec.json.Decoder(Preference).decode
 _manners = msgspec.json.Decoder(Manners).decode
 

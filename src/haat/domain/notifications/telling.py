@@ -23,6 +23,7 @@ EVENTS: Mapping[str, Group] = {
     "payment_failed": "payment",
     "confirmed": "order",
     "vendor_offered": "order",
+    "vendor_reminded": "order",
     "vendor_accepted": "order",
     "backordered": "order",
     "promise_changed": "delivery",
@@ -36,9 +37,12 @@ EVENTS: Mapping[str, Group] = {
     "refunded": "payment",
     "held_for_review": "desk",
     "exception_raised": "desk",
+    "exception_escalated": "desk",
 }
 #: Worth waking somebody for: the message is of no use in the morning.
-URGENT = frozenset({"payment_requested", "payment_failed", "out_for_delivery", "delivery_failed", "exception_raised"})
+URGENT = frozenset(
+    {"payment_requested", "payment_failed", "out_for_delivery", "delivery_failed", "exception_raised", "exception_escalated"}
+)
 
 
 class Telling(Struct, frozen=True):
@@ -58,6 +62,7 @@ TOLD: Mapping[str, tuple[Telling, ...]] = {
     "OrderPaymentFailed": (Telling("payment_failed", "customer", ("email", "sms")),),
     "OrderConfirmed": (Telling("confirmed", "customer", ("email", "sms"), one=True),),
     "VendorOrderOffered": (Telling("vendor_offered", "vendor", ("email", "sms")),),
+    "VendorOrderReminded": (Telling("vendor_reminded", "vendor", ("email", "sms")),),
     "VendorOrderAccepted": (Telling("vendor_accepted", "vendor", ("email",)),),
     "OrderStockReserved": (Telling("backordered", "customer", ("email", "sms"), one=True),),
     "OrderAllocationFailed": (
@@ -80,6 +85,7 @@ TOLD: Mapping[str, tuple[Telling, ...]] = {
     "OrderRefunded": (Telling("refunded", "customer", ("email", "sms")),),
     "OrderHeld": (Telling("held_for_review", "admin", ("email", "webhook")),),
     "OrderExceptionRaised": (Telling("exception_raised", "admin", ("email", "webhook")),),
+    "OrderExceptionEscalated": (Telling("exception_escalated", "admin", ("email", "webhook")),),
 }
 
 

@@ -102,7 +102,7 @@ def fill(template: jinja2.Template, channel: Channel, values: Mapping[str, Any],
         raise
     except Exception as error:  # whatever a text does with values that it was not written for, it is the text that is wrong
         raise Refused("template_broken", f"{type(error).__name__}: {error}"[:300]) from error
-    text = _GAPS.sub("\n\n", "".join(pieces)).strip()
+    text = _GAPS.sub("\n\n", "".join(pieces).replace("\0", "")).strip()
     if channel == "sms":
         short = sms.fit(" ".join(text.split()), sms_parts_max)
         return Written("", short, sms.parts(short))

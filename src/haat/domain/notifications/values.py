@@ -45,6 +45,7 @@ class Values(Struct, frozen=True, kw_only=True, omit_defaults=True):
     held: int = 0
     due_at: datetime | None = None
     until: datetime | None = None
+    since: datetime | None = None
     expected_at: datetime | None = None
     reason: str = ""
     detail: str = ""
@@ -90,6 +91,7 @@ _PLAIN = Values(
     expected_at=_AT + timedelta(days=5),
     due_at=_AT + timedelta(minutes=30),
     until=_AT + timedelta(hours=4),
+    since=_AT - timedelta(days=1),
     reason="other",
     courier="Pathao",
     consignment="DC140326ABCDEF",

@@ -91,10 +91,14 @@ def part_of(order: Order, vendor_order: str) -> VendorOrder:
     raise Refused("unknown_vendor_order", "There is no such vendor order.", kind="missing")
 
 
-def offer(order: Order, vendor_order: str, *, until: datetime, accepts: bool = False) -> Facts:
-    """Ask a vendor to take its part; one that `accepts` by policy has taken it at once. Nothing where it was asked or took it."""
+def offer(order: Order, vendor_order: str, *, until: datetime, accepts: bool = False, now: datetime | None = None) -> Facts:
+    """Ask a vendor to take its part; one that `accepts` by policy has taken it at once.
+
+    Nothing where it took it, or was asked and its time is not over `now`.
+    """
     part = part_of(order, vendor_order)
-    if order.status not in LIVING or not _parcels(order, vendor_order, {"planned"}) or part.answer in ("offered", "accepted"):
+    asked = part.answer == "offered" and (now is None or part.offered_until is None or part.offered_until > now)
+    if order.status not in LIVING or not _parcels(order, vendor_order, {"planned"}) or asked or part.answer == "accepted":
         return ()
     offered = VendorOrderOffered(vendor_order, until)
     return (offered, VendorOrderAccepted(vendor_order)) if accepts else (offered,)
@@ -114,7 +118,10 @@ def accept(order: Order, vendor_order: str) -> Facts:
 def reject(
     order: Order, vendor_order: str, *, reason: str, detail: str = "", location: str = "", lines: Mapping[int, int] | None = None
 ) -> Facts:
-    """The vendor (or one node of it) will not send its part, or these units of it. What a courier was booked for stays: cancel that."""
+    """The vendor (or one node of it) will not send its part, or these units of it. What a courier was booked for stays: cancel that.
+
+    Where another node still has some of the part, a node's refusal is one of its units: what the vendor answered holds for the rest.
+    """
     part = part_of(order, vendor_order)
     _living(order)
     if part.answer not in ("offered", "accepted"):
@@ -126,18 +133,22 @@ def reject(
     if not free:
         raise Refused("nothing_to_reject", "Nothing of it is left to be sent.", kind="conflict", status=part.status)
     asked = quantities.asked(free, lines) if lines is not None else ()
-    if asked and not less(quantities.joined(free), asked) and not location:
+    if location and any(p.vendor_order == vendor_order and p.location != location and not p.settled for p in order.shipments):
+        asked = asked or quantities.joined(free)
+    elif asked and not less(quantities.joined(free), asked):
         asked = ()  # all of it: the whole part
     return (VendorOrderRejected(vendor_order, reason, detail, location, part.rejections + 1, asked),)
 
 
 def lapse(order: Order, vendor_order: str, *, now: datetime) -> Facts:
-    """The vendor did not answer in time. Nothing where it did, or has longer."""
+    """The vendor did not answer in time: what nobody has begun is taken back, the rest goes on. Nothing where it did, or has longer."""
     part = part_of(order, vendor_order)
     late = part.answer == "offered" and part.offered_until is not None and part.offered_until <= now
-    if not late or order.status not in LIVING or not _parcels(order, vendor_order, {"planned"}):
+    planned = [p.id for p in _parcels(order, vendor_order, {"planned"})]
+    if not late or order.status not in LIVING or not planned:
         return ()
-    return reject(order, vendor_order, reason=NO_ANSWER)
+    only = tuple(planned) if len(planned) < len(_parcels(order, vendor_order, _HOME)) else ()
+    return (VendorOrderRejected(vendor_order, NO_ANSWER, attempt=part.rejections + 1, parcels=only),)
 
 
 def start(order: Order, parcel_id: str) -> Facts:

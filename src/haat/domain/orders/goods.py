@@ -49,8 +49,19 @@ class OrderLine(msgspec.Struct, frozen=True, omit_defaults=True):
     tax_sold: int = 0
 
 
+class Refusal(msgspec.Struct, frozen=True, gc=False):
+    """A place would not send units of a line. `attempt`: which rejection of the vendor's part that was."""
+
+    location: str
+    line_no: int
+    attempt: int
+
+
 class VendorOrder(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """One vendor's part, with a fulfilment life of its own. `answer`: what the vendor said (offered, accepted, rejected)."""
+    """One vendor's part, with a fulfilment life of its own. `answer`: what the vendor said (offered, accepted, rejected).
+
+    `rejections` counts all of them; `refusals` says who was asked in vain for what, of each line until more of it arrives.
+    """
 
     id: str
     vendor: str
@@ -63,6 +74,7 @@ class VendorOrder(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     answer: str = ""
     offered_until: datetime | None = None
     rejections: int = 0
+    refusals: tuple[Refusal, ...] = ()
 
 
 class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -21,6 +21,7 @@ from haat.domain.orders.events import (
     Client,
     Customer,
     OrderCancelled,
+    OrderCashTaken,
     OrderCompleted,
     OrderConfirmed,
     OrderCreated,
@@ -48,6 +49,7 @@ from haat.domain.orders.events import (
     VendorOrderAccepted,
     VendorOrderOffered,
     VendorOrderRejected,
+    VendorOrderReminded,
 )
 from haat.domain.orders.goods import Goods, OrderLine, Parcel, VendorOrder, fulfilment_status, with_buckets
 from haat.domain.orders.parcels import GOODS, goods
@@ -70,6 +72,7 @@ TRANSITIONS: Mapping[type[Fact], tuple[frozenset[str], str | None]] = {
     OrderConfirmed:          (frozenset({"placed"}),                   "confirmed"),
     OrderInventoryAllocated: (OPEN,                                    None),
     VendorOrderOffered:      (_ACTIVE,                                 None),
+    VendorOrderReminded:     (_ACTIVE,                                 None),
     VendorOrderAccepted:     (_ACTIVE,                                 None),
     VendorOrderRejected:     (_ACTIVE,                                 None),
     OrderFulfillmentStarted: (_ACTIVE,                                 "processing"),
@@ -250,10 +253,17 @@ def _goods(order: Order, f: Fact, at: datetime, by: str) -> Changes:
         changes["plan"] = f.plan
         changes["promised_at"] = f.promised_at or order.promised_at
     elif isinstance(f, OrderDelivered) and f.collected and any(p.stray and p.id == f.parcel for p in after.parcels):
-        totals = order.totals  # what was paid for it at the door is what it costs
-        totals = msgspec.structs.replace(totals, fees=totals.fees + f.collected, grand=totals.grand + f.collected)
-        changes |= {"totals": totals, "payment_status": payment_status(totals.grand, order.payments)}
+        changes |= _dearer(order, f.collected)
+    elif isinstance(f, OrderCashTaken):
+        changes |= _dearer(order, f.amount)
     return changes
+
+
+def _dearer(order: Order, paid: int) -> Changes:
+    """What was paid at the door beside the price of the order's goods is what it costs."""
+    totals = order.totals
+    totals = msgspec.structs.replace(totals, fees=totals.fees + paid, grand=totals.grand + paid)
+    return {"totals": totals, "payment_status": payment_status(totals.grand, order.payments)}
 
 
 def _raised(order: Order, f: OrderExceptionRaised, at: datetime, by: str) -> Changes:

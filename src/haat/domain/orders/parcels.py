@@ -7,6 +7,7 @@ import msgspec
 
 from haat.domain.orders.events import (
     OrderBackorderArrived,
+    OrderCashTaken,
     OrderDelivered,
     OrderDeliveryFailed,
     OrderFulfillmentStarted,
@@ -29,7 +30,7 @@ from haat.domain.orders.events import (
     VendorOrderOffered,
     VendorOrderRejected,
 )
-from haat.domain.orders.goods import AT_HOME, UNDER_WAY, Goods, Parcel, less, shares, units
+from haat.domain.orders.goods import AT_HOME, UNDER_WAY, Goods, Parcel, Refusal, VendorOrder, less, shares, units
 
 
 def goods(before: Goods, fact: object, at: datetime) -> Goods:
@@ -75,6 +76,14 @@ def _allocated(g: Goods, f: OrderInventoryAllocated, at: datetime) -> None:
 
 def _backorder_arrived(g: Goods, f: OrderBackorderArrived, at: datetime) -> None:
     g.move(f.lines, "backordered", "reserved")
+    if any(v.refusals for v in g.vendor_orders):  # there are other goods of it now: whoever had none is worth asking
+        came = {line.line_no for line in f.lines}
+        g.vendor_orders = tuple(
+            [
+                msgspec.structs.replace(v, refusals=tuple([r for r in v.refusals if r.line_no not in came])) if v.refusals else v
+                for v in g.vendor_orders
+            ]
+        )
 
 
 def _answered(answer: str) -> Callable[..., None]:
@@ -89,16 +98,26 @@ def _answered(answer: str) -> Callable[..., None]:
 
 def _rejected(g: Goods, f: VendorOrderRejected, at: datetime) -> None:
     wanted = {line.line_no: line.quantity for line in f.lines}
-    for parcel in g.parcels:
-        if parcel.vendor_order == f.vendor_order and parcel.status in AT_HOME and f.location in ("", parcel.location):
-            _undo(g, parcel, f.reason, wanted if f.lines else None)
+    meant = [p for p in g.parcels if p.vendor_order == f.vendor_order and p.status in AT_HOME and f.location in ("", p.location)]
+    undone = [p for p in meant if p.id in f.parcels] if f.parcels else meant
+    for parcel in undone:
+        _undo(g, parcel, f.reason, wanted if f.lines else None)
+    g.vendor_orders = tuple([_with_refusals(v, f, undone) if v.id == f.vendor_order else v for v in g.vendor_orders])
+
+
+def _with_refusals(v: VendorOrder, f: VendorOrderRejected, undone: Iterable[Parcel]) -> VendorOrder:
+    attempt = max(f.attempt, v.rejections + 1)
     answer = {} if f.lines else {"answer": "rejected", "offered_until": None}
-    g.vendor_orders = tuple(
-        [
-            msgspec.structs.replace(v, rejections=max(f.attempt, v.rejections + 1), **answer) if v.id == f.vendor_order else v
-            for v in g.vendor_orders
-        ]
-    )
+    return msgspec.structs.replace(v, rejections=attempt, refusals=(*v.refusals, *_refusals(f, undone, attempt)), **answer)
+
+
+def _refusals(f: VendorOrderRejected, undone: Iterable[Parcel], attempt: int) -> tuple[Refusal, ...]:
+    """Who was asked in vain: for the units that are named whoever was to send some, for everything each of them."""
+    named = {line.line_no for line in f.lines}
+    asked = {(p.location, line.line_no) for p in undone for line in p.lines if not named or line.line_no in named}
+    if not named:
+        asked = {(place, line_no) for place, _ in asked for _, line_no in asked}
+    return tuple([Refusal(place, line_no, attempt) for place, line_no in sorted(asked)])
 
 
 def _undo(g: Goods, parcel: Parcel, reason: str, wanted: dict[int, int] | None) -> None:
@@ -184,7 +203,8 @@ def _recalled(g: Goods, p: Parcel, f: OrderShipmentRecalled, at: datetime) -> No
 def _shipped(g: Goods, p: Parcel, f: OrderShipped, at: datetime) -> None:
     if p.status in AT_HOME:
         g.move(p.lines, AT_HOME[p.status], "shipped")
-        g.put(msgspec.structs.replace(p, status="shipped"))
+        moot = {"intercept": "", "asked": ()} if p.asked and less(p.lines, p.asked) else {}  # nobody opens a parcel on the road
+        g.put(msgspec.structs.replace(p, status="shipped", **moot))
 
 
 def _strayed(g: Goods, p: Parcel, f: OrderShipmentStrayed, at: datetime) -> None:
@@ -232,6 +252,10 @@ def _lost(g: Goods, p: Parcel, f: OrderParcelLost, at: datetime) -> None:
     g.put(msgspec.structs.replace(p, status="lost", reason=f.reason))
 
 
+def _cash_taken(g: Goods, p: Parcel, f: OrderCashTaken, at: datetime) -> None:
+    g.put(msgspec.structs.replace(p, collected=(p.collected or 0) + f.amount))
+
+
 def _intercepted(g: Goods, p: Parcel, f: OrderInterceptAsked, at: datetime) -> None:
     g.put(msgspec.structs.replace(p, intercept=f.reason, asked=f.lines))
 
@@ -263,6 +287,7 @@ _PARCEL: dict[type, Callable[..., None]] = {
     OrderReturnStarted: _return_started,
     OrderReturnReceived: _return_received,
     OrderParcelLost: _lost,
+    OrderCashTaken: _cash_taken,
     OrderInterceptAsked: _intercepted,
     OrderShipmentDoubted: _doubted,
 }

@@ -13,10 +13,12 @@ from datetime import datetime
 import msgspec
 
 from haat.domain.orders.events import (
+    OrderCashTaken,
     OrderHeld,
     OrderPaymentAttempted,
     OrderPaymentAuthorized,
     OrderPaymentFailed,
+    OrderPaymentMismatched,
     OrderPaymentOrphaned,
     OrderPaymentProcessed,
     OrderPaymentRequested,
@@ -182,8 +184,14 @@ def collect(order: Order, *, attempt_id: str, parcel: str = "") -> tuple[Fact, .
     return tuple(facts)
 
 
+def taken_beside(order: Order, parcel: str, amount: int, *, attempt_id: str) -> tuple[Fact, ...]:
+    """Cash that was taken at the door for bringing a parcel back, or for what is back or lost here. Once for each parcel."""
+    facts = _collected_astray(order, parcel, amount, attempt_id)
+    return (OrderCashTaken(parcel, amount), *facts) if facts else ()
+
+
 def _collected_astray(order: Order, parcel: str, taken: int, attempt_id: str) -> tuple[Fact, ...]:
-    """What was paid at the door for a parcel that had been cancelled: an obligation of its own, named like the parcel, met at once."""
+    """What was paid at the door beside the price of the order's goods: an obligation of its own, named like the parcel, met at once."""
     if not taken or tender_in(order, parcel) is not None:
         return ()
     return (
@@ -241,7 +249,12 @@ def _pending(order: Order, tender: Tender, attempt: Attempt, seen: Observed) -> 
 
 
 def _unknown(order: Order, tender: Tender, attempt: Attempt, seen: Observed) -> tuple[Fact, ...]:
+    """Money that is not what was asked for is news of an attempt that came to its end, too (its page was paid twice); more of it again."""
     del order
+    if seen.reason == "mismatch" and attempt.status not in OPEN:
+        if attempt.strange is not None and seen.amount <= attempt.strange:
+            return ()
+        return (OrderPaymentMismatched(tender.id, attempt.id, seen.amount, seen.currency, seen.transaction or seen.reference),)
     if attempt.status not in ("attempted", "pending"):
         return ()
     return (OrderPaymentUncertain(tender.id, attempt.id, seen.reason or "answer"),)

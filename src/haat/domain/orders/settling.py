@@ -70,7 +70,7 @@ def undelivered(order: Order) -> int:
         elif sold:
             back += charge * lost // sold
     if _all_lost(order.lines):
-        back += order.totals.fees - sum([p.collected or 0 for p in order.shipments if p.stray])
+        back += order.totals.fees - sum([p.collected or 0 for p in order.shipments])  # which is beside the price, as nothing sold arrived
     return back
 
 

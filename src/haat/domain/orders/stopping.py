@@ -6,7 +6,8 @@
     on its way, a part of it     nobody opens a parcel on the road: it is returned after delivery, or refused at the door
     delivered                    a return
 
-Nothing is called cancelled that is on the road: a unit is cut only where it surely stays at home.
+Nothing is called cancelled that is on the road: a unit is cut only where it surely stays at home. A courier may be asked for a
+parcel just then: what it was told to collect and is owed no more is its `overcharge`.
 """
 
 from collections.abc import Mapping
@@ -14,10 +15,11 @@ from typing import Literal
 
 import msgspec
 
+from haat.domain.orders import collecting, settling
 from haat.domain.orders.decisions import cancel, cut_of
-from haat.domain.orders.events import OrderInterceptAsked, ParcelLine
-from haat.domain.orders.goods import STOPPABLE, OrderLine, Parcel, less, units
-from haat.domain.orders.order import Order
+from haat.domain.orders.events import OrderInterceptAsked, OrderPaymentWaived, ParcelLine
+from haat.domain.orders.goods import STOPPABLE, OrderLine, Parcel, less
+from haat.domain.orders.order import Order, after
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact
 
@@ -83,6 +85,18 @@ def recalled(order: Order, parcel: Parcel, *, reason: str) -> tuple[Fact, ...]:
     return cancel(order, wanted, reason=reason) if wanted else ()
 
 
+def cash(order: Order, parcel: Parcel) -> int:
+    """What a parcel collects, as `collecting.cash`, but without what is owed no more and is not waived yet."""
+    waived = [fact for fact in settling.settle(order, str) if isinstance(fact, OrderPaymentWaived)]
+    return collecting.cash(after(order, waived, at=order.updated_at), parcel)
+
+
+def overcharge(order: Order, parcel: Parcel, *, told: int) -> int:
+    """How much too much a courier takes that was `told` to collect this for a parcel, as the order is now. Less than a taka is rounding."""
+    over = told - cash(order, parcel) if told else 0
+    return over if over >= collecting.TAKA else 0
+
+
 def _at_home(order: Order, wanted: Mapping[int, int]) -> tuple[dict[int, int], dict[int, int]]:
     """(units that are cut now, units that are further), by line."""
     now = {n: min(q, _free(order, n)) for n, q in wanted.items()}
@@ -92,7 +106,10 @@ def _at_home(order: Order, wanted: Mapping[int, int]) -> tuple[dict[int, int], d
 def _asked_back(
     order: Order, rest: dict[int, int], lines: Mapping[int, OrderLine], cut: Mapping[int, int]
 ) -> tuple[list[tuple[Parcel, tuple[ParcelLine, ...]]], list[Fate]]:
-    """Spend what is wanted on parcels, those that are nearest first; returns what is newly asked of couriers, and every fate."""
+    """Spend what is wanted on parcels, those that are nearest first; returns what is newly asked of couriers, and every fate.
+
+    Of a parcel that was asked back in part and is now asked back for more, all of it is asked anew.
+    """
     asked: list[tuple[Parcel, tuple[ParcelLine, ...]]] = []
     fates: list[Fate] = []
     worth = _Worth(lines, dict(cut))
@@ -101,7 +118,8 @@ def _asked_back(
         taken = tuple(ParcelLine(x.line_no, min(x.quantity, rest[x.line_no])) for x in open_lines if rest.get(x.line_no))
         if not taken or parcel.stray or parcel.status not in _BOOKED | _OUT | {"returning"}:
             continue
-        whole = units(taken) == units(open_lines)
+        wanted = _union(parcel.asked, taken) if parcel.intercept else taken
+        whole = not less(open_lines, wanted)
         what: What = (
             "returning" if parcel.status == "returning"
             else "recalling" if parcel.status in _BOOKED
@@ -111,10 +129,19 @@ def _asked_back(
         for x in taken:
             rest[x.line_no] -= x.quantity
             fates.append(Fate(x.line_no, x.quantity, what, worth.of(x.line_no, x.quantity), parcel.id))
-        if what in ("recalling", "intercepting") and not parcel.intercept:
-            asked.append((parcel, () if whole else taken))
+        known = parcel.intercept and not less(taken, parcel.asked or parcel.lines)
+        if what in ("recalling", "intercepting") and not known:
+            asked.append((parcel, () if whole else wanted))
     fates += [Fate(n, q, "return", worth.of(n, q)) for n, q in sorted(rest.items()) if q]
     return asked, fates
+
+
+def _union(one: tuple[ParcelLine, ...], other: tuple[ParcelLine, ...]) -> tuple[ParcelLine, ...]:
+    """Of each line the larger number: who asks for the same unit again asks for it once."""
+    most: dict[int, int] = {}
+    for line in (*one, *other):
+        most[line.line_no] = max(most.get(line.line_no, 0), line.quantity)
+    return tuple([ParcelLine(n, quantity) for n, quantity in sorted(most.items())])
 
 
 class _Worth:

@@ -13,6 +13,7 @@ from haat.domain.orders.events import (
     OrderPaymentAttempted,
     OrderPaymentAuthorized,
     OrderPaymentFailed,
+    OrderPaymentMismatched,
     OrderPaymentOrphaned,
     OrderPaymentProcessed,
     OrderPaymentRequested,
@@ -24,6 +25,7 @@ from haat.domain.orders.events import (
     OrderRefundFailed,
     OrderRefundNotFound,
     OrderRefundRequested,
+    OrderRefundRetried,
     OrderRefundUncertain,
     Payment,
 )
@@ -32,7 +34,8 @@ from haat.domain.orders.events import (
 class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A try to get money through a gateway. `orphaned` of what was captured is owed to nobody here and goes back.
 
-    `reference` is the gateway's name of the attempt, `transaction` its name of the money where that is another one.
+    `reference` is the gateway's name of the attempt, `transaction` its name of the money where that is another one. `strange`: what the
+    gateway says it holds, where that is not what was asked for and the attempt had come to its end.
     """
 
     id: str
@@ -52,6 +55,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     at: datetime | None = None
     expires_at: datetime | None = None
     lapses_at: datetime | None = None
+    strange: int | None = None
 
     @property
     def set_aside(self) -> int:
@@ -92,7 +96,10 @@ class Tender(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Refund(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """Money on its way back. `status`: requested, uncertain, succeeded or failed."""
+    """Money on its way back. `status`: requested, uncertain, succeeded or failed.
+
+    `sent_as`: our name of it over there, where that is not its id; `refused_as`: what the gateway called it when it refused it.
+    """
 
     id: str
     payment: str
@@ -103,6 +110,8 @@ class Refund(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     gateway: str = ""
     reference: str = ""
     detail: str = ""
+    sent_as: str = ""
+    refused_as: tuple[str, ...] = ()
 
 
 Tenders = tuple[Tender, ...]
@@ -163,6 +172,8 @@ def money(tenders: Tenders, refunds: Refunds, fact: object, at: datetime) -> tup
         case OrderRefundRequested():
             asked = Refund(fact.refund, fact.payment, fact.attempt, fact.amount, fact.reason, gateway=fact.gateway)
             return tenders, (*refunds, asked)
+        case OrderRefundFailed() | OrderRefundRetried():
+            return tenders, tuple([_refusal(r, fact) if r.id == fact.refund else r for r in refunds])
         case OrderRefunded():
             given = tuple([_settled(_given_back(t, fact)) if t.id == fact.payment else t for t in tenders])
             return given, _refund(refunds, fact.refund, status="succeeded", reference=fact.reference)
@@ -210,6 +221,7 @@ def _authorized(t: Tender, f: OrderPaymentAuthorized, at: datetime) -> Tender:
             **_named(a, f.reference),
             lapses_at=f.lapses_at,
             reason="",
+            strange=None,
         )
 
     return _each(t, f.attempt, set_aside)
@@ -221,7 +233,9 @@ def _processed(t: Tender, f: OrderPaymentProcessed, at: datetime) -> Tender:
         return msgspec.structs.replace(t, attempts=(*t.attempts, attempt))
 
     def charged(a: Attempt) -> Attempt:
-        return msgspec.structs.replace(a, status="charged", captured=a.captured + f.amount, reason="", **_named(a, f.reference))
+        return msgspec.structs.replace(
+            a, status="charged", captured=a.captured + f.amount, reason="", strange=None, **_named(a, f.reference)
+        )
 
     return _each(t, f.attempt, charged)
 
@@ -234,7 +248,9 @@ def _failed(t: Tender, f: OrderPaymentFailed, at: datetime) -> Tender:
 
 def _voided(t: Tender, f: OrderPaymentVoided, at: datetime) -> Tender:
     return _each(
-        t, f.attempt, lambda a: msgspec.structs.replace(a, voided=a.voided + f.amount, status="charged" if a.captured else "voided")
+        t,
+        f.attempt,
+        lambda a: msgspec.structs.replace(a, voided=a.voided + f.amount, status="charged" if a.captured else "voided", strange=None),
     )
 
 
@@ -250,9 +266,13 @@ def _orphaned(t: Tender, f: OrderPaymentOrphaned, at: datetime) -> Tender:
         t,
         f.attempt,
         lambda a: msgspec.structs.replace(
-            a, status="orphaned", captured=a.captured + f.amount, orphaned=a.orphaned + f.amount, **_named(a, f.reference)
+            a, status="orphaned", captured=a.captured + f.amount, orphaned=a.orphaned + f.amount, strange=None, **_named(a, f.reference)
         ),
     )
+
+
+def _mismatched(t: Tender, f: OrderPaymentMismatched, at: datetime) -> Tender:
+    return _each(t, f.attempt, lambda a: msgspec.structs.replace(a, strange=f.amount))
 
 
 def _given_back(t: Tender, f: OrderRefunded) -> Tender:
@@ -290,6 +310,13 @@ def _refund(refunds: Refunds, refund: str, **changes: str) -> Refunds:
     return tuple([msgspec.structs.replace(r, **changes) if r.id == refund else r for r in refunds])
 
 
+def _refusal(r: Refund, f: OrderRefundFailed | OrderRefundRetried) -> Refund:
+    if isinstance(f, OrderRefundFailed):
+        return msgspec.structs.replace(r, status="failed", detail=f.detail or f.reason, reference=f.reference or r.reference)
+    refused = (*r.refused_as, r.reference) if r.reference else r.refused_as
+    return msgspec.structs.replace(r, status="requested", detail="", reference="", sent_as=f.sent_as, refused_as=refused)
+
+
 _TENDER: dict[type, Callable[..., Tender]] = {
     OrderPaymentAttempted: _attempted,
     OrderPaymentStarted: _started,
@@ -300,12 +327,12 @@ _TENDER: dict[type, Callable[..., Tender]] = {
     OrderPaymentVoided: _voided,
     OrderPaymentWaived: _waived,
     OrderPaymentOrphaned: _orphaned,
+    OrderPaymentMismatched: _mismatched,
 }
 #: What is known of a refund after one fact.
 _REFUND: dict[type, Callable[..., dict[str, str]]] = {
     OrderRefundUncertain: lambda f: {"status": "uncertain", "reference": f.reference},
     OrderRefundNotFound: lambda f: {"status": "requested", "reference": ""},
-    OrderRefundFailed: lambda f: {"status": "failed", "detail": f.detail or f.reason},
 }
 #: Facts that move money or what is known of it.
-MONEY = (*_TENDER, *_REFUND, OrderPaymentRequested, OrderRefundRequested, OrderRefunded)
+MONEY = (*_TENDER, *_REFUND, OrderPaymentRequested, OrderRefundRequested, OrderRefunded, OrderRefundFailed, OrderRefundRetried)

@@ -92,8 +92,8 @@ class Flows:
         return self.of(state, flow).run.get(step) if flow in self.newest else None
 
     def decide(self, state: State, facts: Sequence[tuple[int, Fact]], now: datetime, into: Decided) -> None:
-        """Ask every flow that listens about each (version, fact). The same step twice in one go is one step."""
-        asked: set[tuple[str, str, str]] = set()
+        """Ask every flow that listens about each (version, fact). The same step with the same data twice in one go is one step."""
+        asked: set[tuple[str, str, str, str]] = set()
         for version, fact in facts:
             n = 0
             for code in self._listening.get(type(fact), ()):
@@ -105,8 +105,8 @@ class Flows:
                         into.stops.append((state.id, code, decision))
                     elif isinstance(decision, Compensate):
                         into.undoing.append((state.id, code, version, decision.reason))
-                    elif (code, decision.name, decision.subject) not in asked:
-                        asked.add((code, decision.name, decision.subject))
+                    elif (step := (code, decision.name, decision.subject, repr(decision.data) if decision.data else "")) not in asked:
+                        asked.add(step)
                         into.rows.append(row(state, flow, decision, version=version, n=n, now=now))
                         n += 1
 

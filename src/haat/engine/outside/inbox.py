@@ -1,6 +1,6 @@
 """What others tell us, kept raw before anybody acts on it: the answer leaves in milliseconds, the work comes after.
 
-    keep(tx, news)     stored once per connection, however often it is told
+    keep(tx, news)     stored once per connection, however often it is told; a buyer's return that was dealt with waits once more
     claim(tx, …)       the oldest that are due, locked for this transaction, their lease set
     done / failed      what became of them; a failed one comes again with a growing pause, at last it is shown to somebody
 
@@ -150,13 +150,17 @@ _COLUMNS = (
     "id::text AS id, kind, code, method, headers::text AS headers, query::text AS query, body, received_at, attempts, status, problem"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM hook_inbox"
-_KEEP = """
+_ANEW = f"hook_inbox.status = 'done' AND excluded.method = '{RETURN}'"  # a buyer may have agreed to more since
+_KEEP = f"""
 INSERT INTO hook_inbox
   (id, kind, code, dedupe, status, attempts, due_at, received_at, times, method, headers, query, body, problem)
 SELECT id, kind, code, dedupe, 'waiting', 0, at, at, times, method, headers::jsonb, query::jsonb, body, ''
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::timestamptz[], $6::int[], $7::text[], $8::text[], $9::text[], $10::bytea[])
   AS t (id, kind, code, dedupe, at, times, method, headers, query, body)
-ON CONFLICT (code, dedupe) DO UPDATE SET times = hook_inbox.times + excluded.times
+ON CONFLICT (code, dedupe) DO UPDATE SET
+  times = hook_inbox.times + excluded.times,
+  status = CASE WHEN {_ANEW} THEN 'waiting' ELSE hook_inbox.status END,
+  due_at = CASE WHEN {_ANEW} THEN excluded.due_at ELSE hook_inbox.due_at END
 RETURNING code, dedupe, xmax = 0
 """
 _CLAIM = f"""

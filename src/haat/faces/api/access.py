@@ -79,6 +79,8 @@ def _to_channel(order: orders.Order) -> orders.Order:
         changed["holds"] = tuple([_hushed(h) if h.kind == FRAUD else h for h in order.holds])
     if order.shipments:
         changed["shipments"] = tuple([_sent(p) for p in order.shipments])
+    if any(part.refusals for part in order.vendor_orders):
+        changed["vendor_orders"] = tuple([replace(part, refusals=()) for part in order.vendor_orders])
     if order.payments:
         changed["payments"] = _payments(order)
     if order.refunds:
@@ -91,7 +93,7 @@ def _to_buyer(order: orders.Order) -> orders.Order:
     return replace(
         _to_channel(order), basket=0, holds=tuple([_hushed(h) for h in order.holds]),
         lines=tuple([replace(line, vendor_funded=0) if line.vendor_funded else line for line in order.lines]),
-        vendor_orders=tuple([replace(part, answer="", offered_until=None, rejections=0) for part in order.vendor_orders]),
+        vendor_orders=tuple([replace(part, answer="", offered_until=None, rejections=0, refusals=()) for part in order.vendor_orders]),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import structs
 
+from haat.domain import payments
 from haat.engine import outside as engine
 from haat.engine.outside import Outside
 from haat.engine.web import Answer, Call, Endpoint
@@ -21,13 +22,17 @@ FORM = "application/x-www-form-urlencoded"
 MEDIA = ("application/json", FORM, "text/plain", "application/cloudevents+json")
 #: (connection, what the browser brought) -> where the buyer goes on; None: a plain page says thank you
 Landing = Callable[[Connection, Mapping[str, str]], Awaitable[str | None]]
+#: (connection, where what the browser brought points) -> the id of our attempt, None where it names none
+AttemptOf = Callable[[Connection, payments.Signal], Awaitable[str | None]]
 #: Keeps one hook, on disk when it answers.
 Keep = Callable[[engine.inbox.News], Awaitable[bool]]
 THANKS = "<!doctype html><title>Haat</title><p>Thank you. ধন্যবাদ। You may close this page."
 
 
-def endpoints(outside: Outside, *, keep: Keep, new_id: Callable[[], str], landing: Landing | None = None) -> list[Endpoint]:
-    desk = _Desk(outside, keep, new_id, landing)
+def endpoints(
+    outside: Outside, *, keep: Keep, new_id: Callable[[], str], attempt_of: AttemptOf, landing: Landing | None = None
+) -> list[Endpoint]:
+    desk = _Desk(outside, keep, new_id, attempt_of, landing)
     place = "/v1/hooks/{kind}/{code}"
     said = "Its sender decides on body and query; it is verified as that sender signs, stored once, and acted upon later."
     back = "Proves nothing and changes nothing by itself: the gateway is asked. The buyer is sent on to the shop."
@@ -46,10 +51,11 @@ def endpoints(outside: Outside, *, keep: Keep, new_id: Callable[[], str], landin
 
 
 class _Desk:
-    def __init__(self, outside: Outside, keep: Keep, new_id: Callable[[], str], landing: Landing | None) -> None:
+    def __init__(self, outside: Outside, keep: Keep, new_id: Callable[[], str], attempt_of: AttemptOf, landing: Landing | None) -> None:
         self._outside = outside
         self._store = keep
         self._new_id = new_id
+        self._attempt_of = attempt_of
         self._landing = landing
 
     async def receive(self, call: Call) -> Answer:
@@ -66,18 +72,21 @@ class _Desk:
         return Answer(heard.status, heard.body, headers, heard.content_type.encode())
 
     async def back(self, call: Call) -> Answer:
+        """Anybody may come, so only what names an attempt of ours is kept, and of each thing it may say about that one row."""
         connection, plugin = self._connection(call)
         if getattr(plugin, "callback", None) is None:
             raise Refused("no_hooks", "Nobody comes back here.", kind="missing")
         hook = await _hook(call)
         brought = {**hook.query, **hook.form()}
-        key = "\n".join(f"{name}={brought[name]}" for name in sorted(brought))
-        if len(key) > RETURN_MAX:
+        if sum(len(name) + len(value) for name, value in brought.items()) > RETURN_MAX:
             raise Refused("malformed_query", "This is no return from a gateway.", kind="malformed")
         hint = plugin.callback(connection, brought)
-        if hint.attempt or hint.reference or hint.transaction:
-            await self._keep(connection, Hook(engine.inbox.RETURN, {}, brought), key)
-        onward = None if self._landing is None else await self._landing(connection, brought)
+        pointing = hint.attempt or hint.reference or hint.transaction
+        attempt = await self._attempt_of(connection, hint) if pointing else None
+        onward = None
+        if attempt is not None:
+            await self._keep(connection, Hook(engine.inbox.RETURN, {}, brought), f"{attempt}\n{hint.said}")
+            onward = None if self._landing is None else await self._landing(connection, brought)
         if onward is None:
             return Answer(200, THANKS.encode(), content_type=b"text/html; charset=utf-8")
         return Answer(303, headers=[(b"location", onward.encode("ascii", "ignore")), (b"cache-control", b"no-store")])

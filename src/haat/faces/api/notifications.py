@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from haat.domain import notifications
+from haat.domain import notifications, people
 from haat.engine import database, idempotency
 from haat.engine.database import Tx
 from haat.engine.web import Answer, Call, Endpoint
@@ -127,7 +127,10 @@ class Previews(msgspec.Struct, frozen=True):
 
 
 class PreferencesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`who`: `customer:<id>`, `phone:<E.164>`, `email:<address>`, `vendor:<code>`. Customers and vendors: themselves."""
+    """`who`: `customer:<id>`, `phone:<number>`, `email:<address>`, `vendor:<code>`. Customers and vendors: themselves.
+
+    A phone or an address is meant however it is typed.
+    """
 
     who: notifications.Who | None = None
 
@@ -323,8 +326,24 @@ def _who(call: Call, asked: str | None) -> str:
     if call.principal.role == "admin":
         if asked is None:
             raise Refused("who_required", "Say whose preference it is.", kind="invalid" if call.body else "malformed")
-        return asked
+        return _as_orders_say(call, asked)
     own = f"{call.principal.role}:{call.principal.subject}"
     if asked not in (None, own):
         raise Refused("not_yours", "Everybody speaks for themselves.", kind="forbidden")
     return own
+
+
+def _as_orders_say(call: Call, asked: str) -> str:
+    """The name in the one spelling in which it is found when an order is told of."""
+    kind, _, typed = asked.partition(":")
+    found: str | None = typed
+    if kind == "phone":
+        found = people.phone.e164(typed)
+    elif kind == "email":
+        found = people.email(typed)
+    if found is None:
+        words, detail = f"«{typed[:60]}» is no {kind}.", f"no {kind}"
+        if call.body:
+            raise Refused("invalid", words, errors=[{"pointer": "/who", "detail": detail}])
+        raise Refused("invalid_parameter", words, kind="malformed", errors=[{"parameter": "who", "detail": detail}])
+    return f"{kind}:{found}"

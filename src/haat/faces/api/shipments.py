@@ -1,7 +1,8 @@
 """Shipments: where each parcel is, what was said of it, its label, and what people report: scans, receptions, another day.
 
 What a courier did not say of a booking and cannot be asked by our name for it, a person finds out and tells (`…/bookings`).
-A vendor sees and reports its own parcels only, and scans only those that it brings itself; buyers see theirs in the order.
+A vendor sees and reports its own parcels only, and scans only those that it brings itself; what others carry it receives when they
+bring it back. Buyers see theirs in the order.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from msgspec import Meta
 
 from haat.domain import fulfilment, orders
 from haat.engine import database
+from haat.engine.outside import Outside
 from haat.engine.web import Answer, Call, Endpoint
 from haat.faces.api import access, conditions, examples, wishes
 from haat.faces.api.conditions import Instant
@@ -25,6 +27,8 @@ from haat.kernel.facts import Fact, Origin
 
 fulfilling = orders.fulfilling
 
+#: Where a parcel is when its courier has said that it, or the rest of it, comes back.
+BACK = ("returning", "partially_delivered", "returned")
 Word = Annotated[str, Meta(max_length=64)] | None
 
 
@@ -70,9 +74,15 @@ class ShipmentPage(msgspec.Struct, frozen=True):
 
 
 class ScanRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What happened to it. `lines`: the units that the buyer kept. `collected`: cash taken at the door. `at`: when, else now."""
+    """What happened to it. `lines`: the units that the buyer kept. `at`: when, else now.
 
-    status: Literal["picked_up", "out_for_delivery", "delivery_failed", "delivered", "partially_delivered", "returning", "lost", "damaged"]
+    `collected`: cash taken at the door; with `returning` for bringing it back, with `delivered` also of what is `returned` or `lost` here:
+    it stays so, and the cash is booked beside the price, once. `cancelled`: it stayed at home; only of couriers that do not report.
+    """
+
+    status: Literal[
+        "picked_up", "out_for_delivery", "delivery_failed", "delivered", "partially_delivered", "returning", "lost", "damaged", "cancelled"
+    ]
     reason: fulfilment.courier.Reason = ""
     message: Annotated[str, Meta(max_length=500)] = ""
     at: Instant | None = None
@@ -106,8 +116,8 @@ class RescheduleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     reason: Annotated[str, Meta(min_length=1, max_length=64, pattern="^[a-z0-9_]+$")] = "reschedule_asked"
 
 
-def endpoints(shop: Shop) -> list[Endpoint]:
-    desk = _Desk(shop)
+def endpoints(shop: Shop, outside: Outside) -> list[Endpoint]:
+    desk = _Desk(shop, outside)
     one, changed = "/v1/shipments/{id}", (404, 409, 412, 413, 415, 422, 503)
     return [
         Endpoint("GET", "/v1/shipments", "listShipments", "Shipments, newest first", desk.many, "Shipments", access.SELLERS,
@@ -132,8 +142,9 @@ class _ToldBeforeError(Exception):
 
 
 class _Desk:
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: Shop, outside: Outside) -> None:
         self._shop = shop
+        self._outside = outside
 
     async def many(self, call: Call) -> Answer:
         asked: ShipmentsQuery = call.query
@@ -155,14 +166,14 @@ class _Desk:
     async def scan(self, call: Call) -> Answer:
         asked: ScanRequest = call.data
         shipment = await self._shipment(call)
-        if call.principal.role == "vendor" and shipment.courier not in ("", fulfilling.SELF):
+        if _another_brings_it(call, shipment):
             raise Refused("courier_reports", "A courier has it and reports it.", kind="forbidden")
         now = self._shop.clock.now()
         at = conditions.kept(asked.at) or now
         if at > now:
             raise Refused("in_the_future", "Report what has happened.")
         wish = wishes.of(call, f"{shipment.id}/scans")
-        decide = wishes.once(wish, _decision(shipment.id, asked))
+        decide = wishes.once(wish, self._decision(shipment.id, asked, now))
         scan = fulfilment.courier.Scan(
             at, shipment.consignment, shipment.reference, asked.status, asked.reason, "", asked.message, asked.collected
         )
@@ -171,6 +182,46 @@ class _Desk:
         said = fulfilment.Said(shipment.id, shipment.order_id, shipment.courier, shipment.consignment, scan, "hand", actor, name)
         after = await self._told(self._changed(call, shipment, decide), said)
         return await self._view(call, shipment, 201, after)
+
+    def _decision(self, parcel: str, asked: ScanRequest, now: datetime) -> Callable[[orders.Order], tuple[Fact, ...]]:
+        """What a person's report decides."""
+        lines, attempt_id = quantities(asked.lines), self._shop.draw.uuid()
+
+        def beside(order: orders.Order) -> tuple[Fact, ...]:
+            return orders.paying.taken_beside(order, parcel, asked.collected or 0, attempt_id=attempt_id)
+
+        def delivered(order: orders.Order) -> tuple[Fact, ...]:
+            ended = asked.collected and fulfilling.parcel_of(order, parcel).status in ("returned", "lost")
+            return beside(order) if ended else fulfilling.deliver(order, parcel, collected=asked.collected)
+
+        def stayed(order: orders.Order) -> tuple[Fact, ...]:
+            found = fulfilling.parcel_of(order, parcel)
+            if self._reports(found.courier):
+                raise Refused("courier_reports", "This courier says so itself.", kind="forbidden")
+            reason = found.intercept or orders.ascertaining.CANCELLED
+            return orders.ascertaining.home(order, found, reason=reason, now=now, shun=not found.intercept)
+
+        decisions: dict[str, Callable[[orders.Order], tuple[Fact, ...]]] = {
+            "picked_up":           lambda o: fulfilling.ship(o, parcel),
+            "out_for_delivery":    lambda o: fulfilling.out(o, parcel),
+            "delivery_failed":     lambda o: fulfilling.fail(o, parcel, reason=asked.reason or "other", detail=asked.message),
+            "delivered":           delivered,
+            "partially_delivered": lambda o: fulfilling.deliver(o, parcel, lines=lines, collected=asked.collected),
+            "returning":           lambda o: (*fulfilling.turn_back(o, parcel, reason=asked.reason or "returned"), *beside(o)),
+            "lost":                lambda o: fulfilling.lose(o, parcel),
+            "damaged":             lambda o: fulfilling.lose(o, parcel, reason="damaged"),
+            "cancelled":           stayed,
+        }  # fmt: skip
+        if asked.status == "partially_delivered" and lines is None:
+            raise Refused("lines_required", "Say which units the buyer kept.")
+        return decisions[asked.status]
+
+    def _reports(self, courier: str) -> bool:
+        """Whether a courier says by itself, or when it is asked, what becomes of its parcels."""
+        if courier in ("", fulfilling.SELF):
+            return False
+        plugin: fulfilment.courier.Courier = self._outside.book.plugin(self._outside.book.need(courier))
+        return plugin.track is not None or plugin.capabilities.hooks
 
     async def _told(self, change: orders.Change, said: fulfilment.Said) -> orders.Order | None:
         """The order after a person's report, which is kept in the same transaction; None where the same was reported before."""
@@ -213,8 +264,13 @@ class _Desk:
         shipment = await self._shipment(call)
         sound, damaged = quantities(asked.sound), quantities(asked.damaged)
         wish = wishes.of(call, f"{shipment.id}/receptions")
-        decide = wishes.once(wish, lambda o: fulfilling.receive(o, shipment.id, sound=sound, damaged=damaged))
-        return await self._change(call, shipment, decide)
+
+        def decide(order: orders.Order) -> tuple[Fact, ...]:
+            if _another_brings_it(call, shipment) and fulfilling.parcel_of(order, shipment.id).status not in BACK:
+                raise Refused("courier_reports", "A courier has it and has not said that it comes back.", kind="forbidden")
+            return fulfilling.receive(order, shipment.id, sound=sound, damaged=damaged)
+
+        return await self._change(call, shipment, wishes.once(wish, decide))
 
     async def reschedule(self, call: Call) -> Answer:
         asked: RescheduleRequest = call.data
@@ -297,19 +353,6 @@ def _shown(call: Call, shipment: fulfilment.Shipment) -> fulfilment.Shipment:
     return msgspec.structs.replace(shipment, fee=0) if call.principal.role == "vendor" and shipment.fee else shipment
 
 
-def _decision(parcel: str, asked: ScanRequest) -> Callable[[orders.Order], tuple[Fact, ...]]:
-    """What a person's report decides."""
-    lines = quantities(asked.lines)
-    decisions: dict[str, Callable[[orders.Order], tuple[Fact, ...]]] = {
-        "picked_up":           lambda o: fulfilling.ship(o, parcel),
-        "out_for_delivery":    lambda o: fulfilling.out(o, parcel),
-        "delivery_failed":     lambda o: fulfilling.fail(o, parcel, reason=asked.reason or "other", detail=asked.message),
-        "delivered":           lambda o: fulfilling.deliver(o, parcel, collected=asked.collected),
-        "partially_delivered": lambda o: fulfilling.deliver(o, parcel, lines=lines, collected=asked.collected),
-        "returning":           lambda o: fulfilling.turn_back(o, parcel, reason=asked.reason or "returned"),
-        "lost":                lambda o: fulfilling.lose(o, parcel),
-        "damaged":             lambda o: fulfilling.lose(o, parcel, reason="damaged"),
-    }  # fmt: skip
-    if asked.status == "partially_delivered" and lines is None:
-        raise Refused("lines_required", "Say which units the buyer kept.")
-    return decisions[asked.status]
+def _another_brings_it(call: Call, shipment: fulfilment.Shipment) -> bool:
+    """Whether a vendor speaks of a parcel that it does not bring itself."""
+    return call.principal.role == "vendor" and shipment.courier not in ("", fulfilling.SELF)

@@ -224,8 +224,7 @@ class _Desk:
         if not _ORDER_ID.fullmatch(order_id) or repairing.parse(step) is None:
             raise Refused("unknown_exception", "There is no such exception.", kind="missing")
         how = mending.Repair(asked.repair, asked.reason, self._origin(call))
-        async with self._shop.database.transaction() as tx:
-            done = await mending.repair(tx, self._shop.change, [(order_id, step)], how, self._shop.clock.now())
+        done = await mending.repair_now(self._shop.database, self._shop.change, [(order_id, step)], how, self._shop.clock.now())
         if done.refused:
             raise Refused("unsafe_repair", done.refused[0], kind="conflict")
         return Answer(200, RepairView(done.repaired, done.unchanged, list(done.refused)))

@@ -2,7 +2,7 @@
 
     OrderScreened ─┐                      ┌─► OrderInventoryAllocated     reservations moved to where the plan wants them
     VendorOrderRejected ─┼─► source ──────┤
-    OrderBackorderArrived ─┘              └─► OrderAllocationFailed       waits for room, for an admin, or its lines are cancelled
+    OrderBackorderArrived ─┘              └─► OrderAllocationFailed       waits for room or late goods, for an admin, or is cancelled
     OrderStockReserved (late units) ─► await_stock ─► OrderBackorderArrived, the oldest order first
 
 `places.py` keeps nodes and rules in memory, `wanting.py` turns orders into demands and plans into moves, `sourcing.py` and

@@ -27,25 +27,29 @@ from haat.kernel.facts import Fact
 sourcing = fulfilment.sourcing
 events = orders.events
 
+FULL = "nodes_full"
 SCREENED = frozenset({"pass", "review"})
 ROOM_AGAIN = timedelta(minutes=10)  # nodes that are full have another day by midnight at the latest
 ALONE = 4  # so few demands are planned on the event loop; more of them in a thread, for the solver may take its time
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """`rejections_max` refusals of a vendor order, or nobody left to ask: its lines are cancelled, or (`ask`) somebody has to decide."""
+    """`rejections_max` refusals of a line, or nobody left to ask: what was refused is cancelled, or (`ask`) somebody has to decide.
+
+    Units that are to come for such a line are waited for, and when some arrive it is asked for anew.
+    """
 
     rejections_max: int = 3
     ask: bool = False
 
 
 class _Found(msgspec.Struct):
-    """What is wanted of one task's order, and what came of each demand."""
+    """What is wanted of one task's order, and what came of each demand, by its place among them."""
 
     task: Task
     wants: list[Wanted]
     kept: Sequence[inventory.Reservation]
-    outcomes: dict[str, sourcing.Plan | sourcing.Unplanned] = {}
+    outcomes: dict[int, sourcing.Plan | sourcing.Unplanned] = {}
 
 
 async def source(sourcer: Sourcer, policy: Policy, house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:
@@ -57,18 +61,20 @@ async def source(sourcer: Sourcer, policy: Policy, house: Any, tx: Tx, tasks: Se
     kept: dict[str, list[inventory.Reservation]] = {}
     for r in await inventory.every(tx, [task.order.id for task in open_tasks]):
         kept.setdefault(r.owner, []).append(r)
-    found = {t.key: _Found(t, _wants(t, mine), mine) for t in open_tasks for mine in [kept.get(t.order.id, [])]}
+    found = {t.key: _Found(t, _wants(t, mine, policy), mine) for t in open_tasks for mine in [kept.get(t.order.id, [])]}
     day = await _day(tx, network, now)
-    slow: list[tuple[_Found, Wanted]] = []
+    slow: list[tuple[_Found, int]] = []
     for each in found.values():
-        for want in each.wants:
-            plan = None if want.behind or _given_up(each.task, want, policy) else sourcing.at_once(network, want.demand, day)
+        for n, want in enumerate(each.wants):
+            if want.behind or want.given_up:
+                continue
+            plan = sourcing.at_once(network, want.demand, day)
             if plan is None:
-                slow.append((each, want))
+                slow.append((each, n))
             else:
                 day.take(plan.parcels[0].node, 1)
-                each.outcomes[want.demand.key] = plan
-    moved = await _plan(tx, network, policy, slow, day)
+                each.outcomes[n] = plan
+    moved = await _plan(tx, network, slow, day)
     await inventory.reassigning.reassign(tx, moved, now=now)
     news: list[sourcing.NewPlan] = []
     outcomes = [_outcome(house, policy, found[t.key], news) if t.key in found else Done() for t in tasks]
@@ -87,14 +93,13 @@ async def _day(tx: Tx, network: sourcing.Network, now: datetime) -> sourcing.Day
 
 
 async def _plan(
-    tx: Tx, network: sourcing.Network, policy: Policy, slow: Sequence[tuple[_Found, Wanted]], day: sourcing.Day
+    tx: Tx, network: sourcing.Network, slow: Sequence[tuple[_Found, int]], day: sourcing.Day
 ) -> list[inventory.reassigning.Move]:
     """Plan what has to look at the stock, the oldest order first; returns the moves of reservations."""
-    asked = [(each, want) for each, want in slow if not want.behind and not _given_up(each.task, want, policy)]
-    if not asked:
+    if not slow:
         return []
-    asked.sort(key=lambda pair: pair[1].demand.order_id)
-    demands = [want.demand for _, want in asked]
+    asked = sorted([(each, n, each.wants[n]) for each, n in slow], key=lambda one: one[2].demand.order_id)
+    demands = [want.demand for _, _, want in asked]
     levels = await inventory.lock_levels(tx, _touched(asked))
     stock = sourcing.Stock(
         {(level.sku, level.location): level.on_hand - level.reserved for level in levels},
@@ -105,27 +110,26 @@ async def _plan(
     else:
         planned = await asyncio.to_thread(sourcing.plan_batch, network, demands, stock, day)
     moved: list[inventory.reassigning.Move] = []
-    for (each, want), outcome in zip(asked, planned, strict=True):
-        each.outcomes[want.demand.key] = outcome
+    for (each, n, want), outcome in zip(asked, planned, strict=True):
+        each.outcomes[n] = outcome
         if isinstance(outcome, sourcing.Plan):
             moved.extend(wanting.moves(want, outcome))
     return moved
 
 
-def _touched(asked: Sequence[tuple[_Found, Wanted]]) -> list[str]:
+def _touched(asked: Sequence[tuple[_Found, int, Wanted]]) -> list[str]:
     """The SKUs that are planned, and of orders of which a part is planned those of the other parts: they may follow in this turn."""
-    skus = {sku for _, want in asked for sku in want.demand.needs}
-    skus.update(r.sku for each, _ in asked if each.task.subject for r in each.kept if r.held)
+    skus = {sku for _, _, want in asked for sku in want.demand.needs}
+    skus.update(r.sku for each, _, _ in asked if each.task.subject for r in each.kept if r.held)
     return sorted(skus)
 
 
 def _outcome(house: Any, policy: Policy, found: _Found, news: list[sourcing.NewPlan]) -> Outcome:
     """What came of an order: its plan as a fact, and what becomes of the demands that nobody can serve."""
     order: orders.Order = found.task.order
-    planned = [(w, o) for w in found.wants if isinstance(o := found.outcomes.get(w.demand.key), sourcing.Plan)]
+    plans = [o for n in range(len(found.wants)) if isinstance(o := found.outcomes.get(n), sourcing.Plan)]
     facts: list[Fact] = []
-    if planned:
-        plans = [plan for _, plan in planned]
+    if plans:
         parcels = [
             events.PlannedParcel(house.draw.uuid(), plan.demand, parcel.node, tuple([events.ParcelLine(n, q) for n, q in parcel.lines]))
             for plan in plans
@@ -135,7 +139,7 @@ def _outcome(house: Any, policy: Policy, found: _Found, news: list[sourcing.NewP
         news.append(new)
         cost = sum([plan.cost.total for plan in plans])
         facts.append(events.OrderInventoryAllocated(new.id, tuple(parcels), sourcing.strategies_of(plans), cost))
-    if len(planned) == len(found.wants):
+    if len(plans) == len(found.wants):
         return Done(tuple(facts))
     if any(want.behind for want in found.wants):
         return Failed("reservations_behind", tuple(facts))
@@ -143,29 +147,51 @@ def _outcome(house: Any, policy: Policy, found: _Found, news: list[sourcing.NewP
 
 
 def _failed(policy: Policy, found: _Found, order: orders.Order, facts: list[Fact]) -> Outcome:
-    left = [w for w in found.wants if not isinstance(found.outcomes.get(w.demand.key), sourcing.Plan)]
-    given_up = [w for w in left if _given_up(found.task, w, policy) or w.demand.excluded]
-    others = [w for w in left if w not in given_up]
+    left = [(w, found.outcomes.get(n)) for n, w in enumerate(found.wants) if not isinstance(found.outcomes.get(n), sourcing.Plan)]
+    given_up = [w for w, o in left if _given_up(w, o)]
+    others = [(w, o) for w, o in left if not _given_up(w, o)]
     if given_up and not policy.ask:
-        lines = tuple([line for want in given_up for line in wanting.lines_of(want)])
+        lines = tuple([line for want in given_up for line in wanting.lines_of(want) if not _to_come(order, line.line_no)])
         try:
-            cut = orders.cancel(
-                order, {line.line_no: line.quantity for line in lines}, reason="not_available", detail="Nobody can send it."
-            )
+            cut = _cut(order, lines)
         except Refused as refused:
             return Dead("refused_by_all", refused.detail, (*facts, events.OrderAllocationFailed(lines, "refused_by_all")))
-        facts += [events.OrderAllocationFailed(lines, "refused_by_all"), *cut]
+        facts += cut
         if not others:
             return Done(tuple(facts))
     elif given_up:
         others = left
-    reasons = sorted({o.reason for w in others if isinstance(o := found.outcomes.get(w.demand.key), sourcing.Unplanned)})
+    reasons = sorted({o.reason for _, o in others if isinstance(o, sourcing.Unplanned)})
     reason = "refused_by_all" if given_up and policy.ask else reasons[0] if reasons else "short"
-    if reason == "nodes_full" and len(reasons) == 1:
-        return Again(ROOM_AGAIN, "nodes_full", tuple(facts))
-    lines = tuple([line for want in others for line in wanting.lines_of(want)])
+    if reason == FULL and len(reasons) == 1:
+        return Again(ROOM_AGAIN, FULL, tuple(facts))
+    lines = tuple([line for want, _ in others for line in wanting.lines_of(want)])
     detail = ", ".join(f"line {line.line_no}: {line.quantity}" for line in lines)
     return Dead(reason, detail, (*facts, events.OrderAllocationFailed(lines, reason)))
+
+
+def _given_up(want: Wanted, outcome: sourcing.Plan | sourcing.Unplanned | None) -> bool:
+    """Whether it was refused, and nobody is left who could send it. A node that is full will have room."""
+    return want.given_up or bool(want.demand.excluded and isinstance(outcome, sourcing.Unplanned) and outcome.reason != FULL)
+
+
+def _cut(order: orders.Order, lines: tuple[events.ParcelLine, ...]) -> tuple[Fact, ...]:
+    """Units that nobody will send. Raises Refused where they cannot be cancelled."""
+    if not lines:
+        return ()
+    quantities = {line.line_no: line.quantity for line in lines}
+    cut = orders.cancel(order, quantities, reason="not_available", detail="Nobody can send it.")
+    return (events.OrderAllocationFailed(lines, "refused_by_all"), *cut)
+
+
+def stranded(order: orders.Order, line: orders.OrderLine) -> bool:
+    """Whether units of the line that somebody refused have waited for others of it that do not come any more."""
+    refused = any(r.line_no == line.line_no for share in order.vendor_orders for r in share.refusals)
+    return refused and "reserved" in line.buckets and "backordered" not in line.buckets
+
+
+def _to_come(order: orders.Order, line_no: int) -> bool:
+    return any(line.line_no == line_no and "backordered" in line.buckets for line in order.lines)
 
 
 async def _fill(tx: Tx, news: Sequence[sourcing.NewPlan], day: sourcing.Day) -> None:
@@ -180,13 +206,8 @@ async def _fill(tx: Tx, news: Sequence[sourcing.NewPlan], day: sourcing.Day) -> 
         await sourcing.record_used(tx, used)
 
 
-def _wants(task: Task, kept: Sequence[inventory.Reservation]) -> list[Wanted]:
-    return wanting.wanted(task.order, kept, only=task.subject, refused=task.data.get("exclude", ()))
-
-
-def _given_up(task: Task, want: Wanted, policy: Policy) -> bool:
-    share = next(v for v in task.order.vendor_orders if v.id == want.demand.key)
-    return bool(share.rejections >= policy.rejections_max)
+def _wants(task: Task, kept: Sequence[inventory.Reservation], policy: Policy) -> list[Wanted]:
+    return wanting.wanted(task.order, kept, only=task.subject, refusals_max=policy.rejections_max)
 
 
 def _has_reserved(order: orders.Order) -> bool:

@@ -26,6 +26,7 @@ FACTS: frozenset[type[Fact]] = frozenset(
         events.VendorOrderRejected,
         events.OrderBackorderArrived,
         events.OrderReinstated,
+        events.OrderLinesCancelled,
         *ENDS,
     }
 )
@@ -66,25 +67,20 @@ def decide(order: orders.Order, fact: Fact) -> Sequence[Decision]:
         case events.OrderScreened(outcome="pass" | "review"):
             return _SOURCE
         case events.VendorOrderRejected():
-            return (Step(SOURCE, fact.vendor_order, data={"exclude": refusing(order, fact)}),)
+            return (Step(SOURCE, fact.vendor_order),)
         case events.OrderBackorderArrived():
             return _SOURCE if order.screening in sourcing.SCREENED else ()
         case events.OrderStockReserved():
             return _await(order)
         case events.OrderReinstated():
             return (*_await(order), *(_SOURCE if order.screening in sourcing.SCREENED else ()))
+        case events.OrderLinesCancelled():
+            cut = {c.line_no for c in fact.cuts}
+            return _SOURCE if any(line.line_no in cut and sourcing.stranded(order, line) for line in order.lines) else ()
         case events.OrderCancelled() | events.OrderExpired() | events.OrderRejected():
             return _NOTHING_MORE
         case _:
             return ()
-
-
-def refusing(order: orders.Order, fact: events.VendorOrderRejected) -> list[str]:
-    """The nodes that a rejection speaks of: the one that it names, else those of the parcels that it undid."""
-    if fact.location:
-        return [fact.location]
-    undone = [p for p in order.shipments if p.vendor_order == fact.vendor_order and (p.status == "cancelled" or p.status in orders.AT_HOME)]
-    return sorted({p.location for p in undone if p.reason == fact.reason or p.status != "cancelled"})
 
 
 def _await(order: orders.Order) -> Sequence[Decision]:

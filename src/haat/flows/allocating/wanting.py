@@ -3,7 +3,7 @@
 A demand is what of a vendor order is reserved and in no parcel yet: all of it at first, later what was refused or came late.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -17,15 +17,22 @@ Holds = Mapping[tuple[int, str, str], int]
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """A demand, and the reservations behind it. `behind`: fewer are set aside than the order says (its change is not written yet)."""
+    """A demand, and the reservations behind it. `behind`: fewer are set aside than the order says (its change is not written yet).
+
+    `given_up`: its units were refused so often that nobody is asked any more.
+    """
 
     demand: sourcing.Demand
     holds: Holds
     behind: bool = False
+    given_up: bool = False
 
 
-def wanted(order: orders.Order, kept: Sequence[inventory.Reservation], *, only: str = "", refused: Iterable[str] = ()) -> list[Wanted]:
-    """What of the order (or of the vendor order `only`) is to be sourced. `kept`: every reservation of the order."""
+def wanted(order: orders.Order, kept: Sequence[inventory.Reservation], *, only: str = "", refusals_max: int) -> list[Wanted]:
+    """What of the order (or of the vendor order `only`) is to be sourced. `kept`: every reservation of the order.
+
+    Lines of a part that were refused by others, or so often (`refusals_max`) as others were not, are demands of their own.
+    """
     rows: dict[int, list[inventory.Reservation]] = {}
     for r in kept:
         rows.setdefault(r.line_no, []).append(r)
@@ -37,7 +44,6 @@ def wanted(order: orders.Order, kept: Sequence[inventory.Reservation], *, only: 
             continue
         lines: list[sourcing.DemandLine] = []
         holds: dict[tuple[int, str, str], int] = {}
-        own: dict[tuple[str, str], int] = {}
         for line in order.lines:
             units = line.buckets.get("reserved", 0) if line.vendor == share.vendor else 0
             if not units:
@@ -53,21 +59,42 @@ def wanted(order: orders.Order, kept: Sequence[inventory.Reservation], *, only: 
                 left = r.held - r.backordered - per * packed.get((line.line_no, r.location), 0)
                 if left > 0:
                     holds[line.line_no, r.sku, r.location] = left
-                    own[r.sku, r.location] = own.get((r.sku, r.location), 0) + left
             lines.append(sourcing.DemandLine(line.line_no, units, tuple(parts.items()), line.weight_g))
-        if lines:
-            found.append(_wanted(order, share, tuple(lines), holds, own, frozenset(refused) | _refusals(order, share.id)))
+        if lines and not share.refusals:
+            found.append(_wanted(order, share, lines, holds))
+        elif lines:
+            found.extend(_apart(order, share, lines, holds, refusals_max))
+    return found
+
+
+def _apart(
+    order: orders.Order, share: orders.VendorOrder, lines: Sequence[sourcing.DemandLine], holds: Holds, refusals_max: int
+) -> list[Wanted]:
+    """The lines of a part by who has refused them, and whether too often."""
+    alike: dict[tuple[frozenset[str], bool], list[sourcing.DemandLine]] = {}
+    for line in lines:
+        of_line = [r for r in share.refusals if r.line_no == line.line_no]
+        key = frozenset([r.location for r in of_line]), len({r.attempt for r in of_line}) >= refusals_max
+        alike.setdefault(key, []).append(line)
+    found = []
+    for (refused, given_up), some in alike.items():
+        numbers = {line.line_no for line in some}
+        held = {hold: units for hold, units in holds.items() if hold[0] in numbers}
+        found.append(_wanted(order, share, some, held, refused, given_up))
     return found
 
 
 def _wanted(
     order: orders.Order,
     share: orders.VendorOrder,
-    lines: tuple[sourcing.DemandLine, ...],
+    lines: Sequence[sourcing.DemandLine],
     holds: Holds,
-    own: Mapping[tuple[str, str], int],
-    refused: frozenset[str],
+    refused: frozenset[str] = frozenset(),
+    given_up: bool = False,
 ) -> Wanted:
+    own: dict[tuple[str, str], int] = {}
+    for (_, sku, place), units in holds.items():
+        own[sku, place] = own.get((sku, place), 0) + units
     needs: dict[str, int] = {}
     for line in lines:
         for sku, each in line.parts:
@@ -81,7 +108,7 @@ def _wanted(
         key=share.id,
         order_id=order.id,
         vendor=share.vendor,
-        lines=lines,
+        lines=tuple(lines),
         destination=destination(order),
         channel=order.channel,
         payment_method=order.payment_method,
@@ -90,7 +117,7 @@ def _wanted(
         standing=places.pop() if len(places) == 1 else "",
         excluded=refused,
     )
-    return Wanted(demand, holds, behind)
+    return Wanted(demand, holds, behind, given_up)
 
 
 def destination(order: orders.Order) -> sourcing.Destination:
@@ -146,13 +173,6 @@ def _in_parcels(order: orders.Order) -> dict[tuple[int, str], int]:
                 key = (line.line_no, parcel.location)
                 found[key] = found.get(key, 0) + line.quantity
     return found
-
-
-def _refusals(order: orders.Order, vendor_order: str) -> frozenset[str]:
-    """Nodes that sent it back before: the places of its parcels that were cancelled for a reason."""
-    if not order.shipments:
-        return frozenset()
-    return frozenset(p.location for p in order.shipments if p.vendor_order == vendor_order and p.status == "cancelled" and p.reason)
 
 
 def _live(order: orders.Order) -> dict[tuple[str, int], int]:

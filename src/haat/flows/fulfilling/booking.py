@@ -5,7 +5,9 @@
     look_up(outside) a booking whose answer was lost, until it is known
     recall (outside) a booking that is not wanted any more, or a parcel that shall turn round
 
-A booking that surely did not happen begins anew with `choose`, so a courier in trouble is passed over for another.
+A booking that surely did not happen begins anew with `choose`, so a courier in trouble is passed over for another. So does one whose
+cash is too much by now, as something was cut meanwhile: another sum is written down before anybody hears of it. A courier that heard the
+old one is asked to give the booking back.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +25,7 @@ from haat.flows.fulfilling.shipments import row_of
 from haat.flows.fulfilling.wish import Chosen, Wish
 from haat.kernel.errors import HaatError, Refused, Unavailable
 from haat.kernel.facts import Fact
-from haat.kernel.outside import Unknown
+from haat.kernel.outside import Conversation, Unknown
 
 couriers = fulfilment.courier
 events = orders.events
@@ -35,6 +37,8 @@ LOOKS_S = (20, 60, 300, 900, 3600)  # pauses between questions about a booking, 
 Settle = Callable[[orders.Order, Task, Any, datetime], Outcome]
 
 DECLINES_MAX = 8
+ON_THE_WAY = ("shipped", "out_for_delivery", "attempt_failed")
+SHRANK = "order_shrank"  # why a booking is taken back whose courier was told to collect too much
 
 
 def verbs(desk: Desk) -> dict[str, Local | Outside]:
@@ -58,7 +62,7 @@ class _Booking:
 
     async def choose(self, house: House, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:
         del house
-        outcomes: list[Outcome] = [Done() for _ in tasks]
+        outcomes: list[Outcome] = [self._brings_it_itself(task) for task in tasks]
         due = [(n, task, parcel) for n, task in enumerate(tasks) if (parcel := self._needs_courier(task)) is not None]
         for n, task, parcel in due:
             if self._declined_too_often(task, parcel):
@@ -81,6 +85,13 @@ class _Booking:
         await fulfilment.begin(tx, begun, now=now)
         return outcomes
 
+    def _brings_it_itself(self, task: Task) -> Done:
+        """A vendor that brings its parcels itself has its time to set out; in any other case there is nothing to do but to choose."""
+        parcel = known(task.order, task.subject)
+        if parcel is None or parcel.status != "packed" or not (handling := self._desk.handling(parcel.vendor)).self_ship:
+            return Done()
+        return Done(steps=(Step("ship_by", parcel.id, after=timedelta(hours=handling.handling_hours)),))
+
     def _needs_courier(self, task: Task) -> orders.Parcel | None:
         """The packed parcel, None where nobody is to be asked: it is booked, gone, or the vendor brings it itself."""
         parcel = known(task.order, task.subject)
@@ -97,44 +108,48 @@ class _Booking:
         return Wish(
             order=order,
             parcel=parcel,
-            cash=orders.collecting.cash(order, parcel),
+            cash=orders.stopping.cash(order, parcel),
             weight_g=weight(order, parcel),
             shunned=(*parcel.refused_by, *task.data.get("busy", ())),
         )
 
     async def book(self, house: House, task: Task) -> Any:
-        """Ask for it. A second call for the same step asks first whether the first one arrived."""
+        """Ask for it, but for no cash that is too much by now. A second call for the same step asks first whether the first one arrived."""
         parcel = known(task.order, task.subject)
         if parcel is None or parcel.status != "packed":
             return None
         connection, courier = self._desk.courier(task.data["courier"])
-        asked = consignment(
-            task.order,
-            parcel,
-            reference=task.data["reference"],
-            cash=task.data["cash"],
-            area=msgspec.convert(task.data.get("area", {}), couriers.Area),
-        )
-        talk = couriers.booking(courier, connection, asked, now=house.clock.now(), again=task.attempts > 1)
+        reference, cash, now, again = task.data["reference"], task.data["cash"], house.clock.now(), task.attempts > 1
+        talk: Conversation[Any]
+        if orders.stopping.overcharge(task.order, parcel, told=cash):
+            if not again:
+                return couriers.NotThere()
+            talk = courier.look_up(connection, reference, now)
+        else:
+            area = msgspec.convert(task.data.get("area", {}), couriers.Area)
+            asked = consignment(task.order, parcel, reference=reference, cash=cash, area=area)
+            talk = couriers.booking(courier, connection, asked, now=now, again=again)
         return await self._desk.outside.drive(connection, talk, subject=parcel.id)
 
     def booked(self, order: orders.Order, task: Task, answer: Any, now: datetime) -> Outcome:
         parcel, courier = known(order, task.subject), task.data["courier"]
-        if parcel is None or answer is None:
+        if parcel is None:
             return Done()
+        if answer is None:  # nobody was asked now; what an earlier call brought about of a parcel that was cancelled nobody else finds out
+            lost = task.attempts > 1 and parcel.status == "cancelled" and not parcel.consignment
+            return _uncertain(order, parcel, task) if lost else Done()
         match answer:
             case couriers.Booked():
                 return Done(self._taken(order, parcel, task, answer))
+            case couriers.NotThere():
+                return Done(steps=(Step("choose", parcel.id),))
             case couriers.Declined(reason=reason, detail=detail, final=final):
                 return Done(self._declined(order, parcel, courier, reason, detail, now, final=final))
             case Unavailable() if task.attempts <= 1:
                 busy = [*task.data.get("busy", ()), courier]
                 return _wait(task, str(answer), busy=busy)
             case Unknown() | TimeoutError() | Unavailable():  # an earlier call may have arrived, and now it cannot even be asked
-                if parcel.status not in ("packed", "cancelled"):
-                    return Done()
-                step = Step("look_up", parcel.id, after=timedelta(seconds=LOOKS_S[0]), data=task.data)
-                return Done(fulfilling.uncertain(order, parcel.id, courier=courier), (step,))
+                return _uncertain(order, parcel, task) if parcel.status in ("packed", "cancelled") else Done()
         return Dead("booking_broken", f"{type(answer).__name__}: {answer}"[:300])
 
     def _taken(self, order: orders.Order, parcel: orders.Parcel, task: Task, booked: couriers.Booked) -> tuple[Fact, ...]:
@@ -198,7 +213,7 @@ class _Booking:
 
     async def recall(self, house: House, task: Task) -> Any:
         parcel = known(task.order, task.subject)
-        if parcel is None or not _recallable(parcel):
+        if parcel is None or not _recallable(task.order, parcel):
             return None
         connection, courier = self._desk.courier(parcel.courier)
         if courier.cancel is None:
@@ -212,7 +227,9 @@ class _Booking:
 
     def recalled(self, order: orders.Order, task: Task, answer: Any, now: datetime) -> Outcome:
         parcel = known(order, task.subject)
-        if parcel is None or answer is None or not _recallable(parcel):
+        if parcel is not None and not parcel.intercept and (over := _overcharge(order, parcel)):
+            return self._lowered(order, parcel, over, answer, now)
+        if parcel is None or answer is None or not _recallable(order, parcel):
             return Done()
         match answer:
             case couriers.Recalled(asked=True):
@@ -227,14 +244,43 @@ class _Booking:
                 return Failed(str(answer)[:300])
         return Dead("recall_broken", f"{type(answer).__name__}: {answer}"[:300])
 
+    def _lowered(self, order: orders.Order, parcel: orders.Parcel, over: int, answer: Any, now: datetime) -> Outcome:
+        """It collects `over` too much: it comes home and is booked anew. Where that is not sure, somebody sees to it before the door."""
+        match answer:
+            case None if parcel.status == "booked":
+                return Done()
+            case couriers.Recalled(asked=False) if parcel.status == "booked":
+                return Done(orders.ascertaining.home(order, parcel, reason=SHRANK, now=now))
+            case Exception() if parcel.status == "booked":
+                return Failed(f"{type(answer).__name__}: {answer}"[:300])
+            case couriers.Recalled(asked=True):
+                why = "it was asked to give it back"
+            case couriers.Declined(reason=reason, detail=detail):
+                why = f"it does not give it back: {reason} {detail}"
+            case _:
+                why = f"the parcel is {parcel.status}"
+        return Dead("collects_too_much", f"{parcel.courier} was told to collect {parcel.cash}, {over} too much by now; {why}."[:300])
 
-def _recallable(parcel: orders.Parcel) -> bool:
-    """Whether a courier has it on its books, and we do not want it there any more."""
+
+def _recallable(order: orders.Order, parcel: orders.Parcel) -> bool:
+    """Whether a courier has it on its books, and we do not want it there any more, or not with the cash that it was told to collect."""
     if not parcel.consignment or parcel.courier == fulfilling.SELF:
         return False
-    return parcel.status == "cancelled" or (
-        bool(parcel.intercept) and parcel.status in ("booked", "shipped", "out_for_delivery", "attempt_failed")
-    )
+    if parcel.status == "booked" and _overcharge(order, parcel):
+        return True
+    return parcel.status == "cancelled" or (bool(parcel.intercept) and parcel.status in ("booked", *ON_THE_WAY))
+
+
+def _overcharge(order: orders.Order, parcel: orders.Parcel) -> int:
+    """What the courier that has it collects too much for it."""
+    told = parcel.cash if parcel.status in ("booked", *ON_THE_WAY) and parcel.courier != fulfilling.SELF else 0
+    return orders.stopping.overcharge(order, parcel, told=told)
+
+
+def _uncertain(order: orders.Order, parcel: orders.Parcel, task: Task) -> Done:
+    """The courier may have it: it is asked until that is known."""
+    step = Step("look_up", parcel.id, after=timedelta(seconds=LOOKS_S[0]), data=task.data)
+    return Done(fulfilling.uncertain(order, parcel.id, courier=task.data["courier"]), (step,))
 
 
 def _data(choice: Chosen, wish: Wish, reference: str) -> dict[str, Any]:

@@ -156,7 +156,7 @@ class Decide:
                 stopped = Stop("look_up", parcel)
                 return [stopped, *self._next(order, parcel, at_once=final)]
             case events.OrderShipmentBooked(parcel=parcel, courier=courier):
-                return [Stop("look_up", parcel), *self._booked(fulfilling.parcel_of(order, parcel), courier)]
+                return [Stop("look_up", parcel), *self._booked(order, fulfilling.parcel_of(order, parcel), courier)]
             case events.OrderShipmentRecalled(parcel=parcel):
                 return [Stop("track", parcel), *self._next(order, parcel, at_once=True)]
         return []
@@ -169,14 +169,13 @@ class Decide:
         pause = self._policy.retry_after * 2 ** min(max(parcel.declines - 1, 0), DOUBLED_MAX)
         return [Stop("choose", parcel_id), Step("choose", parcel_id, after=None if at_once else pause)]
 
-    def _booked(self, parcel: orders.Parcel, courier: str) -> list[Decision]:
-        if parcel.astray and courier != fulfilling.SELF:  # it may leave all the same, and nobody else would tell
-            return [Step("recall", parcel.id), Step("track", parcel.id, after=self._policy.ask_after)]
-        if parcel.status == "booked" and parcel.intercept:
-            return [Step("recall", parcel.id)]
-        if courier == fulfilling.SELF or parcel.settled:
+    def _booked(self, order: orders.Order, parcel: orders.Parcel, courier: str) -> list[Decision]:
+        if parcel.settled and not parcel.astray:
             return []
-        return [Step("track", parcel.id, after=self._policy.ask_after)]
+        if courier == fulfilling.SELF:  # there is nobody to ask, but its vendor's silence is noticed
+            return [Stop("ship_by", parcel.id), Step("track", parcel.id, after=self._policy.silent_after)]
+        track = Step("track", parcel.id, after=self._policy.ask_after)  # it may leave all the same, and nobody else would tell
+        return [Step("recall", parcel.id), track] if _unwanted(order, parcel) else [track]
 
     def _of_road(self, order: orders.Order, fact: Fact) -> list[Decision]:
         match fact:
@@ -189,10 +188,11 @@ class Decide:
                 return [Step("look_at", parcel, data={"cause": cause, "detail": detail})]
             case events.OrderInterceptAsked(parcel=parcel):
                 found = fulfilling.parcel_of(order, parcel)
-                return [] if found.status == "uncertain" or found.courier == fulfilling.SELF else [Step("recall", parcel)]
+                back = Step("tell", parcel) if found.courier == fulfilling.SELF else Step("recall", parcel)
+                return [] if found.status == "uncertain" else [back]
             case events.OrderShipmentStrayed(parcel=parcel):
                 return self._strayed(fulfilling.parcel_of(order, parcel))
-            case events.OrderReturnStarted(parcel=parcel):
+            case events.OrderReturnStarted(parcel=parcel) if not fulfilling.parcel_of(order, parcel).settled:
                 return [Step("return_overdue", parcel, after=self._policy.returns_within)]
             case events.OrderDelivered() | events.OrderReturnReceived() | events.OrderParcelLost():
                 return self._arrived(fulfilling.parcel_of(order, fact.parcel), fact)
@@ -260,6 +260,13 @@ def _offers(order: orders.Order, parts: Sequence[str]) -> list[Decision]:
 
 def _recalls(parcels: Sequence[orders.Parcel]) -> list[Decision]:
     return [Step("recall", p.id) for p in parcels if p.consignment and p.courier != fulfilling.SELF]
+
+
+def _unwanted(order: orders.Order, parcel: orders.Parcel) -> bool:
+    """Whether a courier that is heard to have it shall give it back: it was asked back, or was cut while the courier was asked."""
+    if parcel.stray or parcel.status not in ("booked", "shipped", "out_for_delivery", "attempt_failed"):
+        return parcel.astray
+    return bool(parcel.intercept or orders.stopping.overcharge(order, parcel, told=parcel.cash))
 
 
 def _promised(order: orders.Order) -> list[Decision]:

@@ -119,6 +119,7 @@ def consignment(order: orders.Order, parcel: orders.Parcel, *, reference: str, c
         description=", ".join(f"{held.quantity} × {names.get(held.line_no, '')}" for held in parcel.lines),
         instruction=order.note,
         area=area,
+        pickup=parcel.location,
         currency=order.currency,
     )
 

@@ -3,8 +3,8 @@
     hook, poll, a person ─► Said ─► tracking_scans (once) ─► tracking.advance ─► decisions of the order ─► facts
 
 The story is read anew from all scans of the present booking each time, so their order and their doubles do not matter; and
-a decision that says «it is so already» yields nothing. What does not fit (a delivery of what we had cancelled, a part whose units
-nobody named) is shown to somebody instead of being guessed.
+a decision that says «it is so already» yields nothing. What does not fit (another ending than ours, a part whose units nobody named,
+cash or goods that no fact of ours speaks of) is shown to somebody instead of being guessed.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,6 +21,9 @@ fulfilling = orders.fulfilling
 tracking = fulfilment.tracking
 UNCLEAR = "partial_delivery_unclear"
 VAGUE = orders.ascertaining.CANCELLED_UNCLEAR
+#: What no later word of a courier settles: it ended otherwise than here, is said to have by a correction, it took cash that is in no
+#: book, or other goods.
+ENDED_OTHERWISE, CORRECTED, UNBOOKED, TAKEN_ALONG = "ended_otherwise", "courier_corrects", "cash_unbooked", "goods_taken_along"
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,19 +54,40 @@ def read(
             found = trouble(state, parcel_id, "courier_contradicts", f"{move.kind}: {refusal.detail}")
         state = orders.after(state, found, at=reading.now)
         facts += found
-    doubts: list[Fact] = []
-    for word in story.standing.contradicted:
-        doubts += trouble(state, parcel_id, "courier_contradicts", f"after {parcel.status}: {word}")
-    if story.standing.unknown:
-        doubts += trouble(state, parcel_id, "courier_word_unknown", ", ".join(story.standing.unknown))
+    doubts = _doubts(state, parcel_id, story)
     return (*facts, *doubts), orders.after(state, doubts, at=reading.now) if doubts else state
+
+
+def _doubts(order: orders.Order, parcel_id: str, story: tracking.Advance) -> tuple[Fact, ...]:
+    """What of the story does not fit the parcel, after all that could follow from it has followed."""
+    parcel, now = fulfilling.parcel_of(order, parcel_id), story.standing
+    doubts: list[Fact] = []
+    if story.contradicted:
+        taken = f", and collected {now.taken}" if now.taken else ""
+        words = ", ".join(story.contradicted)
+        doubts += trouble(order, parcel_id, ENDED_OTHERWISE, f"Here it is {parcel.status}; {parcel.courier} says {words}{taken}.")
+    if cash := _unbooked(order, parcel, now):
+        doubts += trouble(order, parcel_id, UNBOOKED, f"{parcel.courier} collected {cash} for a parcel that is {parcel.status}.")
+    if now.exchanged and now.place == "delivered":
+        doubts += trouble(order, parcel_id, TAKEN_ALONG, f"{parcel.courier} took other goods along, for an exchange.")
+    if now.unknown:
+        doubts += trouble(order, parcel_id, "courier_word_unknown", ", ".join(now.unknown))
+    return tuple(doubts)
+
+
+def _unbooked(order: orders.Order, parcel: orders.Parcel, now: tracking.Standing) -> int:
+    """Cash that the courier took and no fact of ours speaks of: for bringing it back, or for what is back or lost here."""
+    if orders.paying.tender_in(order, parcel.id) is not None:
+        return 0
+    beyond = (now.taken or 0) - (parcel.collected or 0) if parcel.status in ("returned", "lost") else 0
+    return max(now.return_fee or 0, beyond)
 
 
 def _decided(order: orders.Order, parcel_id: str, move: tracking.Move, reading: Reading) -> tuple[Fact, ...]:
     if move.correction:
         if move.kind == "partially_delivered" and UNCLEAR in fulfilling.parcel_of(order, parcel_id).doubts:
             return ()  # somebody was asked about just that, and said that all of it was kept
-        return trouble(order, parcel_id, "courier_corrects", f"{move.kind}: {move.detail or move.reason}")
+        return trouble(order, parcel_id, CORRECTED, f"{move.kind}: {move.detail or move.reason}")
     return _MOVES[move.kind](order, parcel_id, move, reading)
 
 

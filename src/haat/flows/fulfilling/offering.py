@@ -25,7 +25,7 @@ def verbs(desk: Desk) -> dict[str, Local]:
         "lapse":   (offering.lapse,   "The vendor's time is over",         "বিক্রেতার সময় শেষ",          True),
         "prepare": (offering.prepare, "Begin to pick",                     "প্রস্তুতি শুরু",              True),
         "pack":    (offering.pack,    "Pack, or wait for who packs",       "প্যাকিং",                    True),
-        "ship_by": (offering.ship_by, "It should have been packed by now", "প্যাকিংয়ের সময় পেরিয়েছে",     True),
+        "ship_by": (offering.ship_by, "It should have been packed or set out by now", "প্যাকিং বা রওনার সময় পেরিয়েছে", True),
     }  # fmt: skip
     return {
         name: Local(run=each(decide), title=title, title_bn=bn, owner="vendors", waits_for_holds=waits)
@@ -43,7 +43,7 @@ class _Offering:
         handling, vendor = self._desk.handling(part.vendor), self._desk.vendor(part.vendor)
         opens = vendor.next_opening(now) if vendor is not None else now
         until = (opens or now) + timedelta(hours=handling.acceptance_hours)
-        return Done(fulfilling.offer(order, part.id, until=until, accepts=handling.auto_accept))
+        return Done(fulfilling.offer(order, part.id, until=until, accepts=handling.auto_accept, now=now))
 
     def remind(self, order: orders.Order, task: Task, now: datetime) -> Outcome:
         part = fulfilling.part_of(order, task.subject)
@@ -51,17 +51,21 @@ class _Offering:
             return Done()
         if not any(p.vendor_order == part.id and p.status == "planned" for p in order.shipments):
             return Done()  # all of it was cancelled meanwhile
-        until = part.offered_until.isoformat(timespec="minutes")
-        return Done((events.OrderNoted(f"Please accept or reject {order.number} until {until}.", "vendor"),))
+        return Done((events.VendorOrderReminded(part.id, part.offered_until),))
 
     def lapse(self, order: orders.Order, task: Task, now: datetime) -> Outcome:
-        return Done(fulfilling.lapse(order, task.subject, now=now))
+        try:
+            return Done(fulfilling.lapse(order, task.subject, now=now))
+        except Refused as refused:  # what is planned would wait for nobody
+            return Dead(refused.code, refused.detail)
 
     def prepare(self, order: orders.Order, task: Task, now: datetime) -> Outcome:
-        """Begin every planned parcel of the part; what comes next depends on how the vendor works."""
+        """Begin every planned parcel of the part; what comes next depends on how the vendor works. One that did not take it is asked."""
         part = fulfilling.part_of(order, task.subject)
-        if part.answer != "accepted" or order.status not in fulfilling.LIVING:
+        if order.status not in fulfilling.LIVING:
             return Done()
+        if part.answer != "accepted":
+            return Done(steps=(Step("offer", part.id),))
         begun = [p.id for p in order.shipments if p.vendor_order == part.id and p.status == "planned"]
         return Done(tuple(events.OrderFulfillmentStarted(p) for p in begun), tuple(Step("pack", p) for p in begun))
 
@@ -80,6 +84,10 @@ class _Offering:
             return Done()
         if parcel.status == "picking":
             return Dead("late_to_pack", f"{parcel.vendor} has not packed it in time.")
+        if parcel.status == "packed":
+            brings = self._desk.handling(parcel.vendor).self_ship
+            late = Dead("late_to_hand_over", f"{parcel.vendor} brings it itself, and has not set out in time.")
+            return late if brings else Done(steps=(Step("choose", parcel.id),))
         return Done()
 
 

@@ -1,6 +1,6 @@
 """Exceptions that life has overcome: what somebody should have looked at happened after all, so nobody has to any more.
 
-a parcel is packed       «late to pack» is over           booked     nobody has to find a courier
+a parcel is packed       «late to pack» is over           booked     nobody has to find a courier, or its vendor has set out
 it surely has none       nobody has to ask any more       ended      everything of this flow
 a parcel has arrived     whatever was unclear about it
 """
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from haat.domain import orders
 from haat.engine.flowing import Decision, Local, Step, overcoming
+from haat.flows.fulfilling import hearing
 from haat.kernel.facts import Fact
 
 events = orders.events
@@ -16,17 +17,18 @@ STEP = "overcome"
 #: fact -> the steps about its parcel that are moot from then on
 OVERCOMES: Mapping[type[Fact], tuple[str, ...]] = {
     events.OrderParcelPacked: ("ship_by",),
-    events.OrderShipmentBooked: ("choose", "book", "look_up"),
+    events.OrderShipmentBooked: ("choose", "book", "look_up", "ship_by"),
     events.OrderShipmentFailed: ("look_up",),
     events.OrderShipmentRecalled: ("recall", "look_up", "look_at", "track"),
     events.OrderShipmentStrayed: ("recall", "look_at"),
-    events.OrderReturnStarted: ("recall",),
-    events.OrderDelivered: ("recall", "look_at", "track", "give_up", "return_overdue"),
-    events.OrderReturnReceived: ("recall", "look_at", "track", "give_up", "return_overdue", "take_out"),
-    events.OrderParcelLost: ("recall", "look_at", "track", "give_up", "return_overdue"),
+    events.OrderReturnStarted: ("recall", "tell"),
+    events.OrderDelivered: ("recall", "tell", "look_at", "track", "give_up", "return_overdue"),
+    events.OrderReturnReceived: ("recall", "tell", "look_at", "track", "give_up", "return_overdue", "take_out"),
+    events.OrderParcelLost: ("recall", "tell", "look_at", "track", "give_up", "return_overdue"),
 }
 _ENDS = (events.OrderCompleted, events.OrderCancelled, events.OrderRejected, events.OrderExpired)
-_LASTING = frozenset({"booked_twice"})  # one parcel has arrived; the other courier still has a booking, and may collect for it
+#: One parcel has arrived, and the other courier still has a booking; or what is open is not about where the parcel is.
+_LASTING = frozenset({"booked_twice", hearing.ENDED_OTHERWISE, hearing.CORRECTED, hearing.UNBOOKED, hearing.TAKEN_ALONG})
 _NEVER = frozenset({"recall", "look_up"})  # an order that ended may still have a courier on its way with its goods, or to them
 
 

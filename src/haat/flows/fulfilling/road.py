@@ -31,6 +31,8 @@ def verbs(desk: Desk) -> dict[str, Local | Outside]:
                          backoff_s=60, backoff_max_s=6 * 3600, repairs=("retry", "skip")),
         "look_at": Local(run=each(_look_at), title="Look at what a courier says", title_bn="কুরিয়ারের কথা যাচাই",
                          owner="fulfilment", waits_for_holds=False, repairs=("skip",)),
+        "tell": Local(run=each(_tell), title="Tell the vendor that it shall turn round", title_bn="বিক্রেতাকে ফিরতে বলা",
+                      owner="fulfilment", waits_for_holds=False, repairs=("skip",)),
         "give_up": Local(run=each(_give_up), title="Too many tries: bring it back", title_bn="বারবার ব্যর্থ: ফেরত আনা",
                          owner="fulfilment", waits_for_holds=False),
         "return_overdue": Local(run=each(_return_overdue), title="A return should be here by now", title_bn="ফেরত আসতে দেরি",
@@ -58,6 +60,8 @@ class _Road:
         parcel = known(task.order, task.subject)
         if parcel is None or (parcel.settled and not parcel.astray) or not parcel.consignment:
             return None
+        if parcel.courier == fulfilling.SELF:
+            return ()
         connection, courier = self._desk.courier(parcel.courier)
         if courier.track is None:
             return ()
@@ -103,11 +107,13 @@ class _Road:
             then = orders.after(task.order, facts, at=now)
         after = fulfilling.parcel_of(then, parcel.id)
         over = (after.settled and not after.astray) or not after.consignment
-        return Done(facts) if over else Again(self._pause(after, task, now), facts=facts)
+        return Done(facts) if over else Again(self._pause(after, task, now, since), facts=facts)
 
-    def _pause(self, parcel: orders.Parcel, task: Task, now: datetime) -> timedelta:
-        """More seldom the longer it takes, but always soon while a rider has it."""
+    def _pause(self, parcel: orders.Parcel, task: Task, now: datetime, since: datetime | None = None) -> timedelta:
+        """More seldom the longer it takes, but always soon while a rider has it. A vendor that brings it itself is only missed."""
         policy = self._desk.policy
+        if parcel.courier == fulfilling.SELF:
+            return max((since or now) + policy.silent_after - now, policy.ask_at_most_each)
         if parcel.status == "out_for_delivery":
             return policy.ask_on_the_last_mile
         return min(max((now - task.created_at) / 4, policy.ask_after), policy.ask_at_most_each)
@@ -130,6 +136,15 @@ class _Road:
             return Done((*facts, *done))
         pause = min(max((now - task.created_at), timedelta(seconds=10)), timedelta(hours=6))
         return Again(pause, "a courier owes cash" if orders.collecting.shortfall(order) else "money is on its way", facts)
+
+
+def _tell(order: orders.Order, task: Task, now: datetime) -> Outcome:
+    """A vendor on the road with its own parcel hears of nothing by itself: a person tells it, and it reports the way back."""
+    del now
+    parcel = known(order, task.subject)
+    if parcel is None or parcel.settled or parcel.status == "returning" or not parcel.intercept:
+        return Done()
+    return Dead("tell_the_vendor", f"{parcel.vendor} brings it itself and shall turn round: {parcel.intercept}.")
 
 
 def _give_up(order: orders.Order, task: Task, now: datetime) -> Outcome:

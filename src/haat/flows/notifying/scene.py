@@ -79,7 +79,7 @@ def vendors_told(scene: Scene) -> tuple[str, ...]:
     """The vendors whom a fact concerns: of the vendor order, of the parcel, or all who were asked and lose something."""
     fact, order = scene.fact, scene.order
     match fact:
-        case events.VendorOrderOffered() | events.VendorOrderAccepted():
+        case events.VendorOrderOffered() | events.VendorOrderReminded() | events.VendorOrderAccepted():
             return tuple(v.vendor for v in order.vendor_orders if v.id == fact.vendor_order)
         case events.OrderDelivered() | events.OrderReturnReceived():
             return tuple(p.vendor for p in order.shipments if p.id == fact.parcel)
@@ -107,6 +107,8 @@ def applies(scene: Scene) -> bool:
             return scene.before is None or scene.before.promised_at != fact.promised_at
         case events.OrderHeld():
             return fact.kind != "MANUAL"  # whoever set it knows
+        case events.VendorOrderReminded() | events.OrderExceptionEscalated():
+            return not any(_answers(later, fact) for later in scene.since)
         case _:
             return True
 
@@ -164,12 +166,22 @@ def _exception(f: events.OrderExceptionRaised, order: orders.Order, lines: Lines
     return {"kind": f.flow, "step": f.step, "cause": f.cause, "detail": f.detail, "owner": f.owner, "repairs": f.repairs}
 
 
+def _escalated(f: events.OrderExceptionEscalated, order: orders.Order, lines: Lines) -> dict[str, Any]:
+    return {"kind": f.flow, "step": f.step, "cause": f.cause, "owner": f.owner, "since": f.since, "repairs": f.repairs}
+
+
+def _reminded(f: events.VendorOrderReminded, order: orders.Order, lines: Lines) -> dict[str, Any]:
+    """What is left of the part that was offered."""
+    return {"until": f.until, "items": _items(lines, {x.line_no: x.quantity - x.buckets.get("cancelled", 0) for x in lines})}
+
+
 _SAYS: Mapping[type, Callable[[Any, orders.Order, Lines], dict[str, Any]]] = {
     events.OrderPaymentRequested: lambda f, order, lines: {"amount": f.amount, "due_at": f.due_at},
     events.OrderPaymentProcessed: lambda f, order, lines: {"amount": f.amount, "method": f.gateway or f.method or order.payment_method},
     events.OrderPaymentFailed: _payment_failed,
     events.OrderRefunded: lambda f, order, lines: {"amount": f.amount},
     events.VendorOrderOffered: lambda f, order, lines: {"until": f.until},
+    events.VendorOrderReminded: _reminded,
     events.OrderStockReserved: _backordered,
     events.OrderAllocationFailed: lambda f, order, lines: {
         "items": _items(lines, {each.line_no: each.quantity for each in f.lines}),
@@ -186,6 +198,7 @@ _SAYS: Mapping[type, Callable[[Any, orders.Order, Lines], dict[str, Any]]] = {
     events.OrderExpired: lambda f, order, lines: {"reason": "expired", "amount": f.amount},
     events.OrderHeld: lambda f, order, lines: {"kind": f.kind, "reason": f.reason, "detail": f.detail, "until": f.until},
     events.OrderExceptionRaised: _exception,
+    events.OrderExceptionEscalated: _escalated,
 }
 
 
@@ -213,6 +226,19 @@ def _of_parcel(scene: Scene, lines: Lines) -> dict[str, Any]:
         case _:
             pass
     return within
+
+
+def _answers(later: Fact, reminder: Fact) -> bool:
+    """Whether nothing is left to be reminded of."""
+    if isinstance(reminder, events.OrderExceptionEscalated):
+        return isinstance(later, events.OrderExceptionResolved) and later.exception == reminder.exception
+    match later:
+        case events.OrderCancelled() | events.OrderRejected() | events.OrderExpired():
+            return True
+        case events.VendorOrderAccepted() | events.VendorOrderRejected(lines=()):
+            return later.vendor_order == getattr(reminder, "vendor_order", "")
+        case _:
+            return False
 
 
 def _overtaken(scene: Scene, payment: str, *, attempts: bool) -> bool:

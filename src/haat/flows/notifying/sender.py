@@ -1,19 +1,20 @@
 """Takes due notifications out: claimed with a lease, sent outside of any transaction, settled under the claim.
 
 A sender that is killed between sending and settling leaves a row whose lease ends. Whether it is sent again then is for its transport
-to say: one that knows a double by our id is asked once more, by any other it is unknown, and told again only on request.
+to say: one that knows a double by our id is asked once more, by any other it is unknown, and told again only on request. Nothing that
+can wait leaves within quiet hours, whichever try it is.
 As many leave at once as the connection allows, never more than its pace, by all processes together.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from haat.domain import notifications
 from haat.engine.changes import Memory, Whole
 from haat.engine.clock import Clock
-from haat.engine.database import Database
+from haat.engine.database import Database, Rejected, Unstorable
 from haat.engine.outside import Outside, mail
 from haat.kernel.errors import HaatError, Refused, Unavailable
 from haat.kernel.mail import Mail, MailServer
@@ -51,7 +52,7 @@ class Sender:
         now = self._clock.now()
         async with self._database.transaction() as tx:
             left = await notifications.lapsed(tx, now=now, limit=RECOVER_AT_ONCE)
-            await notifications.settle(tx, [self._lapsed(each, now) for each in left], now=now)
+            await notifications.settle(tx, [self._lapsed(each) for each in left], now=now)
             late = [
                 await notifications.drop_late(tx, channel=channel, before=now - life, limit=RECOVER_AT_ONCE)
                 for channel, life in notifications.LIFE.items()
@@ -89,9 +90,9 @@ class Sender:
                 free = wide - len(sending)
                 more = more and taken < TAKEN_MAX * wide and self._is_as_it_was(connection)
                 if more and free >= max(wide // 4, 1):
-                    claimed = await self._claim(connection, channel, free)
-                    sending |= {asyncio.create_task(self._send(connection, each)) for each in claimed}
-                    taken, more = taken + len(claimed), len(claimed) == free
+                    going, claimed = await self._claim(connection, channel, free)
+                    sending |= {asyncio.create_task(self._send(connection, each)) for each in going}
+                    taken, more = taken + claimed, claimed == free or claimed > len(going)
                 if sending:
                     done, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
                     await self._settle([each.result() for each in done])
@@ -104,7 +105,10 @@ class Sender:
         """Whether it is in order still, and nobody changed it."""
         return not self._outside.is_open(connection.code) and self._outside.book.get(connection.code) is connection
 
-    async def _claim(self, connection: Connection, channel: notifications.Channel, limit: int) -> list[notifications.Notification]:
+    async def _claim(
+        self, connection: Connection, channel: notifications.Channel, limit: int
+    ) -> tuple[list[notifications.Notification], int]:
+        """Those that are to leave now, and how many were due: the rest is put off, since the people are not to be disturbed."""
         now = self._clock.now()
         per_minute: int | None = getattr(connection.config, "per_minute", None)
         next_at = None
@@ -113,32 +117,46 @@ class Sender:
                 next_at = await notifications.pace(tx, connection.code)
                 limit, _ = notifications.allowed(next_at, now, per_minute, limit)
             if limit == 0:
-                return []
+                return [], 0
             claimed = await notifications.claim(
                 tx, channel=channel, recipient=connection.code if channel == "webhook" else None, connection=connection.code,
                 limit=limit, claim_id=self._draw(), now=now, until=now + self._clock.during(connection.limit_s + LEASE_MARGIN_S),
             )  # fmt: skip
-            if per_minute is not None and claimed:
-                await notifications.set_pace(tx, connection.code, notifications.allowed(next_at, now, per_minute, len(claimed))[1])
-        return claimed
+            ends = [notifications.after_quiet(now, each.quiet) for each in claimed]
+            await notifications.put_off(tx, [(each, end) for each, end in zip(claimed, ends, strict=True) if end > now])
+            going = [each for each, end in zip(claimed, ends, strict=True) if end <= now]
+            if per_minute is not None and going:
+                await notifications.set_pace(tx, connection.code, notifications.allowed(next_at, now, per_minute, len(going))[1])
+        return going, len(claimed)
 
     async def _settle(self, outcomes: Sequence[notifications.Outcome]) -> None:
-        async with self._database.transaction() as tx:
-            await notifications.settle(tx, outcomes, now=self._clock.now())
+        """Say what became of them; where the database will not have that, of each by itself. One that it will not have lapses."""
+        try:
+            async with self._database.transaction() as tx:
+                await notifications.settle(tx, outcomes, now=self._clock.now())
+        except (*Rejected, *Unstorable):
+            if len(outcomes) == 1:
+                log.exception("what became of a notification cannot be stored", extra={"notification": outcomes[0].id})
+                return
+            for each in outcomes:
+                await self._settle([each])
 
     async def _send(self, connection: Connection, note: notifications.Notification) -> notifications.Outcome:
         """One try, and what became of it. Raises nothing: a transport that breaks leaves an unknown fate, not a stuck neighbour."""
         assert note.claim is not None
         transport: notifications.Transport = self._outside.book.plugin(connection)
         try:
+            now = self._clock.now()
+            if note.doubtful and not transport.repeatable(connection, note.first_try_at or now, now):
+                return notifications.Outcome(note.id, note.claim, "unknown", note.reason, doubtful=True)
             sent = await self._hand_over(connection, transport, note)
             return notifications.Outcome(note.id, note.claim, "sent", reference=sent.reference)
         except Refused as error:
             return notifications.Outcome(note.id, note.claim, "failed", f"{error.code}: {error.detail}")
         except Unavailable as error:
-            return self._again(note, str(error), error.retry_after_s, doubtful=note.doubtful)
+            return self._again(connection, note, str(error), error.retry_after_s, doubtful=note.doubtful)
         except Unknown as error:
-            return self._doubt(connection, note, str(error))
+            return self._again(connection, note, str(error), doubtful=True)
         except Exception as error:
             log.exception("a transport broke", extra={"transport": transport.code, "notification": note.id})
             return notifications.Outcome(note.id, note.claim, "unknown", f"{type(error).__name__} in our own code", doubtful=True)
@@ -176,27 +194,31 @@ class Sender:
             finally:
                 self._outside.breakers.note(connection.code, trouble, since=since)
 
-    def _lapsed(self, note: notifications.Notification, now: datetime) -> notifications.Outcome:
+    def _lapsed(self, note: notifications.Notification) -> notifications.Outcome:
         assert note.claim is not None
         connection = self._outside.book.get(note.connection)
         words = "its sender did not come back"
         if connection is None:
             return notifications.Outcome(note.id, note.claim, "unknown", words, doubtful=True)
-        return self._doubt(connection, note, words)
+        return self._again(connection, note, words, doubtful=True)
 
-    def _doubt(self, connection: Connection, note: notifications.Notification, words: str) -> notifications.Outcome:
-        """It may have arrived: once more where a double is seen as one, else told again on request only."""
+    def _again(
+        self, connection: Connection, note: notifications.Notification, words: str, retry_after_s: int = 0, *, doubtful: bool
+    ) -> notifications.Outcome:
+        """Due once more, out of quiet hours, unless that is too late (those hours do not count) or may be a second message.
+
+        Where an earlier try may have arrived (`doubtful`) only a transport that sees a double as one gets it again.
+        """
         assert note.claim is not None
         transport: notifications.Transport = self._outside.book.plugin(connection)
         now = self._clock.now()
-        again = self._again(note, words, 0, doubtful=True)
-        if again.again_at is not None and transport.repeatable(connection, note.first_try_at or now, again.again_at):
-            return again
-        return notifications.Outcome(note.id, note.claim, "unknown", words, doubtful=True)
-
-    def _again(self, note: notifications.Notification, words: str, retry_after_s: int, *, doubtful: bool) -> notifications.Outcome:
-        assert note.claim is not None
-        again_at = notifications.next_try(note.id, note.attempts, self._clock.now(), retry_after_s)
-        if notifications.too_late(note.channel, note.first_try_at or note.due_at, again_at, note.attempts):
-            return notifications.Outcome(note.id, note.claim, "unknown" if doubtful else "failed", words, doubtful=doubtful)
+        since = note.first_try_at or note.due_at
+        again_at = notifications.next_try(note.id, note.attempts, now, retry_after_s)
+        rested = notifications.quiet_between(since, again_at, note.quiet)
+        late = notifications.too_late(note.channel, since + rested, again_at, note.attempts)
+        again_at = notifications.after_quiet(again_at, note.quiet)
+        if doubtful and (late or not transport.repeatable(connection, note.first_try_at or now, again_at)):
+            return notifications.Outcome(note.id, note.claim, "unknown", words, doubtful=True)
+        if late:
+            return notifications.Outcome(note.id, note.claim, "failed", words)
         return notifications.Outcome(note.id, note.claim, "due", words, again_at=again_at, doubtful=doubtful)

@@ -1,7 +1,8 @@
 """Writes down who is to be told of what: a follower of the journal, set-wise, a page of facts in a few statements.
 
 Where no transport is set up nothing is looked at, so a shop that tells nobody pays nothing. Orders that were imported tell nobody;
-facts older than a day are written down as stale and not sent, older than a week not even that.
+facts older than a day are written down as stale and not sent, older than a week not even that. What no text can speak of is written
+down as failed: one order never stops those behind it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ from haat.engine.database import Tx
 from haat.engine.journal import Journal, RawFact
 from haat.engine.outside import Book
 from haat.flows.notifying.scene import Links, Scene, applies, scenes, values_of, vendors_told
+from haat.kernel.errors import Refused
 
 FOLLOWER = "notifications"
 STALE = timedelta(hours=24)
@@ -117,7 +119,7 @@ class Teller:
         if telling.role == "customer":
             buyer = order.customer
             phone = buyer.phone or order.ship_to.phone
-            names = ((f"customer:{buyer.id}", buyer.id), (f"phone:{phone}", phone), (f"email:{buyer.email}", buyer.email))
+            names = ((f"customer:{buyer.id}", buyer.id), (f"phone:{phone}", phone), (f"email:{buyer.email.lower()}", buyer.email))
             addresses = _addresses(buyer.email, phone)
             zone = HOME_ZONES.get(order.ship_to.country, "")
             return [Person(telling, scene, buyer.id, addresses, tuple(name for name, value in names if value), timezone=zone)]
@@ -156,7 +158,7 @@ class Teller:
                 continue
             made = [self._telling(person, channel, address, wish, values, now) for address in person.addresses.get(channel, ())]
             found += made
-            if telling.one and any(each.status != "declined" for each in made):
+            if telling.one and any(each.status not in ("declined", "failed") for each in made):
                 break
         return found
 
@@ -171,9 +173,8 @@ class Teller:
     ) -> notifications.Notification:
         telling, recorded, voice = person.telling, person.scene.recorded, self._voice.value
         urgent = telling.event in notifications.URGENT
-        due = now
-        if not urgent and channel in voice.manners.quiet_channels:
-            due = notifications.due_at(now, wish.quiet, wish.timezone)
+        wakes = channel in voice.manners.quiet_channels and not urgent
+        quiet = notifications.quiet_text(wish.quiet, wish.timezone) if wakes else ""
         status, reason = "due", ""
         if now - recorded.at >= STALE:
             status, reason = "stale", "more than a day old when it was read"
@@ -182,12 +183,15 @@ class Teller:
         said = notifications.Written("", "", 0)
         if channel in notifications.WRITTEN and status != "declined":
             key = (telling.event, telling.role, channel, wish.language)
-            said = voice.texts.write(key, notifications.filled(values, wish.language), sms_parts_max=voice.manners.sms_parts_max)
+            try:
+                said = voice.texts.write(key, notifications.filled(values, wish.language), sms_parts_max=voice.manners.sms_parts_max)
+            except Refused as error:  # one order that no text can speak of; the follower goes on
+                status, reason = "failed", f"{error.code}: {error.detail}"[:500]
         return notifications.Notification(
             id=self._draw(), order_id=recorded.order_id, version=recorded.version, event=telling.event, role=telling.role,
             party=person.party, channel=channel, recipient=address, language=wish.language, subject=said.subject, body=said.body,
             parts=said.parts, data=msgspec.Raw(msgspec.json.encode(values)), urgent=urgent, status=status,  # type: ignore[arg-type]
-            reason=reason, due_at=due, fact_at=recorded.at, created_at=now,
+            reason=reason, due_at=notifications.after_quiet(now, quiet), fact_at=recorded.at, created_at=now, quiet=quiet,
         )  # fmt: skip
 
 

@@ -22,6 +22,8 @@ FORGOTTEN_AFTER = timedelta(hours=24)
 LAST_TRIES = 5  # of asking before an order expires without an answer; money that comes later is orphaned, never lost
 #: By now a buyer whose browser never came back has agreed, or will not: what was agreed to is finished without it.
 CONFIRMED_AFTER = timedelta(minutes=3)
+#: Statuses of orders that money cannot bring back: what their buyers have agreed to is not finished, it would only go back.
+GIVEN_UP = frozenset({"cancelled", "rejected"})
 Answers = Mapping[str, payments.Observation | None]
 
 
@@ -49,14 +51,17 @@ def ask(desk: Desk) -> Outside:
 
 
 def expire(desk: Desk) -> Outside:
-    """The time to pay is over: every gateway is asked a last time, then the order ends; its stock goes back with that fact."""
+    """The time to pay is over: every gateway is asked a last time, then the order ends; its stock goes back with that fact.
+
+    Also about attempts that failed, where the buyer had a page or a form: what was declined there once may have been paid since.
+    """
 
     async def call(house: House, task: Task) -> Answers:
         order: orders.Order = task.order
         answers: dict[str, payments.Observation | None] = {}
-        for attempt in _open(order):
+        for attempt in (*_open(order), *_declined(order)):
             try:
-                answers[attempt.id] = await look(desk, order, attempt, house.clock.now(), confirm=True)
+                answers[attempt.id] = await look(desk, order, attempt, house.clock.now(), confirm=attempt.status != "failed")
             except HaatError:
                 answers[attempt.id] = None
         return answers
@@ -85,16 +90,14 @@ def expire(desk: Desk) -> Outside:
 
 
 def mismatch() -> Local:
-    """A gateway holds money that is not what was asked for. Only a person can say whose it is; it is asked about meanwhile."""
+    """A gateway holds money that is not what was asked for. Only a person can say whose it is; what is open is asked about meanwhile."""
 
     async def run(house: House, tx: Tx, tasks: Sequence[Task], now: datetime) -> list[Outcome]:
         del house, tx, now
         outcomes: list[Outcome] = []
         for task in tasks:
             known = found(task.order, task.subject)
-            open_still = known is not None and known[1].status in orders.paying.OPEN
-            detail = f"{known[1].gateway} does not hold the {known[1].amount} that were asked for." if known is not None else ""
-            outcomes.append(Dead("payment_mismatch", detail) if open_still else Done())
+            outcomes.append(Done() if known is None else _strange(known[1]))
         return outcomes
 
     return Local(
@@ -103,9 +106,10 @@ def mismatch() -> Local:
 
 
 async def look(desk: Desk, order: orders.Order, attempt: orders.Attempt, now: datetime, *, confirm: bool) -> payments.Observation:
-    """What the gateway says now. `confirm` also finishes what the buyer has agreed to (bKash executes then). Raises as `drive` does."""
+    """What the gateway says now. `confirm` also finishes what the buyer has agreed to (bKash executes then), unless the order was
+    cancelled or rejected. Raises as `drive` does."""
     connection, gateway = desk.gateway(attempt.gateway)
-    operation = gateway.confirm if confirm else gateway.query
+    operation = gateway.confirm if confirm and order.status not in GIVEN_UP else gateway.query
     return await desk.outside.drive(connection, operation(connection, desk.known(order, attempt), now), subject=attempt.id)
 
 
@@ -148,9 +152,9 @@ def _last_word(order: orders.Order, heard: Answers, now: datetime, noted: Noted)
     """(facts, whether some gateway has not said)."""
     facts: tuple[Fact, ...] = ()
     silent = False
-    for attempt in _open(order):
+    for attempt in (*_open(order), *_declined(order)):
         seen = heard.get(attempt.id)
-        if seen is None or seen.status == "unknown":
+        if attempt.status != "failed" and (seen is None or seen.status == "unknown"):
             silent = True
         if seen is not None:
             learned = orders.paying.learn(orders.after(order, facts, at=now), attempt.id, observed(seen))
@@ -161,6 +165,18 @@ def _last_word(order: orders.Order, heard: Answers, now: datetime, noted: Noted)
 
 def _open(order: orders.Order) -> list[orders.Attempt]:
     return [a for t in order.payments for a in t.attempts if a.status in ("pending", "uncertain")]
+
+
+def _declined(order: orders.Order) -> list[orders.Attempt]:
+    return [a for t in order.payments for a in t.attempts if a.status == "failed" and a.redirect_url]
+
+
+def _strange(attempt: orders.Attempt) -> Outcome:
+    if attempt.strange is not None:
+        return Dead("payment_mismatch", f"{attempt.gateway} says that it holds {attempt.strange} where {attempt.amount} were asked for.")
+    if attempt.status in orders.paying.OPEN:
+        return Dead("payment_mismatch", f"{attempt.gateway} does not hold the {attempt.amount} that were asked for.")
+    return Done()
 
 
 def _pause(desk: Desk, task: Task) -> timedelta:

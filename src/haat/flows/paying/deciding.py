@@ -51,10 +51,12 @@ LISTENS: frozenset[type[Fact]] = frozenset(
         orders.events.OrderPaymentFailed,
         orders.events.OrderPaymentVoided,
         orders.events.OrderPaymentOrphaned,
+        orders.events.OrderPaymentMismatched,
         orders.events.OrderPaymentWaived,
         orders.events.OrderRefundRequested,
         orders.events.OrderRefundUncertain,
         orders.events.OrderRefundNotFound,
+        orders.events.OrderRefundRetried,
         orders.events.OrderRefunded,
         orders.events.OrderCancelled,
         orders.events.OrderRejected,
@@ -92,7 +94,7 @@ def decider(policy: Policy) -> Callable[[orders.Order, Fact], Sequence[Decision]
     """The flow's `decide` under this policy."""
 
     def decide(order: orders.Order, fact: Fact) -> Sequence[Decision]:
-        decided = [*_of_tenders(order, fact), *_of_attempts(order, fact, policy), *_of_goods(order, fact)]
+        decided = [*_of_tenders(order, fact), *_of_attempts(order, fact, policy), *_of_strange_money(fact), *_of_goods(order, fact)]
         return [*decided, *_balance(order, fact), *overcome(order, fact)]
 
     return decide
@@ -111,8 +113,8 @@ def _of_tenders(order: orders.Order, fact: Fact) -> list[Decision]:
             return [*route, Stop("expire"), Step("expire", after=max(due_at - order.updated_at, timedelta()))]
         case orders.events.OrderRefundRequested(refund=refund):
             return [Step("refund", refund)]
-        case orders.events.OrderRefundNotFound(refund=refund):
-            return [Stop("ask_refund", refund), Step("refund", refund)]
+        case orders.events.OrderRefundNotFound(refund=refund) | orders.events.OrderRefundRetried(refund=refund):
+            return [Stop("ask_refund", refund), Stop("refund", refund), Step("refund", refund)]
         case orders.events.OrderRefunded(refund=refund):
             return [Stop("ask_refund", refund), Step("book_refund", refund)]
         case orders.events.OrderRefundUncertain(refund=refund):
@@ -144,6 +146,13 @@ def _of_attempts(order: orders.Order, fact: Fact, policy: Policy) -> list[Decisi
             stop: list[Decision] = [Stop("ask", attempt), Stop("renew", attempt)]
             lost = _uncovered(order, payment) and order.status in ("confirmed", "processing")
             return [*stop, Step("missing", payment)] if lost else stop
+    return []
+
+
+def _of_strange_money(fact: Fact) -> list[Decision]:
+    match fact:
+        case orders.events.OrderPaymentMismatched(attempt=attempt):
+            return [Step("mismatch", attempt)]
     return []
 
 

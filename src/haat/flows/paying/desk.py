@@ -137,10 +137,17 @@ class Desk:
 
 def payback(order: orders.Order, attempt: orders.Attempt, asked: orders.Refund, known: payments.Known) -> payments.Payback:
     """What a gateway is told of money that is to go back."""
-    others = tuple([r.reference for r in order.refunds if r.attempt == attempt.id and r.id != asked.id and r.reference])
     return payments.Payback(
-        known=known, refund=asked.id, amount=asked.amount, reason=asked.reason, reference=asked.reference, others=others
-    )
+        known=known, refund=asked.sent_as or asked.id, amount=asked.amount, reason=asked.reason, reference=asked.reference,
+        others=other_names(order, attempt, asked),
+    )  # fmt: skip
+
+
+def other_names(order: orders.Order, attempt: orders.Attempt, asked: orders.Refund) -> tuple[str, ...]:
+    """What the gateway called the other refunds of this attempt, and this one when it refused it."""
+    refunds = [r for r in order.refunds if r.attempt == attempt.id]
+    refused = [name for r in refunds for name in r.refused_as]
+    return (*[r.reference for r in refunds if r.id != asked.id and r.reference], *refused)
 
 
 def observed(seen: payments.Observation) -> orders.paying.Observed:

@@ -163,6 +163,12 @@ class Counter:
             raise outcome
         return outcome.after
 
+    async def attempt_of(self, connection: Connection, signal: payments.Signal) -> str | None:
+        """The id of the attempt that a signal through this connection points at; None where it names nothing of ours."""
+        async with self._house.database.reading() as tx:
+            (row,) = await _rows_of(tx, [(connection.code, signal)])
+        return None if row is None else row.id
+
     async def returned(self, connection: Connection, brought: Mapping[str, str]) -> str | None:
         """The order of a buyer who came back from a gateway, after its gateway was asked once; None where nothing of ours is named.
 
@@ -191,11 +197,13 @@ class Counter:
         return await self._asked(row, order, "redirect" if one.hook.method == inbox.RETURN else "hook")
 
     async def _asked(self, row: payments.AttemptRow, order: orders.Order, source: payments.Source) -> Word | None:
-        """A buyer who came back has agreed to something: that is finished (`confirm`); everything else is a question."""
+        """A buyer who came back has agreed to something: that is finished (`confirm`); everything else is a question, as is an attempt
+        that we took to be over: a page that declined once may have been paid since, or twice."""
         known = found(order, row.id)
-        if known is None or (source == "redirect" and known[1].status not in orders.paying.OPEN):
+        if known is None:
             return None
-        seen = await look(self.desk, order, known[1], self._house.clock.now(), confirm=source == "redirect")
+        agreed = source == "redirect" and known[1].status in orders.paying.OPEN
+        seen = await look(self.desk, order, known[1], self._house.clock.now(), confirm=agreed)
         return Word(order_id=order.id, attempt=row.id, source=source, seen=seen)
 
     async def _refund_asked(self, row: payments.AttemptRow, order: orders.Order, signal: payments.Signal) -> Word | None:

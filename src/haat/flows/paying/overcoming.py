@@ -28,6 +28,7 @@ OVERCOMES: Mapping[type[Fact], tuple[str, ...]] = {
     events.OrderPaymentVoided: (*_KNOWN, "capture", "renew", "void"),
     events.OrderRefundUncertain: _REFUND,
     events.OrderRefundNotFound: _REFUND,
+    events.OrderRefundRetried: _REFUND,
     events.OrderRefunded: _REFUND,
 }
 #: What is about an obligation, not about one attempt at it.

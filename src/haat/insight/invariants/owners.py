@@ -11,7 +11,6 @@ from haat.engine.database import Tx
 from haat.insight.auditing import At, Invariant, Page, Waiting, Wrong
 
 OVERDUE = {"FRAUD_REVIEW": "review_overdue"}  # any other hold: hold_overdue
-SELF = orders.fulfilling.SELF
 
 
 async def _look(tx: Tx, page: Page, at: At) -> Sequence[Wrong]:
@@ -43,7 +42,7 @@ def _unowned(order: orders.Order, steps: Sequence[Waiting]) -> Iterator[str]:
         return  # its parcels are planned, and wait for it
     asked = {part.id for part in order.vendor_orders if part.id in subjects}
     for parcel in order.shipments:
-        if not parcel.settled and parcel.courier != SELF and parcel.id not in subjects and parcel.vendor_order not in asked:
+        if not parcel.settled and parcel.id not in subjects and parcel.vendor_order not in asked:
             yield f"parcel {parcel.id} is {parcel.status} and nobody is at it"
     planned = any(line.buckets.get(bucket) for line in order.lines for bucket in ("open", "reserved", "backordered"))
     if planned and not any(s.flow == "allocation" for s in steps):

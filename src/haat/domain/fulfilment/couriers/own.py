@@ -1,6 +1,7 @@
 """Delivered by oneself: the vendor's or the marketplace's own riders, or any courier that is spoken with by telephone.
 
-Nothing is asked and nothing is heard: booking gives our own reference back, and scans are written by hand (POST /v1/shipments/{id}/scans).
+Nothing is asked and nothing is heard: booking gives our own reference back, and scans are written by hand (POST /v1/shipments/{id}/scans),
+also that a parcel stayed at home (`cancelled`). That it shall turn round, or need not be fetched, a person tells the rider.
 """
 
 from datetime import datetime
@@ -46,10 +47,10 @@ def _booked(connection: Connection, reference: str) -> Booked:
 
 
 def cancel(connection: Connection, known: Known, reason: str) -> Conversation[Recalled | Declined]:
-    """The rider is told by whoever asks; scans tell the rest."""
-    del connection, known, reason
+    """Nobody but a person can tell a rider: so one is asked to, and scans tell the rest."""
+    del connection, reason
     yield from courier.silent()
-    return Recalled(asked=True)
+    return Declined("tell_the_rider", f"Tell whoever has {known.reference or known.consignment}, then report what became of it.")
 
 
 def price(connection: Connection, it: Consignment) -> Conversation[courier.Price | Declined]:

@@ -51,9 +51,10 @@ REASONS: tuple[tuple[str, Reason], ...] = (
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
-    """`store_id`: where it is picked up when the parcel's place names none. Sandbox: https://courier-api-sandbox.pathao.com."""
+    """`pickup_stores`: its stores by our places, `store_id`: of any other place. Sandbox: https://courier-api-sandbox.pathao.com."""
 
     store_id: Annotated[str, Meta(pattern=r"^[0-9]{1,18}$")]
+    pickup_stores: courier.PickupStores = {}
     base_url: Annotated[str, Meta(pattern=r"^https?://", max_length=200)] = "https://api-hermes.pathao.com"
     tracking_url: Annotated[str, Meta(max_length=200)] = "https://merchant.pathao.com/tracking?consignment_id={consignment}&phone={phone}"
 
@@ -97,7 +98,7 @@ def _order(config: Config, it: Consignment) -> dict[str, Any] | Declined:
         return Declined("too_heavy", "Pathao takes ten kilograms at most.")
     other = fitting.mobile(it.recipient.alt_phone) if it.recipient.alt_phone else None
     order = {
-        "store_id": int(it.pickup or config.store_id),
+        "store_id": _store(config, it),
         "merchant_order_id": it.reference,
         "recipient_name": fitting.name(it.recipient.name, least=NAME[0], most=NAME[1]),
         "recipient_phone": phone,
@@ -113,6 +114,10 @@ def _order(config: Config, it: Consignment) -> dict[str, Any] | Declined:
     ids = {"recipient_city": it.area.city_id, "recipient_zone": it.area.zone_id, "recipient_area": it.area.area_id}
     more = {"recipient_secondary_phone": other} if other and other != phone else {}
     return order | {name: int(id) for name, id in ids.items() if id.isdecimal()} | more
+
+
+def _store(config: Config, it: Consignment) -> int:
+    return int(config.pickup_stores.get(it.pickup, config.store_id))
 
 
 def _declined(reply: Reply) -> Declined:
@@ -148,7 +153,7 @@ def price(connection: Connection, it: Consignment) -> Conversation[courier.Price
     if not (it.area.city_id and it.area.zone_id):
         return Declined("area_unknown", "Pathao prices a city and a zone of its own.", final=False)
     asked = {
-        "store_id": int(it.pickup or connection.config.store_id), "item_type": PARCEL,
+        "store_id": _store(connection.config, it), "item_type": PARCEL,
         "delivery_type": ON_DEMAND if it.express else NORMAL, "item_weight": max(it.weight_g, WEIGHT_LEAST_G) / 1000,
         "recipient_city": int(it.area.city_id), "recipient_zone": int(it.area.zone_id),
     }  # fmt: skip

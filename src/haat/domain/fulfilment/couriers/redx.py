@@ -35,8 +35,9 @@ STATUSES: dict[str, Status] = {
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
-    """`pickup_store_id`: where it is picked up when the parcel's place names none. Sandbox: https://sandbox.redx.com.bd/v1.0.0-beta."""
+    """`pickup_stores`: its stores by our places, `pickup_store_id`: of any other place. Sandbox: https://sandbox.redx.com.bd/v1.0.0-beta."""
 
+    pickup_stores: courier.PickupStores = {}
     pickup_store_id: Annotated[str, Meta(pattern=r"^[0-9]{0,18}$")] = ""
     pickup_area_id: Annotated[str, Meta(pattern=r"^[0-9]{0,18}$")] = ""
     closed_box: bool = False
@@ -73,7 +74,7 @@ def book(connection: Connection, it: Consignment, now: datetime) -> Conversation
         "instruction": fitting.cut(fitting.plain(it.instruction), TEXT_MOST),
         "is_closed_box": connection.config.closed_box,
     }
-    store = it.pickup or connection.config.pickup_store_id
+    store = connection.config.pickup_stores.get(it.pickup, connection.config.pickup_store_id)
     reply = yield from ask(_request(connection, "POST", "/parcel", parcel | ({"pickup_store_id": int(store)} if store else {})))
     if reply.status >= 400:
         return _declined(answered(reply))

@@ -9,6 +9,7 @@ import msgspec
 from haat.domain.orders.events.deciding import (
     OrderCompleted,
     OrderConfirmed,
+    OrderExceptionEscalated,
     OrderExceptionRaised,
     OrderExceptionResolved,
     OrderExpired,
@@ -23,6 +24,7 @@ from haat.domain.orders.events.deciding import (
 from haat.domain.orders.events.fulfilling import (
     OrderAllocationFailed,
     OrderBackorderArrived,
+    OrderCashTaken,
     OrderDelivered,
     OrderDeliveryFailed,
     OrderFulfillmentStarted,
@@ -45,11 +47,13 @@ from haat.domain.orders.events.fulfilling import (
     VendorOrderAccepted,
     VendorOrderOffered,
     VendorOrderRejected,
+    VendorOrderReminded,
 )
 from haat.domain.orders.events.paying import (
     OrderPaymentAttempted,
     OrderPaymentAuthorized,
     OrderPaymentFailed,
+    OrderPaymentMismatched,
     OrderPaymentOrphaned,
     OrderPaymentProcessed,
     OrderPaymentRequested,
@@ -61,6 +65,7 @@ from haat.domain.orders.events.paying import (
     OrderRefundFailed,
     OrderRefundNotFound,
     OrderRefundRequested,
+    OrderRefundRetried,
     OrderRefundUncertain,
 )
 from haat.domain.orders.events.placing import (
@@ -106,6 +111,7 @@ OrderFact = (
     | OrderPaused
     | OrderResumed
     | OrderExceptionRaised
+    | OrderExceptionEscalated
     | OrderExceptionResolved
     | OrderFlowMigrated
     | OrderPromised
@@ -119,15 +125,18 @@ OrderFact = (
     | OrderPaymentVoided
     | OrderPaymentWaived
     | OrderPaymentOrphaned
+    | OrderPaymentMismatched
     | OrderRefundRequested
     | OrderRefundUncertain
     | OrderRefundNotFound
     | OrderRefunded
     | OrderRefundFailed
+    | OrderRefundRetried
     | OrderInventoryAllocated
     | OrderAllocationFailed
     | OrderBackorderArrived
     | VendorOrderOffered
+    | VendorOrderReminded
     | VendorOrderAccepted
     | VendorOrderRejected
     | OrderFulfillmentStarted
@@ -144,6 +153,7 @@ OrderFact = (
     | OrderReturnStarted
     | OrderReturnReceived
     | OrderParcelLost
+    | OrderCashTaken
     | OrderShipmentDoubted
     | OrderInterceptAsked
 )
@@ -170,11 +180,13 @@ __all__ = [
     "OrderAllocationFailed",
     "OrderBackorderArrived",
     "OrderCancelled",
+    "OrderCashTaken",
     "OrderCompleted",
     "OrderConfirmed",
     "OrderCreated",
     "OrderDelivered",
     "OrderDeliveryFailed",
+    "OrderExceptionEscalated",
     "OrderExceptionRaised",
     "OrderExceptionResolved",
     "OrderExpired",
@@ -193,6 +205,7 @@ __all__ = [
     "OrderPaymentAttempted",
     "OrderPaymentAuthorized",
     "OrderPaymentFailed",
+    "OrderPaymentMismatched",
     "OrderPaymentOrphaned",
     "OrderPaymentProcessed",
     "OrderPaymentRequested",
@@ -204,6 +217,7 @@ __all__ = [
     "OrderRefundFailed",
     "OrderRefundNotFound",
     "OrderRefundRequested",
+    "OrderRefundRetried",
     "OrderRefundUncertain",
     "OrderRefunded",
     "OrderReinstated",
@@ -234,5 +248,6 @@ __all__ = [
     "VendorOrderAccepted",
     "VendorOrderOffered",
     "VendorOrderRejected",
+    "VendorOrderReminded",
     "decode",
 ]

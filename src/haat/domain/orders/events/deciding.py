@@ -83,6 +83,18 @@ class OrderExceptionRaised(Fact, frozen=True):
     repairs: tuple[str, ...] = ()
 
 
+class OrderExceptionEscalated(Fact, frozen=True):
+    """Nobody has repaired it for long, and its owner is reminded. It has been open `since` then; the rest is as it was raised."""
+
+    exception: str
+    flow: str
+    step: str
+    cause: str
+    owner: str
+    since: datetime | None = None
+    repairs: tuple[str, ...] = ()
+
+
 class OrderExceptionResolved(Fact, frozen=True):
     """Somebody repaired it: `retry`, `skip`, `cancel` … and why."""
 

@@ -58,6 +58,13 @@ class VendorOrderOffered(Fact, frozen=True):
     until: datetime | None = None
 
 
+class VendorOrderReminded(Fact, frozen=True):
+    """The vendor has not answered yet and is reminded to, before its time is over at `until`."""
+
+    vendor_order: str
+    until: datetime | None = None
+
+
 class VendorOrderAccepted(Fact, frozen=True):
     vendor_order: str
 
@@ -65,7 +72,7 @@ class VendorOrderAccepted(Fact, frozen=True):
 class VendorOrderRejected(Asked, frozen=True):
     """The vendor (or the node `location`) will not send it. Its parcels at home are undone; `attempt` counts rejections.
 
-    `lines` where it is these units only: they leave their parcels, and the vendor keeps the rest.
+    `lines` where it is these units only: they leave their parcels, and the vendor keeps the rest. `parcels` where it is these only.
     """
 
     vendor_order: str
@@ -74,6 +81,7 @@ class VendorOrderRejected(Asked, frozen=True):
     location: str = ""
     attempt: int = 1
     lines: tuple[ParcelLine, ...] = ()
+    parcels: tuple[str, ...] = ()
 
 
 class OrderFulfillmentStarted(Fact, frozen=True):
@@ -119,7 +127,7 @@ class OrderShipmentFailed(Fact, frozen=True):
     final: bool = False
 
 
-class OrderShipmentRecalled(Fact, frozen=True):
+class OrderShipmentRecalled(Asked, frozen=True):
     """The booking was taken back before the courier had the goods."""
 
     parcel: str
@@ -180,6 +188,16 @@ class OrderParcelLost(Asked, frozen=True):
 
     parcel: str
     reason: str = "lost"
+
+
+class OrderCashTaken(Asked, frozen=True):
+    """Cash was taken at the door beside the price of the goods: for bringing the parcel back, or for what is back or lost here.
+
+    That is what it costs: `amount` is owed and paid.
+    """
+
+    parcel: str
+    amount: int
 
 
 class OrderShipmentDoubted(Fact, frozen=True):

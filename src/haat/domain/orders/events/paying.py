@@ -102,6 +102,16 @@ class OrderPaymentOrphaned(Fact, frozen=True):
     reference: str = ""
 
 
+class OrderPaymentMismatched(Fact, frozen=True):
+    """Of an attempt that had come to its end the gateway says that it holds `amount`, which is not what was asked for. Somebody looks."""
+
+    payment: str
+    attempt: str
+    amount: int
+    currency: str = ""
+    reference: str = ""
+
+
 class OrderRefundRequested(Fact, frozen=True):
     """Money is to go back the way it came. `refund` is its id; written before the gateway hears of it."""
 
@@ -138,8 +148,16 @@ class OrderRefunded(Fact, frozen=True):
 
 
 class OrderRefundFailed(Fact, frozen=True):
-    """The gateway refused to give it back; somebody has to find another way."""
+    """The gateway refused to give it back, under this name of its own where it gave one; somebody has to find another way."""
 
     refund: str
     reason: str
     detail: str = ""
+    reference: str = ""
+
+
+class OrderRefundRetried(Fact, frozen=True):
+    """Somebody wants a refused refund sent again. The gateway is told it as `sent_as`: under the old name it would answer as before."""
+
+    refund: str
+    sent_as: str

@@ -3,6 +3,7 @@
 from haat.domain.orders.events import (
     OrderCompleted,
     OrderConfirmed,
+    OrderExceptionEscalated,
     OrderExceptionRaised,
     OrderExceptionResolved,
     OrderExpired,
@@ -102,6 +103,17 @@ def _raised(f: OrderExceptionRaised, scene: Scene) -> Said:
     )
 
 
+def _escalated(f: OrderExceptionEscalated, scene: Scene) -> Said:
+    since, since_bn = ("", "") if f.since is None else scene.moment(f.since)
+    for_how_long, for_how_long_bn = (f" since {since}", f" {since_bn} থেকে") if since else ("", "")
+    cause = f.cause.replace("_", " ")
+    return Said(
+        f"{f.flow}:{f.step} has waited for {f.owner}{for_how_long} ({cause}); its owner is reminded.",
+        f"{f.flow}:{f.step}{for_how_long_bn} {f.owner}-এর অপেক্ষায় আছে ({cause}); দায়িত্বপ্রাপ্তকে মনে করিয়ে দেওয়া হচ্ছে।",
+        "staff",
+    )
+
+
 def _resolved(f: OrderExceptionResolved, scene: Scene) -> Said:
     (how, how_bn), why = words.said(words.REPAIRS, f.repair), f": {f.reason}" if f.reason else ""
     was = next((e for e in scene.before.exceptions if e.id == f.exception), None) if scene.before is not None else None
@@ -139,6 +151,7 @@ SENTENCES: Sentences = {
     OrderPaused: _paused,
     OrderResumed: _resumed,
     OrderExceptionRaised: _raised,
+    OrderExceptionEscalated: _escalated,
     OrderExceptionResolved: _resolved,
     OrderFlowMigrated: _migrated,
     OrderPromised: _promised,

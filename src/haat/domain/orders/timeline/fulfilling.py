@@ -3,6 +3,7 @@
 from haat.domain.orders.events import (
     OrderAllocationFailed,
     OrderBackorderArrived,
+    OrderCashTaken,
     OrderDelivered,
     OrderDeliveryFailed,
     OrderFulfillmentStarted,
@@ -23,6 +24,7 @@ from haat.domain.orders.events import (
     VendorOrderAccepted,
     VendorOrderOffered,
     VendorOrderRejected,
+    VendorOrderReminded,
 )
 from haat.domain.orders.goods import units
 from haat.domain.orders.timeline import words
@@ -77,6 +79,15 @@ def _offered(f: VendorOrderOffered, scene: Scene) -> Said:
         f"{vendor_bn}-কে তার অংশ নিতে বলা হয়েছে{until_bn}।",
         "vendor",
         (f"{vendor} is asked to prepare its part.", f"{vendor_bn}-কে তার অংশ প্রস্তুত করতে বলা হয়েছে।"),
+    )
+
+
+def _reminded(f: VendorOrderReminded, scene: Scene) -> Said:
+    (vendor, vendor_bn), (until, until_bn) = scene.vendor(f.vendor_order), scene.until(f.until)
+    return Said(
+        f"{vendor} is reminded to accept or reject its part{until}.",
+        f"{vendor_bn}-কে তার অংশ গ্রহণ বা প্রত্যাখ্যান করতে মনে করিয়ে দেওয়া হয়েছে{until_bn}।",
+        "vendor",
     )
 
 
@@ -242,6 +253,14 @@ def _lost(f: OrderParcelLost, scene: Scene) -> Said:
     )
 
 
+def _cash_taken(f: OrderCashTaken, scene: Scene) -> Said:
+    (parcel, parcel_bn), (cash, cash_bn) = scene.parcel(f.parcel), scene.money(f.amount)
+    return Said(
+        f"{cash} was paid at the door for {parcel}, beside the price of its goods.",
+        f"{parcel_bn}-এর জন্য পণ্যের দামের বাইরে দরজায় {cash_bn} দেওয়া হয়েছে।",
+    )
+
+
 def _doubted(f: OrderShipmentDoubted, scene: Scene) -> Said:
     (parcel, parcel_bn), (courier, courier_bn) = scene.parcel(f.parcel), scene.courier(f.parcel)
     why = f"{f.cause.replace('_', ' ')}{': ' + f.detail if f.detail else ''}"
@@ -273,6 +292,7 @@ SENTENCES: Sentences = {
     OrderAllocationFailed: _allocation_failed,
     OrderBackorderArrived: _arrived,
     VendorOrderOffered: _offered,
+    VendorOrderReminded: _reminded,
     VendorOrderAccepted: _accepted,
     VendorOrderRejected: _rejected,
     OrderFulfillmentStarted: _started,
@@ -289,6 +309,7 @@ SENTENCES: Sentences = {
     OrderReturnStarted: _return_started,
     OrderReturnReceived: _return_received,
     OrderParcelLost: _lost,
+    OrderCashTaken: _cash_taken,
     OrderShipmentDoubted: _doubted,
     OrderInterceptAsked: _intercepted,
 }

@@ -4,6 +4,7 @@ from haat.domain.orders.events import (
     OrderPaymentAttempted,
     OrderPaymentAuthorized,
     OrderPaymentFailed,
+    OrderPaymentMismatched,
     OrderPaymentOrphaned,
     OrderPaymentProcessed,
     OrderPaymentRequested,
@@ -15,6 +16,7 @@ from haat.domain.orders.events import (
     OrderRefundFailed,
     OrderRefundNotFound,
     OrderRefundRequested,
+    OrderRefundRetried,
     OrderRefundUncertain,
 )
 from haat.domain.orders.timeline import words
@@ -131,6 +133,17 @@ def _orphaned(f: OrderPaymentOrphaned, scene: Scene) -> Said:
     )
 
 
+def _mismatched(f: OrderPaymentMismatched, scene: Scene) -> Said:
+    (asked, asked_bn), (payer, payer_bn) = _tried(f.attempt, scene), scene.payer(f.payment, f.attempt)
+    ours = f.amount and f.currency in ("", scene.order.currency)
+    held, held_bn = scene.money(f.amount) if ours else (f"other money {f.currency}".strip(), f"অন্য টাকা {f.currency}".strip())
+    return Said(
+        f"{begun(payer)} says that it holds {held} where {asked} was asked for; somebody has to look whose it is.",
+        f"{payer_bn} বলছে তার কাছে {held_bn} আছে, চাওয়া হয়েছিল {asked_bn}; টাকাটা কার, কাউকে দেখতে হবে।",
+        "staff",
+    )
+
+
 def _refund_requested(f: OrderRefundRequested, scene: Scene) -> Said:
     (amount, amount_bn), (payer, payer_bn) = scene.money(f.amount), scene.payer(f.payment, f.attempt, f.gateway)
     inside, outside = words.reason(words.ENDINGS, f.reason), words.told(words.ENDINGS, f.reason)
@@ -189,6 +202,16 @@ def _refund_failed(f: OrderRefundFailed, scene: Scene) -> Said:
     )
 
 
+def _refund_retried(f: OrderRefundRetried, scene: Scene) -> Said:
+    (amount, amount_bn), (payer, payer_bn) = _refund(f.refund, scene)
+    return Said(
+        f"{amount} that {payer} had refused to give back is sent again.",
+        f"{payer_bn} যে {amount_bn} ফেরত দিতে রাজি হয়নি তা আবার পাঠানো হচ্ছে।",
+        "staff",
+        (f"{amount} is on its way back by {payer}.", f"{payer_bn}-এর মাধ্যমে {amount_bn} ফেরত দেওয়া হচ্ছে।"),
+    )
+
+
 SENTENCES: Sentences = {
     OrderPaymentRequested: _requested,
     OrderPaymentAttempted: _attempted,
@@ -200,9 +223,11 @@ SENTENCES: Sentences = {
     OrderPaymentVoided: _voided,
     OrderPaymentWaived: _waived,
     OrderPaymentOrphaned: _orphaned,
+    OrderPaymentMismatched: _mismatched,
     OrderRefundRequested: _refund_requested,
     OrderRefundUncertain: _refund_uncertain,
     OrderRefundNotFound: _refund_not_found,
     OrderRefunded: _refunded,
     OrderRefundFailed: _refund_failed,
+    OrderRefundRetried: _refund_retried,
 }

@@ -1,0 +1,144 @@
+"""News of payments that were taken to be over: declined and paid since, paid twice, agreed to for an order that nobody wants any more."""
+
+from pathlib import Path
+
+import pytest
+
+from haat.domain import orders
+from haat.engine.flowing.repairing import Search
+from haat.flows import repairing
+from haat.kernel.facts import Origin
+from haat.kernel.outside import Hook
+from tests.flows.test_paying import Till, attempt, till
+
+
+async def declined(t: Till) -> orders.Order:
+    """An order whose buyer was declined once, at a page that can still be paid."""
+    order = await t.placed()
+    t.bank.pay(attempt(order).id, "failed")
+    order = await t.hook(order)
+    assert attempt(order).status == "failed"
+    t.bank.calls.clear()
+    return order
+
+
+async def returned(t: Till, order: orders.Order) -> orders.Order:
+    """The buyer's browser comes back."""
+    await t.counter.look_now(attempt(order).id, source="redirect")
+    await t.stage.settle()
+    return await t.stage.order(order.id)
+
+
+async def told_again(t: Till, order: orders.Order, times: int) -> orders.Order:
+    """The same news in hooks of their own."""
+    for n in range(times):
+        await t.keep("acme", Hook("POST", {}, {"n": str(n)}, (attempt(order).id + " " * (n + 1)).encode()))
+        await t.counter.step()
+        await t.stage.settle()
+    return await t.stage.order(order.id)
+
+
+async def test_who_was_declined_once_and_paid_then_is_heard_when_they_come_back(dsn: str, tmp_path: Path) -> None:
+    async with till(dsn, tmp_path) as t:
+        order = await declined(t)
+        assert attempt(await returned(t, order)).status == "failed"
+        t.bank.pay(attempt(order).id)
+        order = await returned(t, order)
+        assert (order.payment_status, attempt(order).status) == ("paid", "charged")
+        assert t.bank.calls == ["acme.query", "acme.query"], "it is asked, nothing is finished"
+
+
+async def test_a_declined_attempt_is_asked_about_once_more_before_its_order_expires(dsn: str, tmp_path: Path) -> None:
+    async with till(dsn, tmp_path) as t:
+        order = await declined(t)
+        t.bank.pay(attempt(order).id)
+        await t.stage.later(minutes=31)
+        order = await t.stage.order(order.id)
+        assert order.status != "expired" and order.payment_status == "paid"
+        assert t.bank.calls == ["acme.query"]
+
+
+@pytest.mark.parametrize("mood", ["", "unavailable"])
+async def test_a_declined_attempt_of_which_there_is_no_news_keeps_no_order_from_expiring(dsn: str, tmp_path: Path, mood: str) -> None:
+    async with till(dsn, tmp_path) as t:
+        order = await declined(t)
+        t.bank.mood("acme.query", mood)
+        await t.stage.later(minutes=31)
+        assert (await t.stage.order(order.id)).status == "expired"
+        assert t.bank.calls == ["acme.query"]
+
+
+@pytest.mark.parametrize(("left", "expired", "paid"), [(5, False, "paid"), (2, True, "refunded")])
+async def test_money_found_on_a_declined_attempt_goes_the_way_of_late_money(
+    dsn: str, tmp_path: Path, left: int, expired: bool, paid: str
+) -> None:
+    async with till(dsn, tmp_path) as t:
+        order = await t.placed(lines={"LAST": 5})
+        t.bank.pay(attempt(order).id, "failed")
+        await t.hook(order)
+        await t.stage.later(minutes=31)
+        if left < 5:
+            await t.stage.place({"LAST": 5 - left})
+        t.bank.pay(attempt(order).id)
+        order = await returned(t, await t.stage.order(order.id))
+        assert (order.status == "expired", order.payment_status) == (expired, paid)
+
+
+@pytest.mark.parametrize("first", ["charged", "failed"])
+async def test_money_that_is_not_ours_on_an_attempt_that_is_over_is_shown_to_a_person_once(dsn: str, tmp_path: Path, first: str) -> None:
+    async with till(dsn, tmp_path) as t:
+        order = await t.placed()
+        t.bank.pay(attempt(order).id, first)
+        order = await t.hook(order)
+        t.bank.mood("acme.query", *["strange"] * 5)
+        order = await told_again(t, order, 2)
+        assert attempt(order).status == first
+        assert [(e.step, e.cause) for e in order.exceptions if e.flow == "payment"] == [("mismatch", "payment_mismatch")]
+
+        parts = t.stage.parts
+        how = repairing.Repair("skip", "the second one was sent back", Origin("admin:test", "api"))
+        await repairing.repair_all(parts.database, parts.keeper.change, Search(cause="payment_mismatch"), how, now=t.stage.clock.now())
+        assert not [e for e in (await told_again(t, order, 4)).exceptions if e.flow == "payment"]
+        assert (await t.stage.said(order.id)).count("OrderPaymentMismatched") == 1
+
+
+async def test_the_end_of_an_order_does_not_close_what_is_strange_about_its_money(dsn: str, tmp_path: Path) -> None:
+    async with till(dsn, tmp_path) as t:
+        order = await t.paid(await t.placed())
+        t.bank.mood("acme.query", "strange")
+        order = await told_again(t, order, 1)
+        await t.stage.ask(order.id, lambda o: orders.cancel(o, None, reason="changed_mind"))
+        await t.stage.settle()
+        order = await t.stage.order(order.id)
+        assert (order.payment_status, [e.cause for e in order.exceptions]) == ("refunded", ["payment_mismatch"])
+
+
+@pytest.mark.parametrize("way", ["poll", "redirect"])
+async def test_what_a_buyer_agreed_to_is_not_taken_for_an_order_that_is_cancelled(dsn: str, tmp_path: Path, way: str) -> None:
+    async with till(dsn, tmp_path) as t:
+        order = await t.placed()
+        t.bank.pay(attempt(order).id, "agreed")
+        await t.stage.ask(order.id, lambda o: orders.cancel(o, None, reason="changed_mind"))
+        await t.stage.settle()
+        if way == "redirect":
+            await returned(t, order)
+        for _ in range(4):
+            await t.stage.later(minutes=3)
+        order = await t.stage.order(order.id)
+        assert (t.bank.accounts[attempt(order).id].captured, order.refunds) == (0, ())
+        assert "acme.confirm" not in t.bank.calls and "acme.query" in t.bank.calls
+
+
+async def test_what_a_buyer_agreed_to_is_taken_for_an_order_that_expired_and_can_come_back(dsn: str, tmp_path: Path) -> None:
+    async with till(dsn, tmp_path) as t:
+        order = await t.placed()
+        t.bank.mood("acme.confirm", *["mute"] * 20)
+        await t.stage.later(hours=4)
+        for _ in range(10):
+            await t.stage.later(minutes=16)
+        assert (await t.stage.order(order.id)).status == "expired"
+        t.bank.moods.clear()
+        t.bank.pay(attempt(order).id, "agreed")
+        await t.stage.later(minutes=16)
+        order = await t.stage.order(order.id)
+        assert order.status != "expired" and order.payment_status == "paid"
