@@ -45,7 +45,7 @@ async def measure(steps: int, seconds: float, together: int) -> dict[str, float]
 def main() -> None:
     asked = argparse.ArgumentParser()
     asked.add_argument("dsn")
-    asked.add_argument("--steps", type=int, default=9)
+    asked.add_argument("--steps", type=int, required=True, help="of each workflow")
     asked.add_argument("--seconds", type=float, default=10.0)
     asked.add_argument("--together", type=int, default=16)
     given = asked.parse_args()
