@@ -41,7 +41,12 @@ def options() -> argparse.ArgumentParser:
     found.add_argument("what", choices=("play", "serve"), nargs="?", default="play", help="everybody, or the parties' servers only")
     found.add_argument("--url", default="", help="where Haat is; without it, as --keys says")
     found.add_argument("--keys", type=Path, default=Path("haat-data/demo.json"), help="demo.json of that Haat")
-    found.add_argument("--seed", type=int, default=7, help="the same seed is the same history")
+    found.add_argument(
+        "--seed",
+        type=int,
+        default=7,
+        help="the same seed is the same history: orders, what came of each try to pay and each parcel, faults (docs/world.md)",
+    )
     found.add_argument("--run", default="", help="keeps two plays with one seed against one Haat apart")
     found.add_argument("--orders", type=int, default=1000, help="how many; 0: for ever")
     found.add_argument("--rate", type=float, default=0, help="orders a minute; 0: spread over --days")
@@ -54,7 +59,9 @@ def options() -> argparse.ArgumentParser:
     found.add_argument("--leg", type=float, help="seconds of the world between two scans of a parcel, median; usually four hours")
     found.add_argument("--haste", action="store_true", help="parcels reach their buyers within two minutes")
     found.add_argument("--gentle", action="store_true", help="a demo's world: six orders a minute, in haste, for ever")
-    found.add_argument("--patience", type=float, default=600, help="seconds to wait for the last order to end")
+    found.add_argument(
+        "--patience", type=float, default=600, help="seconds of the wall to wait for the last order to end, once it has come"
+    )
     found.add_argument("--books", type=Path, help="a file that keeps the parties' books from one run to the next")
     found.add_argument("--tied", action="store_true", help=argparse.SUPPRESS)
     return found
@@ -113,12 +120,13 @@ async def _play(asked: argparse.Namespace) -> int:
         books.read(world, asked.books)
     demo = market.read(asked.keys)
     run = asked.run or (f"{time.time():.0f}" if asked.gentle else "1")
-    pace_s = GENTLE.pace_s if asked.haste else Plan().pace_s
-    plan = Plan(orders=asked.orders, rate=asked.rate, days=asked.days, run=run, patience_s=asked.patience, pace_s=pace_s)
+    plan = Plan(orders=asked.orders, rate=asked.rate, days=asked.days, run=run, patience_s=asked.patience)
+    if asked.haste:
+        plan = msgspec.structs.replace(plan, pace_s=GENTLE.pace_s, look_s=1.0)
     if asked.gentle:
         plan = Plan(orders=0, rate=asked.rate or GENTLE.rate, run=run, buyers=GENTLE.buyers, pace_s=GENTLE.pace_s, look_s=GENTLE.look_s)
     async with app.served(world, host=asked.host, port=asked.port, mail=True) as url:
-        playing = Play(world, market.Market(world.line, asked.url or demo.url, demo.keys, demo.channel), plan)
+        playing = Play(world, market.Market(world.line, asked.url or demo.url, demo.keys, demo.channel), plan, began=demo.began)
         await _haat_is_there(playing)
         await playing.prepare()
         print(f"The world is at {url} (books: {url}/_world)", flush=True)  # noqa: T201

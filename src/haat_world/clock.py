@@ -3,12 +3,14 @@
 `Paced` runs by itself: start + (wall − base) × pace. `Turned` moves when a test turns it. Nobody else here reads the time.
 """
 
+import asyncio
 import re
 import time
 from datetime import UTC, datetime, timedelta
 
 PACED = re.compile(r"(?P<start>[^@/]+)@(?P<pace>[0-9.]+)(?:/(?P<base>[0-9.]+))?")
 DHAKA = timedelta(hours=6)  # UTC+6 all year
+FLOOR_S = 0.05
 
 
 class Paced:
@@ -23,6 +25,10 @@ class Paced:
     def wall_s(self, until: datetime) -> float:
         """Seconds of the wall until it is `until` here; 0 when that has passed."""
         return max((until - self.now()).total_seconds() / self.pace, 0)
+
+    async def pause(self, seconds: float, *, floor_s: float = FLOOR_S) -> None:
+        """Wait so many seconds of this clock, and `floor_s` of the wall at least: looks over the network cannot come closer."""
+        await asyncio.sleep(max(seconds / self.pace, floor_s))
 
     def __str__(self) -> str:
         return f"{self.start.isoformat().replace('+00:00', 'Z')}@{self.pace:g}/{self.base:.6f}"

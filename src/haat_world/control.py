@@ -56,7 +56,7 @@ class _Desk:
         return _json({"calls": self._world.truth.calls, "hooks": self._world.truth.hooks})
 
     async def histories(self, request: Request) -> Response:
-        return _json(self._world.truth.histories())
+        return _json(self._world.truth.histories(self._world.named))
 
     async def connections(self, request: Request) -> Response:
         return _json(self._connections)

@@ -1,7 +1,8 @@
 """Chance that does not depend on who comes first: every decision is a hash of the seed and the name of what is decided.
 
 `dice.chance(0.2, "bkash", "execute", reference, 3)` is the same in every run with this seed, whatever happened between,
-in whatever order requests arrived. There is no state, so there is nothing that concurrency could disturb.
+in whatever order requests arrived. There is no state, so there is nothing that concurrency could disturb. What Haat draws for itself is
+no name: an order of the play is called by its number in it (`names`).
 """
 
 import hashlib

@@ -55,20 +55,20 @@ def moody(rate: float, *, latency_ms: float = 30.0, hang_s: float = 5.0) -> Faul
 
 
 def call(faults: Faults, dice: Dice, *names: object) -> Kind:
-    """What happens to this request. `names`: party, operation, our reference, occurrence."""
+    """What happens to this request. `names`: party, operation, what our reference is called here, occurrence."""
     if not dice.chance(faults.rate_of(str(names[0])), "call", *names):
         return ""
     return dice.pick(faults.kinds, "call kind", *names)
 
 
 def hook(faults: Faults, dice: Dice, *names: object) -> str:
-    """What happens to this message: one of HOOKS or nothing. `names`: party, our reference, the event, occurrence."""
+    """What happens to this message: one of HOOKS or nothing. `names`: party, what our reference is called here, the event, occurrence."""
     rate = faults.rate_of(str(names[0])) if faults.hooks is None else faults.hooks
     return dice.pick(faults.fates, "hook kind", *names) if dice.chance(rate, "hook", *names) else ""
 
 
 def decline(faults: Faults, dice: Dice, *names: object) -> Literal["", "soft", "hard"]:
-    """Whether the payer's bank says no. `names`: party, our reference, which try."""
+    """Whether the payer's bank says no. `names`: party, what our reference is called here, which confirmation of it."""
     rolled = dice.roll("decline", *names)
     return "soft" if rolled < faults.soft else "hard" if rolled < faults.soft + faults.hard else ""
 

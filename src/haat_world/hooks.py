@@ -32,8 +32,8 @@ def send(world: World, hook: Hook, *, after: timedelta = timedelta()) -> None:
     """Put the message on its way; nothing where the party was not told an address."""
     if not hook.url and hook.party not in world.hooks:
         return
-    number = world.count("hook", hook.party, hook.reference, hook.event)
-    names = (hook.party, hook.reference, hook.event, number)
+    name = world.named(hook.party, hook.reference)
+    names = (hook.party, name, hook.event, world.count("hook", hook.party, name, hook.event))
     fate = faults.hook(world.faults, world.dice, *names)
     late = faults.lateness(world.faults, world.dice, *names)
     due = world.now() + after

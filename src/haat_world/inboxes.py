@@ -39,7 +39,7 @@ def sms_operations(world: World) -> list[Operation]:
 def webhook_operations(world: World) -> list[Operation]:
     desk = _Desk(world)
     return [
-        Operation("POST", "/{name}", "webhook", desk.webhook, lambda call: call.headers.get("webhook-id", "")),
+        Operation("POST", "/{name}", "webhook", desk.webhook, lambda call: f"message {call.headers.get('webhook-id', '')}"),
         Operation("GET", "/{name}", "visit", desk.visit, faulty=False),
     ]
 

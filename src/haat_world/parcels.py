@@ -3,7 +3,7 @@
     booked ─ pickup ─ hub ─ (second hub outside Dhaka) ─ last mile ─ rider ─┬─ delivered ─ remitted
                                                      up to three tries ─────┼─ partly delivered ─ the rest returns
                                                                             └─ refused or never met ─ returning ─ returned
-Somewhere on the way a few are lost. The same reference always has the same way; a recall turns it round at the next scan.
+Somewhere on the way a few are lost. The same parcel always has the same way; a recall turns it round at the next scan.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ Tell = Callable[[Consignment, Leg], None]
 def way(world: World, parcel: Consignment, *, address: str) -> list[Leg]:
     """All scans of this parcel. Buyers of one phone are alike: some refuse often."""
     dice, habits = world.dice, world.habits
-    name = (parcel.party, parcel.reference)
+    name = _name(parcel)
     statuses: list[tuple[str, str, int]] = [("pickup_requested", "", 0)]
     if dice.chance(0.03, "pickup fails", *name):
         statuses += [("pickup_failed", "seller_not_ready", 0), ("pickup_requested", "", 0)]
@@ -56,7 +56,7 @@ def way(world: World, parcel: Consignment, *, address: str) -> list[Leg]:
 def _door(world: World, parcel: Consignment) -> list[tuple[str, str, int]]:
     """What happens at the buyer's: up to three tries."""
     dice, habits = world.dice, world.habits
-    name = (parcel.party, parcel.reference)
+    name = _name(parcel)
     if habits.strangers and parcel.phone[3:6] != BLOCK:
         return [("out_for_delivery", "", 0), ("delivered", "", parcel.cash)]
     refusal = habits.refusal * (2.5 if dice.chance(0.2, "bad mood", parcel.phone) else 0.6) if parcel.cash else habits.refusal / 10
@@ -75,6 +75,12 @@ def _door(world: World, parcel: Consignment) -> list[tuple[str, str, int]]:
     return [*tries, ("returning", "customer_unreachable", 0), ("returned", "customer_unreachable", 0)]
 
 
+def _name(parcel: Consignment) -> tuple[str, str]:
+    """What the way hangs on. A parcel of this play meets the same people whoever carries it, and however often it was booked."""
+    fate = parcel.more.get("fate", "")
+    return ("parcel", fate) if fate else (parcel.party, parcel.reference)
+
+
 def _timed(world: World, name: tuple[str, str], statuses: list[tuple[str, str, int]]) -> list[Leg]:
     seconds = [world.dice.spread(world.habits.leg_s, 1.5, "leg", *name, place) for place in range(len(statuses))]
     return [Leg(timedelta(seconds=s), *status) for s, status in zip(seconds, statuses, strict=True)]
@@ -83,7 +89,7 @@ def _timed(world: World, name: tuple[str, str], statuses: list[tuple[str, str, i
 def start(world: World, parcel: Consignment, tell: Tell, *, address: str) -> None:
     """The parcel is booked and begins its way."""
     world.truth.book(parcel)
-    parcel.more["address"] = address
+    parcel.more |= {"address": address, "name": world.names.of(parcel.reference), "fate": world.names.parcel(parcel.reference)}
     parcel.scan("booked", world.now())
     _Walk(world, parcel, tell, way(world, parcel, address=address)).next()
 

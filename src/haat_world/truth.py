@@ -5,7 +5,7 @@ them over `/_world` and compares: each taka, each consignment, each message, by 
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -175,7 +175,7 @@ class Truth(msgspec.Struct):
         for message in kept[2]:
             self.tell(message)
 
-    def histories(self) -> dict[str, list[Any]]:
-        """Everything that moved, without the parties' own ids: equal for two runs with one seed and the same references."""
-        moved = {f"{p.party} {p.reference}": [[what, amount] for _, what, amount in p.history] for p in self.payments.values()}
-        return moved | {f"{c.party} {c.reference}": [[what, amount] for _, what, amount in c.history] for c in self.consignments.values()}
+    def histories(self, named: Callable[[str, str], str] = lambda _, reference: reference) -> dict[str, list[Any]]:
+        """Everything that moved, by the names that the world has for it (`World.named`), without the parties' own ids and instants."""
+        books: list[Payment | Consignment] = [*self.payments.values(), *self.consignments.values()]
+        return {f"{each.party} {named(each.party, each.reference)}": [[what, sum_] for _, what, sum_ in each.history] for each in books}

@@ -70,7 +70,8 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """One row of a party's table. `key` finds our own reference in a call: what its faults depend on."""
+    """One row of a party's table. `key` finds our own reference in a call: what its faults depend on, by the name that it
+    has in this world."""
 
     method: str
     path: str
@@ -101,6 +102,7 @@ class _Door:
             key = self._operation.key(call)
         except (Malformed, KeyError):
             key = ""
+        key = await world.acquainted(self._party, key)
         names = (self._party, name, key, world.count(self._party, name, key))
         kind = "out" if faults.out(world.faults, self._party, world.clock.now()) else faults.call(world.faults, world.dice, *names)
         world.truth.calls[f"{self._party} {name} {kind or 'well'}"] += 1

@@ -4,15 +4,18 @@ A party is handed a `World` and keeps its state in `world.truth`. Nothing here k
 """
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import msgspec
 
+from haat_world import names
 from haat_world.agenda import Agenda
 from haat_world.clock import Paced
 from haat_world.dice import Dice
 from haat_world.faults import Faults
 from haat_world.line import Line
+from haat_world.names import Names
 from haat_world.truth import Truth
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -56,6 +59,9 @@ class World:
         self.faults = faults or Faults()
         self.habits = habits or Habits()
         self.truth = Truth()
+        self.names = Names()
+        #: Asks Haat whose try to pay this is, where somebody plays who may ask: its id may reach a gateway before its buyer sees it.
+        self.introduce: Callable[[str], Awaitable[None]] | None = None
         self.url = "http://127.0.0.1:9000"
         self.mail_port = 0
         self.hooks: dict[str, str] = {}
@@ -69,6 +75,26 @@ class World:
         """How often this was asked before: 0, 1, 2 …"""
         self.counts[names] += 1
         return self.counts[names] - 1
+
+    def named(self, party: str, reference: str) -> str:
+        """What the dice call this: the order of the play, its parcel or its payment, where it is one, by whichever id it was told.
+
+        What it was called when it was booked it is called for good, also after a restart.
+        """
+        books, key = self.truth, (party, reference)
+        payment = books.payments.get(key) or books.paid_as.get(key)
+        parcel = books.consignments.get(key) or books.booked_as.get(key) or next(iter(books.booked_for(*key)), None)
+        if parcel is not None:
+            return str(parcel.more.get("name") or self.names.of(parcel.reference))
+        return self.names.of(reference if payment is None else payment.reference)
+
+    async def acquainted(self, party: str, reference: str) -> str:
+        """The same, and Haat is asked first where it is a try to pay that nobody here knows."""
+        name = self.named(party, reference)
+        if name == reference and self.introduce is not None and (attempt := names.attempt_in(reference)):
+            await self.introduce(attempt)
+            name = self.named(party, reference)
+        return name
 
     def word(self, length: int, *names: object) -> str:
         """An id in capitals and digits, the same for the same names."""

@@ -1,7 +1,8 @@
 """The players: the same order number is the same order, buyers come by the hours of Dhaka, and the audit sees every disagreement."""
 
 import asyncio
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from hypothesis import strategies as st
 
 from haat_world import audit, gentle, payers
 from haat_world.__main__ import _play, main, options
-from haat_world.clock import DHAKA, Turned
+from haat_world.clock import DHAKA, FLOOR_S, Paced, Turned
 from haat_world.line import Line, Lost
 from haat_world.players.buyers import AHEAD, HOURS, Buyers, Goods, arrivals
 from haat_world.players.market import Keys, Market
+from haat_world.players.play import Plan, Play
+from haat_world.players.vendors import Vendors
 from haat_world.truth import Consignment, Payment, Truth
 from haat_world.world import BLOCK, World
 
@@ -174,6 +177,74 @@ async def test_a_play_connects_haat_with_every_party_and_its_mail_server_listens
     assert {each["kind"] for each in told.values()} == {"gateway", "courier", "transport"}
     assert {"sms", "mail", "webhook"} <= set(told)
     assert greeted.startswith(b"220 ")
+
+
+class Watched(Paced):
+    """A fast clock that says for how long it was waited."""
+
+    def __init__(self, pace: float) -> None:
+        super().__init__(NEW_YEAR, pace, time.time())
+        self.waited: list[float] = []
+
+    async def pause(self, seconds: float, *, floor_s: float = FLOOR_S) -> None:
+        self.waited.append(seconds)
+        await super().pause(seconds, floor_s=floor_s)
+
+
+async def test_a_pause_of_the_world_passes_as_fast_as_its_clock_runs() -> None:
+    clock = Paced(NEW_YEAR, 8640, time.time())
+    await asyncio.wait_for(clock.pause(24 * 3600), 20)  # a day in ten seconds
+    assert clock.now() >= NEW_YEAR + timedelta(days=1) - timedelta(seconds=1)
+
+
+async def test_a_buyer_waits_for_the_pay_page_in_the_worlds_time() -> None:
+    looks = 0
+
+    async def payments(request: web.Request) -> web.Response:
+        nonlocal looks
+        looks += 1
+        answer = {"order_status": "placed", "payments": [], "due": 500, "redirect_url": "http://pay/1" if looks > 3 else ""}
+        return web.json_response(answer)
+
+    haat = web.Application()
+    haat.add_routes([web.get("/v1/orders/O1/payments", payments)])
+    async with TestServer(haat) as server:
+        world = World(seed=7, clock=(clock := Watched(pace=8640)), line=Line())
+        market = Market(world.line, str(server.make_url("")), Keys("a", "c", {}), "web")
+        page = await Buyers(world, market, GOODS, run="1", count=500)._page("O1", soon=False)
+        await world.line.close()
+    assert (page, looks) == ("http://pay/1", 4)
+    assert clock.waited == [1, 2, 3]
+
+
+def test_a_visitors_order_is_tended_though_the_world_came_later_and_the_made_up_past_is_not() -> None:
+    world = World(seed=7, clock=Turned(NEW_YEAR), line=Line())
+    market = Market(world.line, "http://haat", Keys("a", "c", {}), "web")
+    play = Play(world, market, Plan(), began=NEW_YEAR - timedelta(hours=1))
+    vendors = Vendors(world, market, pace_s=1, since=play._began)
+    parts = [{"placed_at": (NEW_YEAR - timedelta(minutes=ago)).isoformat(), "ship_to": {}} for ago in (0, 30, 90)]
+    assert [vendors._ours(part) for part in parts] == [True, True, False]
+
+
+async def test_patience_begins_when_the_last_order_has_come() -> None:
+    async def products(request: web.Request) -> web.Response:
+        return web.json_response({"data": [{"sku": "A", "price": 10_000}]})
+
+    async def nothing(request: web.Request) -> web.Response:
+        return web.json_response({"data": []})
+
+    haat = web.Application()
+    haat.add_routes([web.get("/v1/products", products), web.get("/{any:.*}", nothing)])
+    async with TestServer(haat) as server:
+        world = World(seed=7, clock=Paced(NEW_YEAR, 43_200, time.time()), line=Line())  # a day is two seconds
+        market = Market(world.line, str(server.make_url("")), Keys("a", "c", {}), "web")
+        play = Play(world, market, Plan(orders=30, days=1, patience_s=0.1))
+        running = asyncio.create_task(world.agenda.run())
+        await play.prepare()
+        score = await play.played()
+        running.cancel()
+        await world.line.close()
+    assert score.placed == 30
 
 
 def test_some_buyers_have_an_e_mail_address_and_keep_it() -> None:

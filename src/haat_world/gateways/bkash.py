@@ -176,7 +176,7 @@ class _Desk:
         if payment is None:
             return pages.page(TITLE, "<p>No such payment.</p>", 404)
         if payment.status == "Initiated" and self._alive(payment):
-            refused = faults.decline(world.faults, world.dice, PARTY, payment.reference)
+            refused = faults.decline(world.faults, world.dice, PARTY, world.named(PARTY, payment.reference))
             if decision == "pay" and refused != "hard":
                 payment.approved = True
             elif not payment.approved:
@@ -195,7 +195,7 @@ class _Desk:
         if not payment.approved or not self._alive(payment):
             return Answer(_failed("2056"))
         payment.more["executed"] = True
-        if faults.decline(world.faults, world.dice, PARTY, payment.reference) == "soft":
+        if faults.decline(world.faults, world.dice, PARTY, world.named(PARTY, payment.reference)) == "soft":
             payment.status = "Failed"
             return Answer(_failed("2023"))
         payment.trx = world.word(10, PARTY, "trx", payment.reference, payment.id)

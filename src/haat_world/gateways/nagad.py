@@ -128,7 +128,7 @@ class _Desk:
         if payment is None or not payment.amount:
             return pages.page(TITLE, "<p>No such payment.</p>", 404)
         if payment.status == "Initiated":
-            refused = faults.decline(world.faults, world.dice, PARTY, payment.reference)
+            refused = faults.decline(world.faults, world.dice, PARTY, world.named(PARTY, payment.reference))
             if decision == "pay" and not refused and not any(each.captured for each in world.truth.paid_for(PARTY, payment.reference)):
                 payment.charge(world.now())
                 payment.status, payment.trx = "Success", world.word(8, PARTY, "trx", payment.reference, payment.id)

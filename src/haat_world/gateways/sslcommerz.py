@@ -160,7 +160,7 @@ class _Desk:
     def _decided(self, payment: Payment, decision: str) -> None:
         """The money has moved, or not; the IPN is on its way."""
         world = self._world
-        refused = faults.decline(world.faults, world.dice, PARTY, payment.reference)
+        refused = faults.decline(world.faults, world.dice, PARTY, world.named(PARTY, payment.reference))
         payment.trx = world.word(16, PARTY, "bank", payment.reference, payment.id)
         payment.more |= {"at": world.now(), "error": "", "val_id": ""}
         paid_before = any(each.captured for each in world.truth.paid_for(PARTY, payment.reference))
@@ -168,7 +168,7 @@ class _Desk:
             payment.charge(world.now())
             payment.status = "VALID"
             payment.more["val_id"] = f"{dhaka(world.now(), '%y%m%d%H%M%S')}{world.word(14, PARTY, 'val', payment.id)}"
-            payment.more["risky"] = world.dice.chance(world.habits.risky, "risk", PARTY, payment.reference)
+            payment.more["risky"] = world.dice.chance(world.habits.risky, "risk", PARTY, world.named(PARTY, payment.reference))
             world.truth.name(payment)
         else:
             payment.status = "CANCELLED" if decision == "cancel" else "FAILED"

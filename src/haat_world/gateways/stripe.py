@@ -1,7 +1,8 @@
 """Stripe as far as a shop without subscriptions uses it: PaymentIntents, refunds, Idempotency-Key, events with signatures.
 
 Amounts are minor units. A key once used answers the same again, errors too; with other parameters it is an error. Without a
-payment method the payer confirms on this world's page (`/stripe/pay/{id}`), as a shop's own page with Stripe's script would.
+payment method the payer confirms on this world's page (`/stripe/pay/{id}`), as a shop's own page with Stripe's script would. The
+payer's bank contests and decides at `/stripe/pay/{id}/disputes` (`status` in Stripe's words).
 """
 
 import hashlib
@@ -57,6 +58,8 @@ def operations(world: World) -> list[Operation]:
         Operation("POST", "/v1/refunds", "refund", once(desk.refund), lambda call: str(nested(call.body).get("payment_intent", ""))),
         Operation("GET", "/v1/refunds", "refunds", desk.refunds, lambda call: call.query.get("payment_intent", "")),
         Operation("GET", "/v1/refunds/{id}", "refund status", desk.refund_state, lambda call: call.path["id"]),
+        Operation("GET", "/v1/disputes/{id}", "dispute", desk.dispute, lambda call: call.path["id"]),
+        Operation("POST", "/pay/{id}/disputes", "contest", desk.contest, faulty=False),
         Operation("GET", "/v1/balance", "balance", desk.balance),
         Operation("GET", "/v1/account", "account", desk.balance),
         Operation("GET", "/pay/{id}", "page", desk.page, faulty=False),
@@ -100,14 +103,14 @@ class _Desk:
         amount, currency = str(asked.get("amount", "")), str(asked.get("currency", "")).upper()
         if not amount.isdigit() or not 0 < int(amount) <= 99_999_999_99 or len(currency) != 3:
             return _error(400, "invalid_request_error", "Invalid amount or currency", code="parameter_invalid_integer", param="amount")
-        reference = _reference(asked, call)
+        reference, multi = _reference(asked, call), "request_multicapture" in str(asked.get("payment_method_options"))
         key = f"pi_{world.word(24, PARTY, reference, world.count(PARTY, 'id', reference))}"
         payment = world.truth.pay(
             Payment(
                 party=PARTY, id=key, reference=reference, amount=int(amount), currency=currency, status="requires_payment_method",
                 created_at=world.now(), manual=asked.get("capture_method") == "manual",
                 more={"metadata": _mapping(asked.get("metadata")), "return_url": str(asked.get("return_url", "")), "tries": 0,
-                      "method": str(asked.get("payment_method", "")), "description": asked.get("description")},
+                      "method": str(asked.get("payment_method", "")), "description": asked.get("description"), "multi": multi},
             )
         )  # fmt: skip
         if asked.get("confirm") == "true":
@@ -119,7 +122,12 @@ class _Desk:
 
     def one(self, call: Call) -> Answer:
         payment = self._asked(call)
-        return payment if isinstance(payment, Answer) else Answer(self._told(payment))
+        if isinstance(payment, Answer):
+            return payment
+        card = {"multicapture": {"status": "available" if payment.more.get("multi") else "unavailable"}}
+        charge = {"id": payment.trx, "object": "charge", "payment_method_details": {"card": card}}
+        expanded = {"latest_charge": charge} if payment.trx and call.query.get("expand[]") == "latest_charge" else {}
+        return Answer(self._told(payment) | expanded)
 
     def many(self, call: Call) -> Answer:
         """A list, or a search of which only `metadata['name']:'value'` is understood."""
@@ -154,7 +162,8 @@ class _Desk:
 
     def _mood(self, payment: Payment) -> str:
         payment.more["tries"] += 1
-        return faults.decline(self._world.faults, self._world.dice, PARTY, payment.reference, payment.more["tries"])
+        name = self._world.named(PARTY, payment.reference)
+        return faults.decline(self._world.faults, self._world.dice, PARTY, name, payment.more["tries"])
 
     def _paid(self, payment: Payment) -> Answer:
         payment.trx = f"ch_{self._world.word(24, PARTY, 'charge', payment.id)}"
@@ -185,7 +194,12 @@ class _Desk:
         amount = int(str(asked.get("amount_to_capture") or payment.held))
         if not 0 < amount <= payment.held:
             return _error(400, "invalid_request_error", "The capture is larger than the authorisation", code="amount_too_large")
+        if (more := asked.get("final_capture") == "false") and not payment.more.get("multi"):
+            return _error(400, "invalid_request_error", "Multicapture is not available.", param="final_capture")
         payment.capture(amount, self._world.now())
+        if more and payment.held:
+            self._tell("payment_intent.amount_capturable_updated", payment)
+            return Answer(self._told(payment))
         payment.void(self._world.now())
         payment.status = "succeeded"
         self._tell("payment_intent.succeeded", payment)
@@ -195,7 +209,7 @@ class _Desk:
         payment, asked = self._asked(call), nested(call.body)
         if isinstance(payment, Answer):
             return payment
-        if payment.status not in OPEN or payment.captured:
+        if payment.status not in OPEN:
             return self._unexpected(payment, "cancel")
         if asked.get("cancellation_reason", "abandoned") not in REASONS:
             return _error(400, "invalid_request_error", "Invalid cancellation_reason", param="cancellation_reason")
@@ -254,6 +268,22 @@ class _Desk:
                 if made["id"] == call.path["id"]:
                     return Answer(made)
         return _error(404, "invalid_request_error", "No such refund", code="resource_missing")
+
+    def dispute(self, call: Call) -> Answer:
+        found = [p.more["dispute"] for p in self._ours() if _known(call) and p.more.get("dispute", {}).get("id") == call.path["id"]]
+        return Answer(found[0]) if found else _error(404, "invalid_request_error", "No such dispute", code="resource_missing")
+
+    def contest(self, call: Call) -> Answer:
+        payment, status, now = self._world.truth.payments[PARTY, call.path["id"]], call.form()["status"], self._world.now()
+        made = payment.more.setdefault("dispute", {
+            "id": f"du_{self._world.word(24, PARTY, 'dispute', payment.id)}", "object": "dispute", "amount": payment.captured,
+            "currency": payment.currency.lower(), "payment_intent": payment.id, "charge": payment.trx, "reason": "fraudulent",
+            "metadata": {}, "evidence_details": {"due_by": int((now + timedelta(days=7)).timestamp())},
+        })  # fmt: skip
+        event = "closed" if status in ("won", "lost", "warning_closed") else "updated" if "status" in made else "created"
+        made["status"] = status
+        self._tell(f"charge.dispute.{event}", payment, made)
+        return Answer(made)
 
     def balance(self, call: Call) -> Answer:
         if not _known(call):

@@ -5,6 +5,7 @@ or try again after a payment that failed. Few things sell often; evenings are bu
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -26,7 +27,8 @@ MAILS = 0.3  # of the buyers gave an e-mail address, too
 CANCELS, CLICKS_TWICE, TRIES_AGAIN = 0.03, 0.04, 0.7
 AHEAD, AHEAD_SHARE = 100_00, 0.06  # what shops ask for before they send cash parcels, and how many of those buyers pay it
 COD_MAX = 40_000_00
-LOOKS_MAX = 40
+PAGE_LOOKS, PAGE_LOOK_S, PAGE_WITHIN = 40, 60.0, timedelta(minutes=40)  # how often and for how long a buyer waits for the pay page
+ANSWER_LOOKS, ANSWER_LOOK_S = 100, 0.02  # of the wall: an answer that is on its way to us
 ENDED = frozenset({"cancelled", "rejected", "expired"})
 #: share, district, upazila, area
 PLACES: Mapping[tuple[str, str, str], float] = {
@@ -52,6 +54,7 @@ class Buyers:
     def __init__(self, world: World, market: Market, goods: Sequence[Goods], *, run: str, count: int) -> None:
         self._world, self._market, self._goods, self._run, self._count = world, market, goods, run, count
         self._weights = {each: 1000 / (place + 8) for place, each in enumerate(goods)}
+        self._asking = 0  # orders that were sent and not answered yet
         self.did: Counter[str] = Counter()
 
     async def buy(self, number: int) -> None:
@@ -60,12 +63,17 @@ class Buyers:
         clicks = 2 if world.dice.chance(CLICKS_TWICE, "clicks twice", number) else 1
         once = f"world-{world.dice.seed}-{self._run}-{number}"
         asked = [market.ask(market.keys.channel, "POST", "/v1/orders", request, once=once) for _ in range(clicks)]
-        replies = [reply for reply in await asyncio.gather(*asked, return_exceptions=True) if not isinstance(reply, BaseException)]
+        self._asking += 1
+        try:
+            replies = [reply for reply in await asyncio.gather(*asked, return_exceptions=True) if not isinstance(reply, BaseException)]
+        finally:
+            self._asking -= 1
         done = next((reply for reply in replies if reply.ok), None)
         if done is None:
             self.did["lost" if not replies else f"refused {replies[0].json().get('code', replies[0].status)}"] += 1
             return
         order = done.json()
+        world.names.placed(order, number)
         self.did["placed"] += 1
         if world.dice.chance(CANCELS, "cancels", number):
             pause = timedelta(seconds=world.dice.spread(world.habits.leg_s, 3, "cancels when", number))
@@ -93,18 +101,38 @@ class Buyers:
 
     async def _page(self, order: str, soon: bool) -> str | None:
         """The address of the pay page, as soon as Haat knows it; None where it never does."""
-        for _ in range(1 if soon else LOOKS_MAX):
+        looks, until = 0, self._world.now() + PAGE_WITHIN
+        while looks < PAGE_LOOKS or self._world.now() < until:
             try:
                 reply = await self._market.ask(self._market.keys.channel, "GET", f"/v1/orders/{order}/payments")
             except Lost:
                 return None
             answer = reply.json() if reply.ok else {}
+            self._world.names.tried(order, answer.get("payments", ()))
             if not reply.ok or answer["order_status"] in ENDED or (answer["payments"] and not answer["due"]):
                 return None
             if url := answer.get("redirect_url") or self._script(answer["payments"]):
                 return str(url)
-            await asyncio.sleep(1.0)
+            if soon:
+                return None
+            looks += 1
+            await self._world.clock.pause(min(looks, PAGE_LOOK_S))
         return None
+
+    async def introduce(self, attempt: str) -> None:
+        """Look up at Haat whose try to pay this is. A gateway may be told of it before Haat's answer to the buyer has arrived."""
+        admin, names = self._market.keys.admin, self._world.names
+        with contextlib.suppress(Lost):
+            reply = await self._market.ask(admin, "GET", f"/v1/payments/{attempt}")
+            if not reply.ok:
+                return
+            order = str(reply.json()["order_id"])
+            for _ in range(ANSWER_LOOKS):
+                if names.order(order) or not self._asking:
+                    break
+                await asyncio.sleep(ANSWER_LOOK_S)
+            if names.order(order) and (reply := await self._market.ask(admin, "GET", f"/v1/orders/{order}/payments")).ok:
+                names.tried(order, reply.json()["payments"])
 
     def _script(self, tenders: list[dict[str, Any]]) -> str:
         """Where a shop's page would load Stripe's script, our buyers use the page that this world has for it."""

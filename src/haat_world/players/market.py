@@ -7,6 +7,7 @@ or says the same twice without harm.
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -31,11 +32,12 @@ class Keys(msgspec.Struct, frozen=True):
 
 
 class Demo(msgspec.Struct, frozen=True):
-    """What `demo.json` tells."""
+    """What `demo.json` tells. `began`: what was placed earlier is the market's made-up past."""
 
     url: str
     keys: Keys
     channel: str = "web"
+    began: datetime | None = None
 
 
 def read(path: Path) -> Demo:

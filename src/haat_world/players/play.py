@@ -1,7 +1,7 @@
 """One play: the world's parties are made known to Haat, buyers come, vendors and the desk look into their lists, until all is done.
 
-`played` returns when every order came and nothing is on its way any more (or `patience_s` of the wall passed without that), with
-what the players did. Printing is done by whoever watches.
+`played` returns when every order came and nothing is on its way any more (or `patience_s` of the wall passed since the last one came),
+with what the players did. Printing is done by whoever watches.
 """
 
 import asyncio
@@ -25,13 +25,16 @@ from haat_world.players.vendors import Vendors
 from haat_world.world import World
 
 GOING = ("placed", "confirmed", "processing")
+LOOK_FLOOR_S = 0.25  # of the wall: a look is a dozen requests
+SHOWN_EACH_S = 2.0
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What is played. `rate`: orders a minute of the world, or with 0 `days` over which they come. 0 orders: for ever.
 
     `run` keeps two plays against one Haat apart. `pace_s`: how long vendors take for an answer, median, in the world's time.
-    `look_s`: seconds of the wall between two looks into a list.
+    `look_s`: how long between two looks into a list, in the world's time. `patience_s`: seconds of the wall from the coming of the last
+    order to the end of the play, at the latest.
     """
 
     orders: int = 1000
@@ -40,7 +43,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     run: str = "1"
     buyers: int = 2000
     pace_s: float = 900.0
-    look_s: float = 1.0
+    look_s: float = 60.0
     patience_s: float = 600.0
 
 
@@ -57,13 +60,14 @@ class Score(msgspec.Struct):
 
 
 class Play:
-    """One play of a plan in a world, against a market."""
+    """One play of a plan in a world, against a market. Its vendors also tend what others placed after it `began`, else from now on."""
 
-    def __init__(self, world: World, market: Market, plan: Plan) -> None:
+    def __init__(self, world: World, market: Market, plan: Plan, *, began: datetime | None = None) -> None:
         self.world, self.market, self.plan = world, market, plan
         self.score = Score(answers=market.counts)
         self._buyers: Buyers | None = None
         self._since = world.now()
+        self._began = min(began or self._since, self._since)
 
     async def prepare(self) -> None:
         """Haat knows the parties, the parties know where Haat listens, the buyers know what is on sale."""
@@ -75,12 +79,13 @@ class Play:
         if not goods:
             raise Lost("nothing is on sale: is this a demo market, and may this key see its products?")
         self._buyers = Buyers(self.world, self.market, goods, run=self.plan.run, count=self.plan.buyers)
+        self.world.introduce = self._buyers.introduce
 
     async def played(self, show: Callable[[Score], None] = lambda score: None) -> Score:
         """Play it to its end."""
         assert self._buyers is not None, "prepare comes first"
         world, plan = self.world, self.plan
-        vendors, desk = Vendors(world, self.market, pace_s=plan.pace_s, since=self._since), Desk(world, self.market, pace_s=plan.pace_s)
+        vendors, desk = Vendors(world, self.market, pace_s=plan.pace_s, since=self._began), Desk(world, self.market, pace_s=plan.pace_s)
         self.score.did = {"buyers": self._buyers.did, "vendors": vendors.did, "desk": desk.did}
         looking = [asyncio.create_task(self._look(each.look)) for each in (vendors, desk)]
         telling = asyncio.create_task(self._tell(show))
@@ -117,10 +122,12 @@ class Play:
 
     async def _settle(self) -> None:
         """Wait until all orders came and neither the world nor Haat has anything under way."""
-        until = time.monotonic() + self.plan.patience_s
-        while time.monotonic() < until:
-            await asyncio.sleep(max(self.plan.look_s, 0.5))
-            if self.score.placed >= self.plan.orders and not len(self.world.agenda):
+        until: float | None = None
+        while until is None or time.monotonic() < until:
+            await asyncio.sleep(0.5)
+            if until is None and self.score.placed >= self.plan.orders:
+                until = time.monotonic() + self.plan.patience_s
+            if until is not None and not len(self.world.agenda):
                 with contextlib.suppress(Lost):
                     await self._count()
                 if not any(self.score.statuses[status] for status in GOING):
@@ -130,11 +137,11 @@ class Play:
         while True:
             with contextlib.suppress(Lost):
                 await look()
-            await asyncio.sleep(self.plan.look_s)
+            await self.world.clock.pause(self.plan.look_s, floor_s=LOOK_FLOOR_S)
 
     async def _tell(self, show: Callable[[Score], None]) -> None:
         while True:
-            await asyncio.sleep(max(self.plan.look_s, 2.0))
+            await asyncio.sleep(SHOWN_EACH_S)
             self.score.books = control.summary(self.world)
             show(self.score)
 

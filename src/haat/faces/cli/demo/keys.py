@@ -6,6 +6,7 @@ this database, only the address in it is brought up to date; else new keys are i
 
 import os
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from haat.faces.cli.demo import stocking
 from haat.faces.cli.demo.market import FIRST_SKU
 from haat.faces.cli.demo.offers import COUPONS
 from haat.faces.cli.house import Runtime
+from haat.kernel import time
 
 FILE = "demo.json"
 NAME = "demo"
@@ -24,15 +26,16 @@ CHANNEL = "web"
 KEYS_MAX = 1000
 
 
-async def keep_keys(runtime: Runtime, url: str, *, entropy: Callable[[], bytes]) -> None:
-    """The file stands and every key in it works."""
+async def keep_keys(runtime: Runtime, url: str, *, began: datetime, entropy: Callable[[], bytes]) -> None:
+    """The file stands and every key in it works. What was placed before the market `began` is its made-up past."""
     path = runtime.settings.data_dir / FILE
     kept = _read(path)
     async with runtime.database.transaction() as tx:
         if kept is None or not await _all_work(tx, _secrets(kept["keys"]), runtime):
             kept = {"keys": await _issued(tx, runtime, entropy)}
             await runtime.memory.catch_up()
-    _write(path, kept | {"url": url, "docs": f"{url}/docs", "channel": CHANNEL, "sku": FIRST_SKU, "coupons": [code for code, _ in COUPONS]})
+    told = {"url": url, "docs": f"{url}/docs", "began": time.text(began), "channel": CHANNEL, "sku": FIRST_SKU}
+    _write(path, kept | told | {"coupons": [code for code, _ in COUPONS]})
 
 
 async def _issued(tx: Tx, runtime: Runtime, entropy: Callable[[], bytes]) -> dict[str, Any]:

@@ -303,7 +303,7 @@ def _offered(until: datetime, order: orders.Order) -> tuple[Fact, ...]:
 
 
 def _booked(parcel_id: str, courier: str, consignment: str, fee: int, order: orders.Order) -> tuple[Fact, ...]:
-    cash = orders.collecting.cash(order, orders.fulfilling.parcel_of(order, parcel_id))
+    cash = orders.stopping.cash(order, orders.fulfilling.parcel_of(order, parcel_id))
     return orders.fulfilling.book(order, events.OrderShipmentBooked(parcel_id, courier, consignment, "", cash, fee))
 
 

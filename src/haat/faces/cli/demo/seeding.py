@@ -50,7 +50,7 @@ async def seed(runtime: Runtime, kinds: Mapping[str, pricing.Promotion], url: st
         )
         for key, reason in refused.items():
             show.error(f"{key} was refused: {reason}")
-    await keep_keys(runtime, url, entropy=partial(os.urandom, 32))
+    await keep_keys(runtime, url, began=began, entropy=partial(os.urandom, 32))
 
 
 async def _live_through(runtime: Runtime, demo: Market, customers: Mapping[str, people.Customer], began: datetime) -> dict[str, str]:
