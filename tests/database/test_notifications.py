@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from haat.domain import notifications
-from haat.domain.notifications import Notification, Outcome, Preference
+from haat.domain.notifications import Notification, Outcome, Preference, Search
+from haat.engine.database import retry as database_retry
 from haat.engine.migrations import VERSIONS
 from haat.kernel.errors import Refused
 
@@ -141,7 +142,7 @@ async def test_what_came_too_late_is_given_up_and_what_may_have_arrived_is_not_c
     for each in (first, second):
         await settle(database, Outcome(each.id, claim, "due", "busy", again_at=NOW, doubtful=each.id == doubtful.id))
     async with database.transaction() as tx:
-        assert await notifications.drop_late(tx, channel="sms", before=NOW + timedelta(hours=1), limit=10) == 2
+        assert len(await notifications.drop_late(tx, channel="sms", before=NOW + timedelta(hours=1), limit=10)) == 2
     found = [await stored(database, each) for each in (plain, doubtful, fresh)]
     assert [each.status for each in found] == ["failed", "unknown", "due"]
     assert found[0].reason == "too late to be of use: busy"
@@ -167,10 +168,78 @@ async def test_two_who_resend_at_once_make_one(database):
     made = await asyncio.gather(*[resend() for _ in range(4)], return_exceptions=True)
     assert sum(isinstance(each, Notification) for each in made) == 1
     async with database.reading() as tx:
-        assert [each.resend for each in await notifications.find(tx, order=ORDER)] == [1, 0]
+        assert [each.resend for each in await notifications.find(tx, Search(order=ORDER))] == [1, 0]
     with pytest.raises(Refused, match="unknown_notification"):
         async with database.transaction() as tx:
             await notifications.resend(tx, an_id(), new_id=an_id(), by="admin:1", now=NOW)
+
+
+async def again(database, *, now=NOW, limit=100, after=None, **search):
+    async with database.transaction() as tx:
+        found, _ = await notifications.resend_failed(
+            tx, Search(**search), after=after, limit=limit, draw=an_id, by="admin:1", now=now
+        )  # fmt: skip
+        return found
+
+
+async def test_what_ended_badly_is_counted_by_its_reason_and_no_more_once_it_is_told_again(database):
+    late = "too late to be of use: sms_account: no credit"
+    await write(
+        database, one(version=1, status="failed", reason="sms_account: no credit"), one(version=2, status="failed", reason=late),
+        one(version=3, status="unknown", reason="its sender did not come back"), one(version=4, status="sent"),
+        one(version=5, channel="email", status="failed", reason="mail_refused: 550"), one(version=6, status="declined"),
+    )  # fmt: skip
+    async with database.reading() as tx:
+        ways = {(f.channel, f.status, f.reason): f.count for f in await notifications.failures(tx)}
+        assert ways == {
+            ("sms", "failed", "sms_account"): 2, ("sms", "unknown", "its sender did not come back"): 1, ("email", "failed", "mail_refused"): 1,
+        }  # fmt: skip
+        assert [f.count for f in await notifications.failures(tx, since=NOW + timedelta(days=400))] == []
+    assert (await again(database, reason="sms_acc")).resent == 2
+    async with database.reading() as tx:
+        assert sorted(f.reason for f in await notifications.failures(tx)) == ["its sender did not come back", "mail_refused"]
+        found = await notifications.find(tx, Search(reason="sms_account", channel="sms"))
+        assert sorted(each.version for each in found) == [1, 2]
+        assert await notifications.find(tx, Search(written_before=NOW - timedelta(days=800))) == []
+
+
+async def test_what_was_told_again_is_not_told_again_by_the_same_search_until_that_fails_too(database):
+    told = one(status="failed", reason="busy: later", quiet="1320-480 Asia/Dhaka")
+    await write(database, told)
+    assert [(await again(database, channel="sms")).resent for _ in range(2)] == [1, 0]
+    async with database.reading() as tx:
+        assert await notifications.under_way(tx, Search(channel="sms")) == 1
+        (resent, _) = await notifications.find(tx)
+    assert (resent.resend, resent.resent_from, resent.asked_by) == (1, told.id, "admin:1")
+    assert (resent.status, resent.urgent, resent.quiet) == ("due", False, told.quiet), "many at once wake nobody at night"
+    (taken,) = await take(database, claim := an_id())
+    await settle(database, Outcome(taken.id, claim, "failed", "busy: later"))
+    assert (await again(database, channel="sms")).resent == 1
+    (taken,) = await take(database, claim)
+    await settle(database, Outcome(taken.id, claim, "sent"))
+    assert (await again(database, channel="sms")).resent == 0
+
+
+async def test_what_is_not_safe_is_counted_and_stands_in_nobodys_way(database):
+    await write(
+        database, one(version=1, status="failed", body=""), one(version=2, status="failed", role="vendor", party="a", event="cancelled"),
+        one(version=3, status="failed"), one(version=4, status="failed"),
+    )  # fmt: skip
+    async with database.transaction() as tx:
+        no = Preference(declined=(notifications.Decline("order", "sms"),))
+        await notifications.put_preference(tx, "vendor:a", no, by="vendor:a", now=NOW)
+    done = await again(database, channel="sms", limit=1)
+    assert (done.resent, done.refused) == (1, {"not_written": 1, "declined": 1})
+    async with database.reading() as tx:
+        assert [each.version for each in await notifications.find(tx, Search(status="due"))] == [3], "the oldest first"
+
+
+async def test_two_who_tell_all_again_at_once_make_one_of_each(database):
+    await write(database, *[one(version=n, status="failed") for n in range(20)])
+    done = await asyncio.gather(*[database_retry(lambda: again(database, channel="sms")) for _ in range(4)])
+    assert sum(each.resent for each in done) == 20
+    async with database.reading() as tx:
+        assert len(await notifications.find(tx, Search(status="due"))) == 20
 
 
 async def test_the_pace_of_a_connection_is_one_for_all(database):

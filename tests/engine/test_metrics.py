@@ -22,3 +22,8 @@ def test_batches_and_followers_show() -> None:
     assert 'haat_batch_size_sum{committer="sample"} 12.0' in text
     assert 'haat_follower_position{follower="sample"} 700.0' in text
     assert 'haat_follower_lag_seconds{follower="sample"} 0.25' in text
+
+
+def test_messages_that_ended_badly_show() -> None:
+    metrics.untold("sample", "failed", 3)
+    assert 'haat_untold_messages_total{channel="sample",status="failed"} 3.0' in metrics.exposition().decode()

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from haat import app
-from haat.domain import inventory
+from haat.domain import inventory, notifications
 from haat.engine import settings, vitals
 from haat.faces.cli import bench, doctor, house, root, server, serving
 from haat.faces.cli.house import Runtime
@@ -119,6 +119,35 @@ def test_products_come_from_a_file_and_bad_rows_are_listed(terminal: Terminal, t
     assert terminal.types("import", "products", str(tmp_path)).exit_code == 2
 
 
+def test_messages_that_failed_are_counted_and_told_again_by_their_reason(terminal: Terminal) -> None:
+    async def fail(runtime: Runtime) -> None:
+        now = runtime.clock.now()
+        made = notifications.Notification(
+            id=runtime.draw.uuid(), order_id=runtime.draw.uuid(), version=1, event="placed", role="customer", party="", channel="sms",
+            recipient="+8801712345678", language="en", subject="", body="We have it.", parts=1, data=msgspec.Raw(b"{}"), urgent=False,
+            status="failed", reason="sms_account: no credit", due_at=now, fact_at=now, created_at=now,
+        )  # fmt: skip
+        async with runtime.database.transaction() as tx:
+            await notifications.record(tx, [made])
+
+    terminal.runs(fail)
+    listed = terminal.types("notifications", "failures")
+    assert re.search(r"1\s.*sms.*failed.*sms_account", listed.stdout), listed.output
+    assert "1 messages of the last day" in terminal.types("doctor").stdout
+    for search in ((), ("--older-than", "0"), ("--status", "failed")):
+        assert terminal.types("notifications", "resend", *search).exit_code == 2, search
+    told = terminal.types("notifications", "resend", "--channel", "sms", "--reason", "sms_account", "--older-than", "0")
+    assert told.exit_code == 0 and "1 to be told again, 0 refused" in told.stdout, told.output
+    again = terminal.types("notifications", "resend", "--channel", "sms")
+    assert "0 to be told again, 1 refused: 1 under_way" in again.stdout
+
+    async def asked_by(runtime: Runtime) -> list[str]:
+        async with runtime.database.reading() as tx:
+            return [each.asked_by for each in await notifications.find(tx, notifications.Search(status="due"))]
+
+    assert terminal.runs(asked_by) == [house.operator()]
+
+
 def test_the_doctor_finds_a_healthy_installation_healthy(terminal: Terminal) -> None:
     told = terminal.types("doctor")
     assert told.exit_code == 0 and "fail" not in told.stdout
@@ -150,6 +179,7 @@ WELL = doctor.Findings(
         ({"following": [vitals.Following("search", 9, 40, 60.0)]}, "follower search", "warn"),
         ({"drift": [inventory.Drift("TEA", "dhaka", 3, 2)]}, "stock", "fail"),
         ({"overdue": 4}, "holds", "warn"),
+        ({"untold": [notifications.Failure("sms", "ssl", "failed", "sms_account", 9, NOW, NOW)]}, "messages", "warn"),
     ],
 )
 def test_the_doctor_says_what_is_wrong_and_what_mends_it(sick: dict[str, Any], name: str, verdict: str) -> None:

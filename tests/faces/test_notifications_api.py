@@ -65,7 +65,7 @@ async def test_only_the_desk_reads_what_was_told_and_tells_again(served):
     for role in ("customer", "vendor", "channel"):
         for method, path in (
             ("GET", "/v1/notifications"), ("GET", f"/v1/notifications/{told.id}"), ("POST", f"/v1/notifications/{told.id}/resends"),
-            ("GET", TEXTS), ("GET", SMS), ("GET", "/v1/notification-manners"),
+            ("GET", TEXTS), ("GET", SMS), ("GET", "/v1/notification-manners"), ("GET", "/v1/notification-failures"),
         ):  # fmt: skip
             assert (await served.ask(role, method, path)).status_code == 403, (role, path)
         for method, path, body in (("PUT", SMS, {"text": "x"}), ("POST", f"{SMS}/previews", {}), ("PUT", "/v1/notification-manners", {})):
@@ -97,6 +97,43 @@ async def test_a_resend_is_made_once_for_one_key_and_not_while_the_last_one_is_o
     declined = await served.told("declined")
     refused = await served.ask("admin", "POST", f"/v1/notifications/{declined.id}/resends")
     assert (refused.status_code, refused.json()["code"]) == (409, "declined")
+
+
+async def test_what_ended_badly_is_found_by_channel_connection_age_and_the_beginning_of_its_reason(served):
+    told = [await served.told("failed", reason="sms_account: no credit"), await served.told("failed", reason="number_refused: none")]
+    await served.told("failed", channel="email", recipient="a@example.com", reason="sms_account: odd")
+
+    async def found(**asked):
+        return [each["id"] for each in (await served.ask("admin", "GET", "/v1/notifications", params=asked)).json()["data"]]
+
+    assert await found(channel="sms", reason="sms_account") == [told[0].id]
+    assert set(await found(channel="sms", connection="")) == {told[0].id, told[1].id}
+    assert await found(connection="elsewhere") == [] and await found(older_than_s=3600) == []
+    ways = (await served.ask("admin", "GET", "/v1/notification-failures", params={"newer_than_s": 60})).json()["data"]
+    assert {(each["channel"], each["reason"], each["count"]) for each in ways} == {
+        ("sms", "sms_account", 1), ("sms", "number_refused", 1), ("email", "sms_account", 1),
+    }  # fmt: skip
+
+
+async def test_all_that_a_search_finds_is_told_again_once_and_says_who_asked(served):
+    path, asked = "/v1/notification-resends", {"channel": "sms", "reason": "sms_account"}
+    told = [await served.told("failed", reason="sms_account: no credit") for _ in range(3)]
+    await served.told("failed", reason="sms_account: no credit", body="")
+    await served.told("failed", reason="number_refused: none")
+    for role in ("customer", "vendor", "channel"):
+        assert (await served.ask(role, "POST", path, json=asked)).status_code == 403
+    wide = await served.ask("admin", "POST", path, json={"older_than_s": 0, "status": "failed"})
+    assert (wide.status_code, wide.json()["code"]) == (422, "search_too_wide")
+    key = {"idempotency-key": "a"}
+    first, other = [(await served.ask("admin", "POST", path, json=asked | {"limit": 2}, headers=key)).json() for _ in range(2)]
+    assert first == {"resent": 2, "refused": {"not_written": 1}} and other["resent"] == 2, "asked again under its key, nothing is done"
+    reused = await served.ask("admin", "POST", path, json=asked, headers=key)
+    assert (reused.status_code, reused.json()["code"]) == (422, "idempotency_key_reused")
+    rest, none = [(await served.ask("admin", "POST", path, json=asked)).json() for _ in range(2)]
+    assert rest == {"resent": 1, "refused": {"not_written": 1, "under_way": 2}} and (none["resent"], none["refused"]["under_way"]) == (0, 3)
+    due = (await served.ask("admin", "GET", "/v1/notifications", params={"status": "due"})).json()["data"]
+    assert {each["resent_from"] for each in due} == {each.id for each in told}
+    assert all(each["asked_by"].startswith("admin:") for each in due)
 
 
 async def test_an_own_text_is_tried_kept_in_versions_and_given_up_again(served):

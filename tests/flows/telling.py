@@ -88,7 +88,7 @@ class Shop(msgspec.Struct):
 
     async def told(self, order: str | None = None) -> list[notifications.Notification]:
         async with self.database.reading() as tx:
-            return sorted(await notifications.find(tx, order=order, limit=1000), key=lambda each: each.id)
+            return sorted(await notifications.find(tx, notifications.Search(order=order), limit=1000), key=lambda each: each.id)
 
     async def send_all(self, *senders: notifying.Sender) -> None:
         """Turn until nobody has anything to do."""

@@ -33,6 +33,9 @@ _follower_lag = Gauge("haat_follower_lag_seconds", "Age of the oldest fact not y
 _followed = Counter("haat_followed_facts", "Facts dealt with.", ["follower"], registry=REGISTRY)
 _turned = Counter("haat_flow_steps", "Steps of flows taken up.", ["worker"], registry=REGISTRY)
 _flow_facts = Counter("haat_flow_facts", "Facts that steps of flows brought.", ["worker"], registry=REGISTRY)
+_untold = Counter(
+    "haat_untold_messages", "Messages that ended without being known to have arrived.", ["channel", "status"], registry=REGISTRY
+)
 _pool = Gauge("haat_pool_connections", "Database connections of this process.", ["state"], registry=REGISTRY)
 
 
@@ -151,6 +154,11 @@ def flows(worker: str) -> Flows:
 def refused(code: str) -> None:
     """A rule said no. `code` is a word from our own sources."""
     _refusals.labels(code).inc()
+
+
+def untold(channel: str, status: str, count: int = 1) -> None:
+    """So many messages ended `failed` or `unknown`."""
+    _untold.labels(channel, status).inc(count)
 
 
 def pool(idle: int, busy: int) -> None:

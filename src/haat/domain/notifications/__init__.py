@@ -20,10 +20,11 @@ from haat.domain.notifications.commands import (
     put_template,
     record,
     resend,
+    resend_failed,
     set_pace,
     settle,
 )
-from haat.domain.notifications.notification import Notification, Outcome, Status
+from haat.domain.notifications.notification import BAD_ENDS, Notification, Outcome, Resent, Status
 from haat.domain.notifications.preference import (
     Decline,
     Manners,
@@ -37,12 +38,27 @@ from haat.domain.notifications.preference import (
     quiet_text,
     wish_of,
 )
-from haat.domain.notifications.queries import OwnText, Voice, find, load_voice, manners, notifications, own_texts, preferences
+from haat.domain.notifications.queries import (
+    Failure,
+    OwnText,
+    Search,
+    Voice,
+    failures,
+    find,
+    load_voice,
+    manners,
+    notifications,
+    own_texts,
+    preferences,
+    resent_by,
+    under_way,
+)
 from haat.domain.notifications.sending import LIFE, allowed, next_try, too_late
 from haat.domain.notifications.sms import fit, parts
 from haat.domain.notifications.telling import (
     CHANNELS,
     EVENTS,
+    EVERYTHING,
     LANGUAGES,
     ROLES,
     TOLD,
@@ -52,6 +68,7 @@ from haat.domain.notifications.telling import (
     Language,
     Role,
     Telling,
+    heard,
     written,
 )
 from haat.domain.notifications.template import Key, Texts, Written, brought, check, html
@@ -60,8 +77,10 @@ from haat.domain.notifications.values import Item, Values, filled, samples
 from haat.domain.notifications.wording import money, name
 
 __all__ = [
+    "BAD_ENDS",
     "CHANNELS",
     "EVENTS",
+    "EVERYTHING",
     "KIND",
     "LANGUAGES",
     "LIFE",
@@ -71,6 +90,7 @@ __all__ = [
     "WRITTEN",
     "Channel",
     "Decline",
+    "Failure",
     "Item",
     "Key",
     "Language",
@@ -81,7 +101,9 @@ __all__ = [
     "OwnText",
     "Preference",
     "QuietHours",
+    "Resent",
     "Role",
+    "Search",
     "Sent",
     "Status",
     "Telling",
@@ -99,10 +121,12 @@ __all__ = [
     "claim",
     "drop_late",
     "due_at",
+    "failures",
     "filled",
     "find",
     "fit",
     "forget",
+    "heard",
     "html",
     "lapsed",
     "load_voice",
@@ -123,10 +147,13 @@ __all__ = [
     "quiet_text",
     "record",
     "resend",
+    "resend_failed",
+    "resent_by",
     "samples",
     "set_pace",
     "settle",
     "too_late",
+    "under_way",
     "wish_of",
     "written",
 ]

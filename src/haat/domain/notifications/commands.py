@@ -4,14 +4,15 @@ A sender takes rows with a lease and a claim of its own and says what became of 
 dead and speaks after all cannot overwrite what another did since.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
 
-from haat.domain.notifications.notification import Notification, Outcome, check_resend
+from haat.domain.notifications.notification import BAD_ENDS, Notification, Outcome, Resent, Status, check_resend, names_of, why_not
 from haat.domain.notifications.preference import Manners, Preference, check_zone
-from haat.domain.notifications.queries import COLUMNS, notification_of
+from haat.domain.notifications.queries import COLUMNS, ENDED_BADLY, MATCHES, NEXT, Search, matching, notification_of, preferences
 from haat.domain.notifications.telling import Channel
 from haat.domain.notifications.template import Key
 from haat.engine import changes
@@ -22,6 +23,7 @@ from haat.kernel.time import unix_ms
 
 #: What processes keep a copy of: own texts and the shop's manners.
 KIND = "notifications"
+RESEND_PAGE = 500
 _encode = msgspec.json.encode
 
 
@@ -57,7 +59,11 @@ _AFTER_DATA = ("urgent", "status", "reason", "due_at", "fact_at", "created_at", 
 async def claim(
     tx: Tx, *, channel: Channel, recipient: str | None, connection: str, limit: int, claim_id: str, now: datetime, until: datetime
 ) -> list[Notification]:
-    """Take what is due on a channel (to `recipient` only), urgent ones first; nobody else gets them until the lease ends."""
+    """Take what is due on a channel (to `recipient` only), urgent ones first; nobody else gets them until the lease ends.
+
+    One recipient's own leave in the order of facts. (For all recipients that would sort what waits for the same morning, each time.)
+    """
+    order = "urgent DESC, due_at" if recipient is None else "urgent DESC, due_at, fact_at, version"
     rows = await tx.fetch(
         f"""UPDATE notifications AS n
             SET status = 'sending', claim = $4, connection = $5, lease_until = $7, attempts = attempts + 1,
@@ -65,7 +71,7 @@ async def claim(
             FROM (SELECT id FROM notifications
                   WHERE status = 'due' AND channel = $1 AND due_at <= $6 AND ($2::text IS NULL OR recipient = $2)
                     AND (NOT doubtful OR connection = $5)
-                  ORDER BY urgent DESC, due_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS taken
+                  ORDER BY {order} LIMIT $3 FOR UPDATE SKIP LOCKED) AS taken
             WHERE n.id = taken.id
             RETURNING {COLUMNS}""",
         channel,
@@ -76,7 +82,7 @@ async def claim(
         now,
         until,
     )
-    return [notification_of(row) for row in rows]
+    return sorted([notification_of(row) for row in rows], key=lambda each: (not each.urgent, each.due_at, each.fact_at, each.version))
 
 
 async def put_off(tx: Tx, claimed: Sequence[tuple[Notification, datetime]]) -> None:
@@ -106,19 +112,19 @@ async def lapsed(tx: Tx, *, now: datetime, limit: int) -> list[Notification]:
     return [notification_of(row) for row in rows]
 
 
-async def drop_late(tx: Tx, *, channel: Channel, before: datetime, limit: int) -> int:
-    """Give up what was due before then and found nobody to take it; what may have arrived is unknown. Returns how many."""
+async def drop_late(tx: Tx, *, channel: Channel, before: datetime, limit: int) -> list[Status]:
+    """Give up what was due before then and found nobody to take it; what may have arrived is unknown. Returns what became of each."""
     rows = await tx.fetch(
         """UPDATE notifications AS n
            SET status = CASE WHEN doubtful THEN 'unknown' ELSE 'failed' END,
              reason = concat_ws(': ', 'too late to be of use', nullif(n.reason, ''))
            FROM (SELECT id FROM notifications WHERE status = 'due' AND channel = $1 AND due_at < $2 LIMIT $3 FOR UPDATE SKIP LOCKED) AS late
-           WHERE n.id = late.id RETURNING 1""",
+           WHERE n.id = late.id RETURNING n.status""",
         channel,
         before,
         limit,
     )
-    return len(rows)
+    return [row[0] for row in rows]
 
 
 async def settle(tx: Tx, outcomes: Sequence[Outcome], *, now: datetime) -> int:
@@ -170,6 +176,49 @@ async def resend(tx: Tx, notification: str, *, new_id: str, by: str, now: dateti
         latest.id,
     )
     return notification_of(row)
+
+
+async def resend_failed(
+    tx: Tx, search: Search, *, after: str | None, limit: int, draw: Callable[[], str], by: str, now: datetime
+) -> tuple[Resent, str | None]:
+    """Tell again, `limit` at most, what ended badly, matches and was not told again since: a page behind the id `after`, the oldest first.
+
+    Also where to go on; None: that was all. Unlike a single resend these disturb nobody at night: what can wait waits for the morning.
+    Locks the rows of the page.
+    """
+    of_each = [
+        f"""(SELECT n.id FROM notifications AS n
+             WHERE n.status = '{status}' AND {MATCHES} AND n.id > $8 AND {NEXT} IS NULL ORDER BY n.id LIMIT $9)"""
+        for status in sorted(BAD_ENDS)  # one status is one walk along the index
+    ]
+    rows = await tx.fetch(
+        f"""SELECT {COLUMNS} FROM notifications AS n
+            WHERE n.id = ANY (ARRAY (SELECT id FROM ({" UNION ALL ".join(of_each)}) AS page ORDER BY id LIMIT $9)) AND {ENDED_BADLY}
+            ORDER BY n.id FOR UPDATE""",
+        *matching(search),
+        after or uuid7_floor(0),
+        RESEND_PAGE,
+    )
+    found = [notification_of(row) for row in rows]
+    said = await preferences(tx, sorted({name for each in found for name in names_of(each)}))
+    whys = [why_not(each, [said[name][0] for name in names_of(each) if name in said]) for each in found]
+    chosen = [each.id for each, why in zip(found, whys, strict=True) if not why][:limit]
+    made = await tx.fetch(
+        """INSERT INTO notifications (id, order_id, version, event, role, party, channel, recipient, resend, resent_from, asked_by,
+             language, subject, body, parts, data, urgent, status, reason, due_at, fact_at, created_at, quiet)
+           SELECT t.id, order_id, version, event, role, party, channel, recipient, resend + 1, n.id, $3, language, subject, body, parts,
+             data, urgent, 'due', '', $4, fact_at, $4, quiet
+           FROM unnest($1::uuid[], $2::uuid[]) AS t (was, id) JOIN notifications AS n ON n.id = t.was
+           ON CONFLICT (order_id, version, role, recipient, channel, resend) DO NOTHING
+           RETURNING id::text""",
+        chosen,
+        [draw() for _ in chosen],
+        by,
+        now,
+    )
+    refused = Counter(filter(None, whys))
+    refused["under_way"] += len(chosen) - len(made)  # somebody else was faster
+    return Resent(len(made), +refused, made[0][0] if made else ""), found[-1].id if len(found) == RESEND_PAGE else None
 
 
 async def forget(tx: Tx, *, before: datetime, limit: int) -> int:

@@ -6,18 +6,23 @@ due ─ sending ─┬─ sent
 stale      the fact was too old to be told        declined   the person does not want to be told
 """
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
-from haat.domain.notifications.telling import WRITTEN, Channel, Language, Role
+from haat.domain.notifications.preference import Decline, Preference
+from haat.domain.notifications.telling import EVENTS, WRITTEN, Channel, Language, Role
 from haat.kernel.errors import Refused
 
 Status = Literal["due", "sending", "sent", "failed", "unknown", "stale", "declined"]
 #: Those of which a resend may be made: their fate is known, or will never be.
 ENDED: frozenset[Status] = frozenset({"sent", "failed", "unknown", "stale"})
+#: Those of which nobody knows that they arrived.
+BAD_ENDS: frozenset[Status] = frozenset({"failed", "unknown"})
 
 
 class Notification(Struct, frozen=True, kw_only=True):
@@ -76,6 +81,17 @@ class Outcome(Struct, frozen=True):
     doubtful: bool = False
 
 
+class Resent(Struct, frozen=True):
+    """What became of a search for what to tell again. `refused`: how many are not, by the reason's code; `one`: a resend that was made."""
+
+    resent: int = 0
+    refused: Mapping[str, int] = {}
+    one: str = ""
+
+    def __add__(self, other: "Resent") -> "Resent":
+        return Resent(self.resent + other.resent, Counter(self.refused) + Counter(other.refused), self.one or other.one)
+
+
 def check_resend(tellings: list[Notification]) -> Notification:
     """The latest telling of the same thing to the same person, if it may be told again."""
     latest = max(tellings, key=lambda each: each.resend)
@@ -86,3 +102,24 @@ def check_resend(tellings: list[Notification]) -> Notification:
     if latest.channel in WRITTEN and not latest.body:
         raise Refused("not_written", "No text could be written of it, so there is none to send.", kind="conflict")
     return latest
+
+
+def names_of(told: Notification) -> list[str]:
+    """The names under which whom it is for may have said what they want."""
+    if told.role == "vendor":
+        return [f"vendor:{told.party}"]
+    if told.role == "admin":
+        return []
+    address = {"sms": f"phone:{told.recipient}", "email": f"email:{told.recipient.lower()}"}.get(told.channel)
+    return [*([f"customer:{told.party}"] if told.party else []), *([address] if address else [])]
+
+
+def why_not(latest: Notification, said: Iterable[Preference]) -> str:
+    """Why one of many is not told again, as a code; empty where it may be. What was `said` since it was written down counts, too."""
+    if any(Decline(EVENTS[latest.event], latest.channel) in each.declined for each in said):
+        return "declined"
+    try:
+        check_resend([latest])
+    except Refused as error:
+        return error.code
+    return ""

@@ -1,6 +1,6 @@
-"""Which fact tells whom, of what, and on which channels: one table, and the words that it is made of."""
+"""Which fact tells whom, of what, and on which channels: one table, and the words that it is made of. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -54,7 +54,11 @@ class Telling(Struct, frozen=True):
     one: bool = False
 
 
-#: Type of fact → what it tells. Whether the telling applies to this very fact (a hold of what kind?) is for the flow to say.
+#: What a connection of webhooks names to hear of every event.
+EVERYTHING = "*"
+
+#: Type of fact → what it tells, always one event. Whether the telling applies to this very fact (a hold of what kind?) is for the flow
+#: to say. `webhook`: what a webhook hears that asks for nothing else (`heard`).
 TOLD: Mapping[str, tuple[Telling, ...]] = {
     "OrderCreated": (Telling("placed", "customer", ("email", "sms")),),
     "OrderPaymentRequested": (Telling("payment_requested", "customer", ("email", "sms")),),
@@ -87,6 +91,18 @@ TOLD: Mapping[str, tuple[Telling, ...]] = {
     "OrderExceptionRaised": (Telling("exception_raised", "admin", ("email", "webhook")),),
     "OrderExceptionEscalated": (Telling("exception_escalated", "admin", ("email", "webhook")),),
 }
+
+
+def heard(tellings: Sequence[Telling], role: Role, wanted: Collection[str] | None) -> bool:
+    """Whether a webhook of `role` hears of a fact that tells this. `wanted`: the events that it asks for.
+
+    The desk's hears of any event that it asks for, and of the desk's own where it asks for none; a vendor's of what vendors are told.
+    """
+    if wanted is not None and EVERYTHING not in wanted and tellings[0].event not in wanted:
+        return False
+    if role == "vendor":
+        return any(each.role == "vendor" for each in tellings)
+    return wanted is not None or any("webhook" in each.channels for each in tellings)
 
 
 def written() -> list[tuple[str, Role, Channel]]:

@@ -1,7 +1,7 @@
 """What a message is made of: the same fields for every event, so that any text may use any of them. And samples of each event.
 
 Amounts are minor units of `currency`; instants are aware. `paid` and `held` are what the buyer's money amounts to at that moment:
-captured, or set aside.
+captured, or set aside; no vendor is told of it. `vendor`: the code of the one whom the fact concerns alone.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -31,6 +31,7 @@ class Values(Struct, frozen=True, kw_only=True, omit_defaults=True):
     shop: str = ""
     zone: str = "Asia/Dhaka"
     name: str = ""
+    vendor: str = ""
     total: int = 0
     method: str = ""
     placed_at: datetime | None = None

@@ -11,7 +11,7 @@ from haat.domain import notifications, people
 from haat.engine import database, idempotency
 from haat.engine.database import Tx
 from haat.engine.web import Answer, Call, Endpoint
-from haat.faces.api import access, conditions
+from haat.faces.api import access, conditions, untold
 from haat.faces.api.orders import order_id_in
 from haat.faces.api.paging import CURSOR, Limit, Page, page_headers
 from haat.faces.api.placing import key_in
@@ -32,11 +32,15 @@ MANNERS = {"name": "Haat", "language": "bn", "desk": ["desk@example.com"], "owne
 
 
 class NotificationsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`order`: the id of an order."""
+    """`order`: the id of an order. `connection`: who took it last; `reason`: how it begins; `older_than_s`: since it was written down."""
 
     order: CURSOR = None
     status: notifications.Status | None = None
     event: Annotated[str, Meta(max_length=40)] | None = None
+    channel: notifications.Channel | None = None
+    connection: untold.Code | None = None
+    reason: untold.Beginning | None = None
+    older_than_s: untold.Age | None = None
     cursor: CURSOR = None
     limit: Limit = 50
 
@@ -152,7 +156,8 @@ def endpoints(shop: Shop) -> list[Endpoint]:
                  answers={200: NotificationView}, problems=(404,)),
         Endpoint("POST", "/v1/notifications/{id}/resends", "resendNotification", "Tell it once more", desk.resend, "Notifications",
                  access.STAFF, answers={201: NotificationView, 200: NotificationView}, problems=(404, 409), idempotent=True,
-                 description="The only way in which a message of unknown fate is sent again."),
+                 description="A message of unknown fate is sent again on request only."),
+        *untold.endpoints(shop),
         Endpoint("GET", "/v1/notification-templates", "listNotificationTemplates", "All texts that there are", texts.names,
                  "Notifications", access.STAFF, answers={200: TextNames}, scope="notifications:read"),
         Endpoint("GET", text, "getNotificationTemplate", "The text in force", texts.one, "Notifications", access.STAFF,
@@ -182,10 +187,13 @@ class _Desk:
 
     async def many(self, call: Call) -> Answer:
         asked: NotificationsQuery = call.query
+        search = notifications.Search(
+            order=asked.order, status=asked.status, event=asked.event, channel=asked.channel, connection=asked.connection,
+            reason=asked.reason,
+            written_before=None if asked.older_than_s is None else untold.ago(self._shop.clock.now(), asked.older_than_s),
+        )  # fmt: skip
         async with self._shop.database.reading() as tx:
-            found = await notifications.find(
-                tx, order=asked.order, status=asked.status, event=asked.event, before=asked.cursor, limit=asked.limit + 1
-            )
+            found = await notifications.find(tx, search, before=asked.cursor, limit=asked.limit + 1)
         page = Page.of([each.id for each in found], asked.limit)
         return Answer(200, NotificationPage([_view(each) for each in found[: asked.limit]], page), page_headers(page, asked))
 

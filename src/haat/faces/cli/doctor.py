@@ -6,14 +6,14 @@ Reads only, and may be run beside a busy server at any time.
 import resource
 import shutil
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 import typer
 
-from haat.domain import inventory
+from haat.domain import inventory, notifications
 from haat.engine import migrate, vitals
 from haat.faces.cli import opening, show
 from haat.faces.cli.house import House, Runtime, house_of
@@ -25,6 +25,7 @@ BEHIND_FACTS = 10_000
 FREE_WARN, FREE_FAIL = 5 * 2**30, 2**30
 FILES_MIN = 10_000
 FULL = 0.8
+DAY = timedelta(days=1)
 
 Verdict = Literal["pass", "warn", "fail"]
 STYLES: dict[Verdict, str] = {"pass": "green", "warn": "yellow", "fail": "red"}
@@ -48,6 +49,7 @@ class Findings(msgspec.Struct, frozen=True):
     drift: list[inventory.Drift]
     overdue: int
     now: datetime
+    untold: list[notifications.Failure] = []  # of the last day
 
 
 def add_to(cli: typer.Typer) -> None:
@@ -71,14 +73,16 @@ def doctor(context: typer.Context, data_dir: DataDir = None) -> None:
 
 
 async def _gathered(runtime: Runtime, house: House) -> Findings:
+    now = runtime.clock.now()
     async with runtime.database.reading() as tx:
         return Findings(
             await vitals.server(tx),
             await vitals.horizon(tx),
             await vitals.following(tx, runtime.journal, house.followers),
             await inventory.drift(tx),
-            await inventory.overdue(tx, now=runtime.clock.now()),
-            runtime.clock.now(),
+            await inventory.overdue(tx, now=now),
+            now,
+            await notifications.failures(tx, since=now - DAY),
         )
 
 
@@ -116,6 +120,14 @@ def judged(f: Findings) -> Iterator[Check]:
     mend = "`haat rebuild --check` shows where; this is a bug of ours: please report it"
     yield Check("stock", "fail" if f.drift else "pass", f"{len(f.drift)} levels disagree with their reservations", mend)
     yield Check("holds", "warn" if f.overdue else "pass", f"{f.overdue} holds of stock are overdue", "is a worker running (`haat work`)?")
+    yield _messages(f.untold)
+
+
+def _messages(untold: list[notifications.Failure]) -> Check:
+    count = sum(each.count for each in untold)
+    most = f", most by {untold[0].channel}: {untold[0].reason}" if untold else ""
+    mend = "`haat notifications failures` says why; when that is mended, `haat notifications resend` tells them again"
+    return Check("messages", "warn" if count else "pass", f"{count:,} messages of the last day ended badly{most}", mend)
 
 
 def _schema(pending: list[str]) -> Check:

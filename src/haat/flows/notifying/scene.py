@@ -119,19 +119,21 @@ def values_of(
     """What a message may speak of. A vendor is told of its own goods and amounts only."""
     order, fact = scene.order, scene.fact
     lines = [line for line in order.lines if not vendor or line.vendor == vendor]
+    concerned = vendors_told(scene)
     told = notifications.Values(
         number=order.number,
         currency=order.currency,
         shop=manners.name,
         zone=zone,
+        vendor=vendor or (concerned[0] if len(concerned) == 1 else ""),
         total=sum(v.total for v in order.vendor_orders if v.vendor == vendor) if vendor else order.totals.grand,
         method="several" if order.tenders else order.payment_method,
         placed_at=order.placed_at,
         promised_at=order.promised_at,
         items=tuple(_item(line, line.quantity) for line in lines),
         district=notifications.name(order.ship_to.district),
-        paid=sum(a.kept for t in order.payments for a in t.attempts),
-        held=sum(a.set_aside for t in order.payments for a in t.attempts),
+        paid=0 if vendor else sum(a.kept for t in order.payments for a in t.attempts),
+        held=0 if vendor else sum(a.set_aside for t in order.payments for a in t.attempts),
     )
     changes = _changes(scene, lines)
     if role == "customer":
@@ -140,6 +142,8 @@ def values_of(
         if isinstance(fact, events.OrderPaymentRequested | events.OrderPaymentFailed):
             until = changes.get("due_at") or now + timedelta(hours=PAY_LINK_HOURS)
             changes["pay_link"] = links.pay(manners.pay_link, order, until)
+    elif role == "vendor":
+        changes.pop("amount", None)  # of the whole order
     elif role == "admin":
         changes["link"] = links.desk(order)
     return msgspec.structs.replace(told, **changes)

@@ -8,10 +8,12 @@ As many leave at once as the connection allows, never more than its pace, by all
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
 from haat.domain import notifications
+from haat.engine import metrics
 from haat.engine.changes import Memory, Whole
 from haat.engine.clock import Clock
 from haat.engine.database import Database, Rejected, Unstorable
@@ -52,12 +54,15 @@ class Sender:
         now = self._clock.now()
         async with self._database.transaction() as tx:
             left = await notifications.lapsed(tx, now=now, limit=RECOVER_AT_ONCE)
-            await notifications.settle(tx, [self._lapsed(each) for each in left], now=now)
-            late = [
-                await notifications.drop_late(tx, channel=channel, before=now - life, limit=RECOVER_AT_ONCE)
+            fates = [self._lapsed(each) for each in left]
+            await notifications.settle(tx, fates, now=now)
+            late = {
+                channel: await notifications.drop_late(tx, channel=channel, before=now - life, limit=RECOVER_AT_ONCE)
                 for channel, life in notifications.LIFE.items()
-            ]
-        return RECOVER_AT_ONCE in (len(left), *late)
+            }
+        _count((each.channel, fate.status) for each, fate in zip(left, fates, strict=True))
+        _count((channel, status) for channel, dropped in late.items() for status in dropped)
+        return RECOVER_AT_ONCE in (len(left), *map(len, late.values()))
 
     async def forget(self) -> bool:
         """A chore of its own: drop what is older than anybody asks for."""
@@ -95,7 +100,7 @@ class Sender:
                     taken, more = taken + claimed, claimed == free or claimed > len(going)
                 if sending:
                     done, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
-                    await self._settle([each.result() for each in done])
+                    await self._settle(channel, [each.result() for each in done])
         finally:
             for each in sending:  # somebody ends this process: what is on its way is left behind as by one that was killed
                 each.cancel()
@@ -129,17 +134,18 @@ class Sender:
                 await notifications.set_pace(tx, connection.code, notifications.allowed(next_at, now, per_minute, len(going))[1])
         return going, len(claimed)
 
-    async def _settle(self, outcomes: Sequence[notifications.Outcome]) -> None:
+    async def _settle(self, channel: notifications.Channel, outcomes: Sequence[notifications.Outcome]) -> None:
         """Say what became of them; where the database will not have that, of each by itself. One that it will not have lapses."""
         try:
             async with self._database.transaction() as tx:
                 await notifications.settle(tx, outcomes, now=self._clock.now())
+            _count((channel, each.status) for each in outcomes)
         except (*Rejected, *Unstorable):
             if len(outcomes) == 1:
                 log.exception("what became of a notification cannot be stored", extra={"notification": outcomes[0].id})
                 return
             for each in outcomes:
-                await self._settle([each])
+                await self._settle(channel, [each])
 
     async def _send(self, connection: Connection, note: notifications.Notification) -> notifications.Outcome:
         """One try, and what became of it. Raises nothing: a transport that breaks leaves an unknown fate, not a stuck neighbour."""
@@ -222,3 +228,10 @@ class Sender:
         if late:
             return notifications.Outcome(note.id, note.claim, "failed", words)
         return notifications.Outcome(note.id, note.claim, "due", words, again_at=again_at, doubtful=doubtful)
+
+
+def _count(ends: Iterable[tuple[notifications.Channel, notifications.Status]]) -> None:
+    """For Prometheus: those of these messages that ended badly."""
+    for (channel, status), count in Counter(ends).items():
+        if status in notifications.BAD_ENDS:
+            metrics.untold(channel, status, count)

@@ -19,6 +19,7 @@ from haat.engine.journal import Journal, RawFact
 from haat.engine.outside import Book
 from haat.flows.notifying.scene import Links, Scene, applies, scenes, values_of, vendors_told
 from haat.kernel.errors import Refused
+from haat.kernel.outside import Connection
 
 FOLLOWER = "notifications"
 STALE = timedelta(hours=24)
@@ -81,7 +82,7 @@ class Teller:
             for scene in scenes(begun, stream, versions[order_id])
         ]
         seen = [scene for scene in found if applies(scene)]
-        persons, known = await self._persons(tx, seen, reach)
+        persons, known = await self._persons(tx, seen)
         made = [each for person in persons for each in self._tellings(person, known, reach, now)]
         await notifications.record(tx, made)
         self._told.remember([scene.order for scene in found])  # what followers are handed was committed before
@@ -94,27 +95,22 @@ class Teller:
                 found[channel] = (*found.get(channel, ()), connection.code)
         return found
 
-    async def _persons(
-        self, tx: Tx, seen: Sequence[Scene], reach: Mapping[notifications.Channel, tuple[str, ...]]
-    ) -> tuple[list[Person], Known]:
+    async def _persons(self, tx: Tx, seen: Sequence[Scene]) -> tuple[list[Person], Known]:
         concerned = {id(scene): vendors_told(scene) for scene in seen}
         codes = sorted({code for found in concerned.values() for code in found})
         of_vendors = await vendors.vendors(tx, codes) if codes else {}
         of_channels = await channels.channels(tx, sorted({scene.order.channel for scene in seen})) if seen else {}
         persons: list[Person] = []
+        hooks = [each for each in self._book.active("transport") if "webhook" in self._book.plugin(each).channels]
         for scene in seen:
+            those = [of_vendors[code] for code in concerned[id(scene)] if code in of_vendors]
             for telling in notifications.TOLD[type(scene.fact).__name__]:
-                persons += self._whom(scene, telling, [of_vendors[code] for code in concerned[id(scene)] if code in of_vendors], reach)
+                persons += self._whom(scene, telling, those)
+            persons += _listening(scene, hooks, those)
         said = await notifications.preferences(tx, sorted({name for person in persons for name in person.names}))
         return persons, Known(of_vendors, of_channels, said)
 
-    def _whom(
-        self,
-        scene: Scene,
-        telling: notifications.Telling,
-        concerned: Iterable[vendors.Vendor],
-        reach: Mapping[notifications.Channel, tuple[str, ...]],
-    ) -> list[Person]:
+    def _whom(self, scene: Scene, telling: notifications.Telling, concerned: Iterable[vendors.Vendor]) -> list[Person]:
         order = scene.order
         if telling.role == "customer":
             buyer = order.customer
@@ -124,18 +120,12 @@ class Teller:
             zone = HOME_ZONES.get(order.ship_to.country, "")
             return [Person(telling, scene, buyer.id, addresses, tuple(name for name, value in names if value), timezone=zone)]
         if telling.role == "vendor":
-            return [
-                Person(
-                    telling, scene, vendor.code, _addresses(vendor.email or "", vendor.phone or ""), (f"vendor:{vendor.code}",),
-                    vendor.code, notifications.name(vendor.name_en or vendor.name_bn), vendor.timezone,
-                )
-                for vendor in concerned
-            ]  # fmt: skip
+            return [_vendor(telling, scene, each, _addresses(each.email or "", each.phone or "")) for each in concerned]
         owner = str(getattr(scene.fact, "owner", ""))
         manners = self._voice.value.manners
         desk = tuple(dict.fromkeys([*manners.desk, *manners.owners.get(owner, ())]))
         email, sms = tuple(one for one in desk if "@" in one), tuple(one for one in desk if one.startswith("+"))
-        return [Person(telling, scene, owner, {"email": email, "sms": sms, "webhook": reach.get("webhook", ())})]
+        return [Person(telling, scene, owner, {"email": email, "sms": sms})]
 
     def _tellings(
         self, person: Person, known: Known, reach: Mapping[notifications.Channel, tuple[str, ...]], now: datetime
@@ -190,9 +180,40 @@ class Teller:
         return notifications.Notification(
             id=self._draw(), order_id=recorded.order_id, version=recorded.version, event=telling.event, role=telling.role,
             party=person.party, channel=channel, recipient=address, language=wish.language, subject=said.subject, body=said.body,
-            parts=said.parts, data=msgspec.Raw(msgspec.json.encode(values)), urgent=urgent, status=status,  # type: ignore[arg-type]
+            parts=said.parts, data=msgspec.Raw(msgspec.json.encode(values)), status=status,  # type: ignore[arg-type]
+            urgent=urgent and channel != "webhook",  # what listens to a webhook sleeps never, and is told in the order of facts
             reason=reason, due_at=notifications.after_quiet(now, quiet), fact_at=recorded.at, created_at=now, quiet=quiet,
         )  # fmt: skip
+
+
+def _vendor(
+    telling: notifications.Telling, scene: Scene, vendor: vendors.Vendor, addresses: Mapping[notifications.Channel, tuple[str, ...]]
+) -> Person:
+    names, speaks = (f"vendor:{vendor.code}",), notifications.name(vendor.name_en or vendor.name_bn)
+    return Person(telling, scene, vendor.code, addresses, names, vendor.code, speaks, vendor.timezone)
+
+
+def _listening(scene: Scene, hooks: Iterable[Connection], concerned: Sequence[vendors.Vendor]) -> list[Person]:
+    """The webhooks that hear of this fact, each by its own connection; a vendor's only where the fact concerns that vendor."""
+    tellings = notifications.TOLD[type(scene.fact).__name__]
+    desk = tuple(each.code for each in hooks if not _of_vendor(each) and notifications.heard(tellings, "admin", _wanted(each)))
+    found: list[Person] = []
+    if desk:
+        telling = notifications.Telling(tellings[0].event, "admin", ("webhook",))
+        found.append(Person(telling, scene, str(getattr(scene.fact, "owner", "")), {"webhook": desk}))
+    for vendor in concerned:
+        own = tuple(e.code for e in hooks if _of_vendor(e) == vendor.code and notifications.heard(tellings, "vendor", _wanted(e)))
+        if own:
+            found.append(_vendor(notifications.Telling(tellings[0].event, "vendor", ("webhook",)), scene, vendor, {"webhook": own}))
+    return found
+
+
+def _of_vendor(hook: Connection) -> str | None:
+    return getattr(hook.config, "vendor", None)
+
+
+def _wanted(hook: Connection) -> tuple[str, ...] | None:
+    return getattr(hook.config, "events", None)
 
 
 def _addresses(email: str, phone: str) -> dict[notifications.Channel, tuple[str, ...]]:

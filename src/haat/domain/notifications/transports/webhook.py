@@ -9,25 +9,33 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
+from haat.domain.notifications.telling import EVENTS, EVERYTHING
 from haat.domain.notifications.transport import Message, Sent, Transport, always
 from haat.kernel import time
 from haat.kernel.errors import Refused, Unavailable
 from haat.kernel.outside import Connection, Conversation, Request, ask
 
 _PREFIX = "whsec_"
+Event = Annotated[str, Meta(pattern=rf"^({'|'.join(EVENTS)}|{re.escape(EVERYTHING)})$")]
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`source`: who tells, in the event."""
+    """`source`: who tells, in the event. `events`: what is told; none: what the desk is told, or the vendor.
+
+    `vendor`: this is that vendor's, and hears what vendors are told, of its own goods and amounts only.
+    """
 
     url: Annotated[str, Meta(pattern=r"^https?://", max_length=1_000)]
     source: Annotated[str, Meta(min_length=1, max_length=200)] = "haat"
+    events: Annotated[tuple[Event, ...], Meta(min_length=1, max_length=len(EVENTS))] | None = None
+    vendor: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")] | None = None
     per_minute: Annotated[int, Meta(ge=1)] | None = None
 
 
