@@ -6,7 +6,7 @@ A gateway is fed lost answers, pages for people, words nobody knows, other peopl
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 import hypothesis.strategies as st
 import msgspec
@@ -48,6 +48,8 @@ def operations(one: gateway.Gateway, connection: Connection) -> Iterator[tuple[s
     ):
         if verb is not None:
             yield name, lambda verb=verb, what=what: verb(connection, what, NOW)  # type: ignore[misc]
+    if one.query_dispute is not None:
+        yield "query_dispute", lambda: one.query_dispute(connection, KNOWN, "DISPUTE-1", NOW)  # type: ignore[misc]
     if one.check is not None:
         yield "check", lambda: one.check(connection, NOW)  # type: ignore[misc]
 
@@ -95,6 +97,7 @@ def test_a_gateway_says_what_it_is_and_what_it_can_do(code: str) -> None:
     assert (able.capture != "none") == (one.capture is not None)
     assert (able.refund != "none") == (one.refund is not None) == (one.query_refund is not None)
     assert not able.authorise or (one.capture is not None and one.void is not None)
+    assert able.authorise == ("authorise" in one.config.__struct_fields__), "who can set money aside lets an operator choose"
 
 
 @every
@@ -147,7 +150,7 @@ WORDS = st.sampled_from(
 WIRE = (
     "statusCode transactionStatus paymentID bkashURL amount currency trxID id_token refundTrxId status id APIConnect element sessionkey "
     "GatewayPageURL tran_id val_id error latest_charge metadata object data reason sensitiveData signature callBackUrl refundTransactions "
-    "expires_in last_payment_error amount_received"
+    "expires_in last_payment_error amount_received payment_intent evidence_details due_by balance_transactions"
 )
 KEYS = st.sampled_from(sorted(WIRE.split()))
 VALUES = st.recursive(
@@ -184,6 +187,8 @@ def test_whatever_is_answered_it_ends_in_our_words(code: str, data: st.DataObjec
         assert seen.soft == (seen.reason in gateway.SOFT) or seen.status != "failed"
     elif isinstance(seen, gateway.RefundObservation):
         assert seen.status in ("pending", "succeeded", "failed", "unknown")
+    elif isinstance(seen, gateway.DisputeObservation):
+        assert seen.status in get_args(gateway.DisputeStatus) and seen.amount >= 0
     else:
         assert isinstance(seen, gateway.Started | str)
 

@@ -360,11 +360,28 @@ async def test_returns_of_one_attempt_that_say_the_same_are_one_row_whatever_els
 
 async def test_a_return_that_was_dealt_with_waits_once_more_when_the_buyer_comes_again(database: Database) -> None:
     back = msgspec.structs.replace(news("1"), hook=Hook(inbox.RETURN, {}, {"attempt": ATTEMPT}))
+    rested = timedelta(seconds=inbox.ANEW_AFTER_S)
     async with database.transaction() as tx:
-        for _ in range(2):
+        for now in (NOW, NOW + rested):
             await inbox.keep(tx, [back, news("2")])
-            claimed = await inbox.claim(tx, kind="gateway", now=NOW)
+            assert await inbox.claim(tx, kind="gateway", now=now - timedelta(seconds=1)) == [], "nobody makes us ask each time"
+            claimed = await inbox.claim(tx, kind="gateway", now=now)
             assert await inbox.keep(tx, [back]) == [False]
-            assert await inbox.claim(tx, kind="gateway", now=NOW) == [], "somebody is at it"
-            await inbox.done(tx, [each.id for each in claimed], now=NOW)
-        assert [each.id for each in claimed] == [back.id]
+            assert await inbox.claim(tx, kind="gateway", now=now) == [], "somebody is at it"
+            await inbox.done(tx, [each.id for each in claimed], now=now)
+        assert [(each.id, each.attempts) for each in claimed] == [(back.id, 1)]
+
+
+async def test_a_return_that_failed_is_looked_at_again_when_the_buyer_comes_again(database: Database) -> None:
+    back = msgspec.structs.replace(news("1"), hook=Hook(inbox.RETURN, {}, {"attempt": ATTEMPT}))
+    now = NOW
+    async with database.transaction() as tx:
+        await inbox.keep(tx, [back])
+        for _ in range(inbox.ATTEMPTS_MAX):
+            (claimed,) = await inbox.claim(tx, kind="gateway", now=now)
+            await inbox.failed(tx, {claimed.id: "away"}, now=now)
+            now += timedelta(days=1)
+        assert await inbox.claim(tx, kind="gateway", now=now) == []
+        await inbox.keep(tx, [back])
+        (claimed,) = await inbox.claim(tx, kind="gateway", now=now)
+        assert claimed.attempts == 1

@@ -36,7 +36,7 @@ async def test_a_report_that_collides_is_told_again_and_counts_once(dsn: str, tm
         scan = fulfilment.courier.Scan(NOW, "c-1", "r-1", "out_for_delivery")
         said = fulfilment.Said(PARCEL, order.id, "swift", "c-1", scan, "hand", "admin:1")
         asked = orders.Change(order.id, lambda _: (events.OrderNoted("seen"),), NOW, Origin("admin:1", "api"))
-        desk = shipments._Desk(parts.shop)
+        desk = shipments._Desk(parts.shop, None, None)  # type: ignore[arg-type]  # neither is asked
         after = await desk._told(asked, said)
         assert after is not None
         assert [note.text for note in after.notes] == ["seen"]

@@ -17,7 +17,7 @@ KEYS = ("admin", "channel", "customer", "vendor")
 #: A value for every parameter of a path; none of them names anything.
 SOMETHING = {
     "id": str(uuid.UUID(int=7)), "payment": str(uuid.UUID(int=8)), "refund": str(uuid.UUID(int=9)),
-    "exception": f"{uuid.UUID(int=7)}:1.0", "hold": "none", "code": "none", "sku": "NONE", "kind": "gateway", "token": "none",
+    "shipment": str(uuid.UUID(int=10)), "exception": f"{uuid.UUID(int=7)}:1.0", "hold": "none", "code": "none", "sku": "NONE", "kind": "gateway", "token": "none",
     "channel": "none", "location": "none", "district": "none", "event": "placed", "role": "customer", "language": "en",
 }  # fmt: skip
 

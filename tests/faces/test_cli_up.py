@@ -17,9 +17,9 @@ PATIENCE_S = 60
 class House:
     """A running `haat up` in a folder of its own."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, *options: str) -> None:
         self.place = place
-        command = [sys.executable, "-m", "haat", "up", "--port", "0", "--data-dir", str(place)]
+        command = [sys.executable, "-m", "haat", "up", "--port", "0", "--data-dir", str(place), *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=place)
         assert self.process.stdout is not None
         self.told = self.process.stdout.readline()

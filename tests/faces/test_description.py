@@ -16,7 +16,7 @@ ORDER = (
 #: What needs a story before it: a cart or a part of an order of one's own, money, trouble. Where it is walked through.
 WALKED = {
     "/v1/carts/": "test_carts.py", "/v1/vendor-orders/": "test_fulfilment.py", "/v1/shipments/": "test_fulfilment.py",
-    "/v1/orders/{id}/payments": "test_paying_api.py", "/v1/orders/{id}/refunds": "test_paying_api.py", "/pay/": "test_paying_api.py", "/orders/": "test_order_page.py",
+    "/v1/orders/{id}/shipments/": "test_fulfilment.py", "/v1/orders/{id}/payments": "test_paying_api.py", "/v1/orders/{id}/refunds": "test_paying_api.py", "/pay/": "test_paying_api.py", "/orders/": "test_order_page.py",
     "/v1/fraud-reviews/": "test_fraud_api.py", "/v1/exceptions/": "test_flowing.py", "/v1/hooks/": "test_hooks.py",
 }  # fmt: skip
 

@@ -1,12 +1,16 @@
 """A vendor's day over HTTP: what is on offer is taken or refused, picked and packed, scanned, received; nobody sees another's."""
 
+import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from haat.domain import orders
 from haat.faces.api import examples
+from haat.kernel.facts import Fact
 from tests.faces.parcels import MINE, OTHER, Tell, accepted, booked, offered, packed
 from tests.faces.served import Served
 
@@ -179,6 +183,51 @@ def test_another_day_is_agreed_upon(served: Served, tell: Tell) -> None:
         later = admin.post(f"/v1/shipments/{shipment}/reschedules", json={"to": "2199-12-01T15:00:00+06:00"})
         assert later.status_code == 201, later.text
         assert later.json()["shipment"]["promised_at"] == "2199-12-01T09:00:00Z"
+
+
+def of_a_customer(served: Served, tell: Tell) -> tuple[str, str]:
+    """An order that a customer placed, and its parcel, which a courier has."""
+    order = served.place("customer", lines=[{"sku": examples.SKU, "quantity": 2}])
+
+    def plan(now: orders.Order) -> tuple[Fact, ...]:
+        part, parcel = now.vendor_orders[0], now.id[:-4] + "abcd"
+        planned = events.PlannedParcel(parcel, part.id, "dhaka-tejgaon", tuple(events.ParcelLine(x.line_no, x.quantity) for x in now.lines))
+        booked = events.OrderShipmentBooked(parcel, "swift", f"C-{now.number}", cash=now.totals.grand)
+        return (events.OrderInventoryAllocated("plan", (planned,)), events.OrderConfirmed(), events.OrderParcelPacked(parcel, 800), booked)
+
+    tell(order["id"], plan)
+    return order["id"], order["id"][:-4] + "abcd"
+
+
+def test_a_buyer_asks_for_another_day_for_a_parcel_of_theirs(served: Served, tell: Tell) -> None:
+    order, parcel = of_a_customer(served, tell)
+    url, day = f"/v1/orders/{order}/shipments/{parcel}/reschedules", datetime.now(UTC).replace(microsecond=0) + timedelta(days=9)
+    wanted = {"to": day.isoformat()}
+    with served.client("admin") as admin:
+        token = admin.post(f"/v1/orders/{order}/tokens").json()["token"]
+    with served.client("customer") as buyer:
+        first, again = buyer.post(url, json=wanted), buyer.post(url, json=wanted)
+        assert (first.status_code, again.status_code) == (201, 201), first.text
+        assert first.json()["version"] == again.json()["version"], "the same day again changes nothing"
+        assert datetime.fromisoformat(first.json()["shipments"][0]["promised_at"]) == day
+        for to, code in ((datetime(2026, 1, 1, tzinfo=UTC), "in_the_past"), (datetime.now(UTC) + timedelta(days=31), "too_far")):
+            refused = buyer.post(url, json={"to": to.isoformat()})
+            assert (refused.status_code, refused.json()["code"]) == (422, code)
+    with httpx.Client(base_url=served.url, headers={"authorization": f"Bearer {token}"}) as guest:
+        sooner = guest.post(url, json={"to": (day - timedelta(days=2)).isoformat()})
+        assert sooner.status_code == 201, sooner.text
+        assert datetime.fromisoformat(sooner.json()["promised_at"]) == day - timedelta(days=2)
+        unknown = guest.post(url.replace(parcel, str(uuid.UUID(int=7))), json=wanted)
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_shipment")
+        other = served.place()["id"]
+        assert guest.post(f"/v1/orders/{other}/shipments/{parcel}/reschedules", json=wanted).status_code == 404
+    with served.client("other_customer") as stranger:
+        for headers in ({}, {"if-match": '"1"'}):
+            assert stranger.post(url, json=wanted, headers=headers).status_code == 404
+    tell(order, lambda o: orders.fulfilling.deliver(o, parcel))
+    with served.client("customer") as buyer:
+        late = buyer.post(url, json={"to": (day + timedelta(days=1)).isoformat()})
+        assert (late.status_code, late.json()["code"]) == (409, "not_in_this_status")
 
 
 def test_a_cancellation_says_what_becomes_of_every_unit(served: Served, tell: Tell) -> None:

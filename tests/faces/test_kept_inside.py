@@ -88,7 +88,9 @@ def life(order: orders.Order) -> tuple[Fact, ...]:
         events.OrderExceptionEscalated("1.0", "secretflow", "secretstep", "secret_cause", "secret", order.placed_at, ("retry",)),
         events.OrderHeld(hold[:-1] + "2", "FRAUD_REVIEW", "secret_reason", "Secret detail.", "secret_rule", 1, {"score": 777}),
         events.OrderRefundRequested(bkash, bkash, nagad, 100, "secret_kindness", "nagad"),
-        events.OrderRefundFailed(bkash, "misconfigured", "secret detail"),
+        events.OrderRefundFailed(bkash, "misconfigured", "secret detail", "secret name"),
+        events.OrderRefundRetried(bkash, "secret new name"),
+        events.OrderPaymentMismatched(bkash, bkash, FEE, "BDT", "secret second"),
     )  # fmt: skip
 
 

@@ -79,7 +79,7 @@ class Life(msgspec.Struct, frozen=True):
     ends: tuple[str, str, str]
     told: tuple[str, ...] = ()  # facts that must be there, in this order
     takes: tuple[str, ...] = ()  # steps of which this life is the example, beside those that every life takes
-    payment_policy: paying.Policy = paying.Policy(authorises=frozenset({"cardly"}))
+    payment_policy: paying.Policy = paying.Policy()
     fraud_policy: fraud.PolicySheet | None = None
     closed: str = ""  # an operation of a gateway that does not work from the beginning
     tries_vary: bool = False  # how often something is tried is up to the dice of the back-off

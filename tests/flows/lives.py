@@ -168,6 +168,12 @@ async def brings_itself(cast: Cast, ids: Sequence[str]) -> None:
 
 sets_out = each(lambda o: orders.fulfilling.hand_over(o, o.shipments[0].id, reference=o.shipments[0].id, cash=0), actor="vendor:shop-b")
 turns_round = each(lambda o: orders.fulfilling.turn_back(o, o.shipments[0].id, reason="changed_mind"), actor="vendor:shop-b")
+waits = each(
+    lambda o: orders.fulfilling.reschedule(
+        o, o.shipments[0].id, to=o.updated_at + timedelta(days=4), now=o.updated_at, reason="reschedule_asked"
+    ),
+    actor="customer:test",
+)
 takes_back = each(lambda o: orders.fulfilling.receive(o, o.shipments[0].id), actor="admin:test")
 
 
@@ -296,6 +302,10 @@ LIVES = (
          ("OrderParcelPacked", "OrderExceptionRaised", "OrderShipped", "OrderExceptionResolved", "OrderShipmentDoubted",
           "OrderInterceptAsked", "OrderExceptionRaised", "OrderReturnStarted", "OrderExceptionResolved", "OrderReturnReceived",
           "OrderCompleted"), ("fulfilment:tell", "fulfilment:ship_by")),
+    Life("another_day_is_agreed_on", {"TEA": 2}, "cod", (waits, timedelta(minutes=2), PAID_AT_THE_DOOR),
+         ("completed", "paid", "delivered"),
+         ("OrderShipmentBooked", "OrderPromised", "OrderExceptionRaised", "OrderDelivered", "OrderExceptionResolved", "OrderCompleted"),
+         ("fulfilment:tell_day",)),
     Life("delivered_after_it_was_received", {"TEA": 2}, "cod",
          (rides("picked_up", "out_for_delivery"), takes_back, rides("delivered", paid=True), books_cash, repairs("skip", "cash_unbooked"),
           repairs("skip", "ended_otherwise")),

@@ -19,6 +19,12 @@ class Nothing(msgspec.Struct, frozen=True):
     """No settings."""
 
 
+class Setting(msgspec.Struct, frozen=True):
+    """Money is set aside, unless the shop wants it at once."""
+
+    authorise: bool = True
+
+
 class Account(msgspec.Struct):
     """One payment in the bank's books."""
 
@@ -57,7 +63,7 @@ class Bank:
     def _gateway(self, code: str, *, authorise: bool = False, fee: int = 100) -> payments.Gateway:
         own = _Own(self, code)
         return payments.Gateway(
-            code=code, title=code.title(), methods=("online", "card"), config=Nothing, secrets=Nothing,
+            code=code, title=code.title(), methods=("online", "card"), config=Setting if authorise else Nothing, secrets=Nothing,
             abilities=payments.Abilities(
                 limits={"BDT": (100, 10**9)}, authorise=authorise, capture="multiple" if authorise else "none", refund="multiple",
             ),
@@ -91,7 +97,7 @@ class _Own:
         if mood == "declined":
             return gateway.failed("gateway_error", "busy")
         if mood == "strange":
-            return gateway.unknown("?", reason="mismatch")
+            return payments.Observation(status="unknown", reason="mismatch", amount=777, currency="BDT", raw_code="?")
         if mood == "mute":
             return gateway.unknown("?")
         return done

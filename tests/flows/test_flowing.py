@@ -304,6 +304,25 @@ async def test_what_was_done_is_undone_newest_first_each_after_the_one_before(ds
         assert texts(await s.facts(order.id))[3:] == ["un-three", "un-two", "un-one"]
 
 
+async def test_what_cannot_be_undone_is_shown_and_the_rest_is_undone_all_the_same(dsn: str, tmp_path: Path) -> None:
+    async def refuse(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:
+        return [Dead("declined") for _ in tasks]
+
+    def decide(order: orders.Order, fact: Fact) -> Sequence[Any]:
+        return (Step("one"), Step("two")) if isinstance(fact, events.OrderStockReserved) else (Compensate("cancelled"),)
+
+    run = {name: Local(run=noting(name)) for name in ("one", "two", "un-one")} | {"un-two": Local(run=refuse)}
+    undo = {"one": "un-one", "two": "un-two"}
+    flow = Flow(code="toy", title="Toy", facts=RESERVED | {events.OrderCancelled}, decide=decide, run=run, undo=undo)
+    async with stage.opened(dsn, tmp_path, flow) as s:
+        order = await s.place()
+        await s.settle()
+        await s.ask(order.id, lambda o: orders.cancel(o, None, reason="changed_mind"))
+        await s.settle()
+        assert texts(await s.facts(order.id))[2:] == ["un-one"]
+        assert [e.step for e in (await s.order(order.id)).exceptions] == ["un-two"]
+
+
 async def test_two_workers_at_once_do_each_step_once(dsn: str, tmp_path: Path) -> None:
     flow = Flow(code="toy", title="Toy", facts=RESERVED, decide=lambda order, fact: (Step("go"),), run={"go": Local(run=noting("gone"))})
     async with stage.opened(dsn, tmp_path, flow) as s, stage.opened(dsn, tmp_path, flow, clock=s.clock, seed=False) as other:

@@ -19,7 +19,7 @@ from haat.kernel.outside import Hook
 from tests.flows import stage
 from tests.flows.moody_bank import Bank
 
-POLICY = paying.Policy(authorises=frozenset({"cardly"}))
+POLICY = paying.Policy()
 
 
 class Till(msgspec.Struct):
@@ -341,11 +341,11 @@ async def test_a_gateway_that_is_away_for_a_while_only_costs_time(dsn: str, tmp_
         assert (order.payment_status, order.status) == ("refunded", "cancelled")
 
 
-def journey(parcel: str, *, cash: int = 0, collected: int | None = None) -> tuple[Fact, ...]:
+def journey(parcel: str, *, cash: int = 0, collected: int | None = None, consignment: str = "C-1") -> tuple[Fact, ...]:
     """A parcel from the shelf to the buyer's hands, as couriers tell it."""
     return (
         orders.events.OrderFulfillmentStarted(parcel), orders.events.OrderParcelPacked(parcel),
-        orders.events.OrderShipmentBooked(parcel, "pathao", "C-1", cash=cash), orders.events.OrderShipped(parcel),
+        orders.events.OrderShipmentBooked(parcel, "pathao", consignment, cash=cash), orders.events.OrderShipped(parcel),
         orders.events.OrderDelivered(parcel, collected=collected),
     )  # fmt: skip
 

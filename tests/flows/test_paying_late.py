@@ -7,6 +7,7 @@ import pytest
 from haat.domain import orders
 from haat.engine.flowing.repairing import Search
 from haat.flows import repairing
+from haat.flows.paying import asking
 from haat.kernel.facts import Origin
 from haat.kernel.outside import Hook
 from tests.flows.test_paying import Till, attempt, till
@@ -58,14 +59,18 @@ async def test_a_declined_attempt_is_asked_about_once_more_before_its_order_expi
         assert t.bank.calls == ["acme.query"]
 
 
-@pytest.mark.parametrize("mood", ["", "unavailable"])
-async def test_a_declined_attempt_of_which_there_is_no_news_keeps_no_order_from_expiring(dsn: str, tmp_path: Path, mood: str) -> None:
+@pytest.mark.parametrize(("moods", "asked"), [([], 1), (["unavailable"], 2), (["unavailable"] * 9, asking.DECLINED_TRIES)])
+async def test_a_declined_attempt_of_which_there_is_no_news_keeps_no_order_from_expiring_for_long(
+    dsn: str, tmp_path: Path, moods: list[str], asked: int
+) -> None:
     async with till(dsn, tmp_path) as t:
         order = await declined(t)
-        t.bank.mood("acme.query", mood)
+        t.bank.mood("acme.query", *moods)
         await t.stage.later(minutes=31)
+        for _ in range(3):
+            await t.stage.later(minutes=5)
         assert (await t.stage.order(order.id)).status == "expired"
-        assert t.bank.calls == ["acme.query"]
+        assert t.bank.calls == ["acme.query"] * asked
 
 
 @pytest.mark.parametrize(("left", "expired", "paid"), [(5, False, "paid"), (2, True, "refunded")])

@@ -84,13 +84,16 @@ def opened(chosen: Settings, memory: Memory, house: flowing.House, market: Marke
     known = plugins.load(strategies, "STRATEGY", fulfilment.sourcing.Strategy)
     paid = paying.Desk(speaking, memory, new_id, public_url=chosen.address, policy=outfit.payment_policy)
     links = notifying.Links(chosen.address, seals.guest[0], seals.guest[0])
+    sourcer = allocating.Sourcer(memory, known)
+    desk = fulfilling.Desk(speaking, memory, house.clock, new_id, lambda: market.parties.vendors, policy=outfit.fulfilment_policy)
+    sourcer.reckon = desk.reckon
     return Desks(
         outside=speaking,
         screening=validating.Desk(memory, rules=rules, models=models, key=seals.marks, client=client_of),
         counter=paying.Counter(paid, house),
         paying=paid,
-        sourcer=allocating.Sourcer(memory, known),
-        fulfilling=fulfilling.Desk(speaking, memory, house.clock, new_id, lambda: market.parties.vendors, policy=outfit.fulfilment_policy),
+        sourcer=sourcer,
+        fulfilling=desk,
         teller=notifying.Teller(house.journal, house.clock, new_id, speaking.book, memory, links),
         sender=notifying.Sender(house.database, house.clock, new_id, speaking, memory),
         strategies=known,

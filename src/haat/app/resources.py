@@ -61,7 +61,7 @@ def _of_desks(shop: Shop, at: Desks) -> Iterator[web.Endpoint]:
     yield from payment_routes_api.endpoints(shop, at.counter)
     yield from pay_page_api.endpoints(shop, at.counter)
     yield from order_page_api.endpoints(shop, at.counter)
-    yield from shipments_api.endpoints(shop, at.outside)
+    yield from shipments_api.endpoints(shop, at.outside, at.fulfilling.brought)
     yield from connections_api.endpoints(at.outside)
     landing = pay_page_api.Landing(shop, at.counter)
     yield from hooks_api.endpoints(

@@ -150,6 +150,15 @@ def test_a_full_day_moves_to_the_next_and_a_full_week_to_nobody() -> None:
     assert isinstance(found, sourcing.Unplanned) and (found.reason, found.alternatives[0].why) == ("nodes_full", "full")
 
 
+def test_who_has_it_and_is_full_is_told_from_who_has_none() -> None:
+    nodes = [sourcing.Node("A", capacity=2, rates=RATES), sourcing.Node("B", rates=RATES)]
+    full = sourcing.day_of(nodes, {("A", date(2026, 11, d)): 2 for d in range(23, 30)}, NOON)
+    asked = demand(line(quantity=3))
+    for stock, reason in (({"A": 3}, "nodes_full"), ({"A": 2, "B": 1}, "nodes_full"), ({"A": 2}, "short"), ({"B": 2}, "short")):
+        found = outcome(asked, {("TEA", node): units for node, units in stock.items()}, nodes=nodes, day=full)
+        assert isinstance(found, sourcing.Unplanned) and found.reason == reason, stock
+
+
 @settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), strategy=st.sampled_from(sorted(STRATEGIES)))
 def test_what_is_planned_at_once_is_what_looking_at_the_stock_would_plan(seed: int, strategy: str) -> None:

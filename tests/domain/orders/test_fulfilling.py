@@ -162,7 +162,7 @@ def test_an_order_is_complete_when_every_unit_and_every_taka_has_arrived() -> No
 def test_another_day_is_agreed_only_for_what_is_still_to_come() -> None:
     order = at(accepted(), "attempt_failed")
     day = AT + timedelta(days=1)
-    assert fulfilling.reschedule(order, FIRST, to=day, now=AT, reason="asked") == (events.OrderPromised(day, "asked"),)
+    assert fulfilling.reschedule(order, FIRST, to=day, now=AT, reason="asked") == (events.OrderPromised(day, "asked", FIRST, agreed=True),)
     with pytest.raises(Refused, match="in_the_past"):
         fulfilling.reschedule(order, FIRST, to=AT, now=AT, reason="asked")
     with pytest.raises(Refused, match="not_in_this_status"):

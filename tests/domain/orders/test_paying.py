@@ -7,7 +7,7 @@ import pytest
 
 from haat.domain import orders
 from haat.domain.orders import events
-from haat.domain.orders.paying import Observed, Wanted
+from haat.domain.orders.paying import Contested, Observed, Wanted
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact
 from tests.domain.orders.histories import NOW, a_line, after, placed
@@ -93,6 +93,7 @@ def test_another_currency_is_no_money_of_ours() -> None:
 def test_money_that_was_not_asked_for_is_news_of_an_attempt_that_is_over_once_for_each_sum(first: Observed) -> None:
     order = learned(due((A1, "sslcommerz")), A1, first)
     twice = Observed(status="unknown", reason="mismatch", amount=2 * GRAND, currency="BDT", transaction="second")
+    assert orders.paying.learn(order, A1, msgspec.structs.replace(twice, amount=0)) == (), "a word without a sum is about no money"
     facts = orders.paying.learn(order, A1, twice)
     assert facts == (events.OrderPaymentMismatched(T1, A1, 2 * GRAND, "BDT", "second"),)
     strange = after(order, *facts)
@@ -219,6 +220,15 @@ def test_cash_is_counted_once_whatever_is_told_again() -> None:
     assert order.payments[0].attempts[0].gateway == "cod"
 
 
+def test_cash_for_the_way_back_is_booked_once_and_more_of_it_is_refused_not_lost() -> None:
+    order = delivered(placed(a_line(1, 2, 10_000)), 0)
+    order = after(order, *orders.paying.taken_beside(order, "p-1", 6_000, attempt_id=A1))
+    assert order.payments[-1].captured == 6_000
+    assert orders.paying.taken_beside(order, "p-1", 6_000, attempt_id=A2) == ()
+    with pytest.raises(Refused, match="cash_booked"):
+        orders.paying.taken_beside(order, "p-1", 7_000, attempt_id=A2)
+
+
 def test_cash_pays_the_obligation_that_stands_and_not_the_one_that_was_waived() -> None:
     order = due(method="cod")
     wanted = [Wanted("t-2", "bkash", 6_000), Wanted("t-3", "cod", 20_000)]
@@ -266,3 +276,53 @@ def test_a_gateway_that_takes_once_takes_all_with_the_first_parcel() -> None:
     order = after(order, events.OrderInventoryAllocated("plan", (plan,)), events.OrderFulfillmentStarted("p-1"),
                   events.OrderParcelPacked("p-1"), events.OrderShipped("p-1"))  # fmt: skip
     assert orders.settling.takings(order, whole=lambda g: True) == (orders.settling.Taking(A1, GRAND, True),)
+
+
+def disputed(order: orders.Order, status: str, amount: int = GRAND, **more: object) -> tuple[Fact, ...]:
+    seen = Contested(dispute="du_1", status=status, amount=amount, currency="BDT", **more)  # type: ignore[arg-type]
+    return orders.paying.contest(order, A1, seen)
+
+
+def test_each_state_of_a_dispute_is_news_once_and_an_older_one_is_passed_over() -> None:
+    order = learned(due((A1, "stripe")), A1, charged())
+    for status in ("inquiry", "needs_response", "under_review", "lost", "appealed", "won"):
+        facts = disputed(order, status)
+        assert facts == (events.OrderPaymentDisputed(T1, A1, "du_1", GRAND, status),)
+        order = after(order, *facts)
+        assert disputed(order, status) == ()
+        (attempt,) = order.payments[0].attempts
+        assert attempt.kept == (GRAND if status in ("inquiry", "won") else 0)
+        assert (order.payment_status, attempt.captured) == ("paid", GRAND), "what was paid was paid"
+    for old in ("inquiry", "needs_response", "under_review", "unknown"):
+        assert disputed(order, old) == ()
+
+
+def test_an_inquiry_that_was_withdrawn_may_come_again_as_a_chargeback() -> None:
+    order = learned(due((A1, "stripe")), A1, charged())
+    for status in ("inquiry", "withdrawn", "needs_response"):
+        order = after(order, *disputed(order, status))
+    assert [d.status for d in order.payments[0].attempts[0].disputes] == ["needs_response"]
+
+
+def test_of_a_part_that_a_dispute_took_only_the_rest_can_go_back() -> None:
+    order = learned(due((A1, "stripe")), A1, charged())
+    order = after(order, *disputed(order, "lost", 6_000))
+    with pytest.raises(Refused, match="more_than_kept"):
+        orders.settling.ask_back(order, GRAND, reason="goodwill", new_id=lambda: "r")
+    order = after(order, *orders.cancel(order, None, reason="changed_mind"))
+    assert back(order) == [(A1, GRAND - 6_000, "cancelled")]
+
+
+def test_money_that_went_back_and_was_disputed_besides_hides_no_other_surplus() -> None:
+    order = learned(learned(due((A1, "stripe"), (A2, "bkash")), A1, charged()), A2, charged())
+    order = after(order, events.OrderRefundRequested("r-1", T1, A1, GRAND, "goodwill", "stripe"))
+    order = after(order, events.OrderRefunded("r-1", T1, A1, GRAND), *disputed(order, "lost"))
+    assert orders.settling.kept(order, order.payments[0].attempts[0]) == 0
+    order = after(order, *orders.cancel(order, None, reason="changed_mind"))
+    assert back(order) == [(A2, GRAND, "orphaned")]
+
+
+def test_other_money_than_the_orders_contests_all_of_it() -> None:
+    order = learned(due((A1, "stripe")), A1, charged())
+    (fact,) = orders.paying.contest(order, A1, Contested(dispute="du_1", status="lost", amount=217, currency="USD"))
+    assert isinstance(fact, events.OrderPaymentDisputed) and fact.amount == GRAND

@@ -84,7 +84,11 @@ STORY: list[tuple[Fact, str, str, str | None]] = [
     ),
     (events.OrderExceptionResolved("e", "retry", "rider found"), "staff", "of fulfilment:book was settled (tried again): rider found", NOTHING),
     (events.OrderFlowMigrated("payment", 2), "staff", "version 2 of the flow payment", NOTHING),
-    (events.OrderPromised(LATER, "late"), "staff", "by Tue 24 Nov now (it is delayed on the way)", "Tue 24 Nov"),
+    (events.OrderPromised(LATER, "late"), "staff", "It is expected by Tue 24 Nov now (it is delayed on the way)", "Tue 24 Nov"),
+    (
+        events.OrderPromised(LATER, "reschedule_asked", ONE, agreed=True),
+        "staff", "Parcel 1 of 2 is expected by Tue 24 Nov now (another day was asked for)", "Parcel 1 of 2",
+    ),
     (events.OrderPaymentRequested("q", "cod", 134_600), "customer", "1,346.00 BDT is to be paid in cash at the door", "at the door"),
     (events.OrderPaymentRequested("p", "bkash", 134_600, LATER), "customer", "by bKash after all, until Tue 24 Nov 16:30", "1,346.00 BDT"),
     (events.OrderPaymentAttempted("p", "u", "nagad", 100), "staff", "Nagad is asked for 1.00 BDT", NOTHING),
@@ -103,6 +107,12 @@ STORY: list[tuple[Fact, str, str, str | None]] = [
     (events.OrderPaymentOrphaned("p", "t", 5_000), "customer", "50.00 BDT came by bKash that was not owed", "goes back"),
     (events.OrderPaymentMismatched("p", "t", 269_200, "BDT"), "staff", "bKash says that it holds 2,692.00 BDT where 1,346.00 BDT was asked", NOTHING),
     (events.OrderPaymentMismatched("p", "t", 134_600, "USD"), "staff", "bKash says that it holds other money USD where 1,346.00", NOTHING),
+    (
+        events.OrderPaymentDisputed("p", "t", "du_1", 134_600, "needs_response", "fraudulent", LATER),
+        "staff", "disputes 1,346.00 BDT that bKash took (fraudulent): the money was taken back and it has to be answered, until Tue 24 Nov 16:30",
+        NOTHING,
+    ),
+    (events.OrderPaymentDisputed("p", "t", "du_1", 134_600, "lost", "", LATER), "staff", "against us, the money is gone (dispute du_1)", NOTHING),
     (events.OrderRefundRequested("s", "p", "t", 5_000, "goodwill_vip", "bkash"), "staff", "by bKash (goodwill vip)", "50.00 BDT is to go back by bKash."),
     (events.OrderRefundUncertain("r"), "staff", "bKash did not say whether 50.00 BDT went back", "We are asking bKash"),
     (events.OrderRefundNotFound("r", "rang them up"), "staff", "bKash never got the request to give 50.00 BDT back (rang them up)", "on its way back"),
@@ -173,7 +183,7 @@ def test_amounts_and_counts_stand_in_bangla_digits() -> None:
     facts = [fact for fact, *_ in STORY]
     for entry in orders.timeline(stream_of(*BEFORE, *facts)):
         ours = entry.text_bn
-        for theirs in (FIRST.number, "rider 01712000000", "phone v1", "DP1", "SF7", "TRX9", "R7", "[2023]", "[E12]"):
+        for theirs in (FIRST.number, "rider 01712000000", "phone v1", "DP1", "SF7", "TRX9", "R7", "du_1", "[2023]", "[E12]"):
             ours = ours.replace(theirs, "")
         assert bangla_digits(ours) == ours, entry.text_bn
     told = orders.timeline(stream_of(*BEFORE, events.OrderPaymentRequested("q", "cod", 12_345_650)))

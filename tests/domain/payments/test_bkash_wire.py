@@ -137,7 +137,8 @@ def test_a_status_without_an_amount_is_looked_up_by_its_transaction():
 def test_an_authorisation_is_captured_in_full_or_let_go():
     known = msgspec.structs.replace(KNOWN, authorise=True)
     told = DONE | {"transactionStatus": "Authorized", "merchantInvoiceNumber": OURS}
-    assert play(bkash.confirm(CONNECTION, known, NOW), ["t", said(told)])[0].status == "authorized"
+    held, _ = play(bkash.confirm(CONNECTION, known, NOW), ["t", said(told)])
+    assert (held.status, held.lapses_at) == ("authorized", NOW + timedelta(days=7))
     take = gateway.Capture(known=known, amount=AMOUNT, key="p1")
     seen, asked = play(bkash.capture(CONNECTION, take, NOW), ["t", said(told | {"transactionStatus": "Completed", "trxID": "T"})])
     assert (seen.status, seen.amount) == ("charged", AMOUNT) and request(asked[-1]).url.endswith("/payment/confirm/capture")

@@ -3,6 +3,7 @@
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ import stripe as sdk
 
 from haat.domain.payments import gateway
 from haat.domain.payments.gateways import stripe
+from haat.domain.payments.gateways._stripe_words import DISPUTE as DISPUTE_WORDS
 from haat.kernel.errors import Refused, Unavailable
 from haat.kernel.outside import Hook, Unknown
 from tests.contracts.gateway_samples import AMOUNT, ATTEMPT, CHARGE, KNOWN, NOW, PAYBACK, REFUND, SAMPLES, signed_by_stripe, stripe_event
@@ -125,6 +127,44 @@ def test_a_part_is_captured_under_the_parcels_name():
     assert more.reason == "mismatch"
 
 
+MANY = msgspec.structs.replace(CONNECTION, config=msgspec.structs.replace(CONNECTION.config, multicapture=True))
+
+
+def a_card(multicapture):
+    card = {"multicapture": {"status": multicapture}} if multicapture else {}
+    return said(INTENT | {"status": "requires_capture", "latest_charge": {"id": "ch_1", "payment_method_details": {"card": card}}})
+
+
+def test_parts_may_be_asked_for_only_where_the_shop_has_a_contract_for_them():
+    charge = msgspec.structs.replace(CHARGE, authorise=True)
+    for connection, asks in ((CONNECTION, False), (MANY, True)):
+        _, (asked,) = play(stripe.create(connection, charge, NOW), [said(INTENT | {"status": "requires_payment_method"})])
+        assert ("payment_method_options[card][request_multicapture]" in form_of(asked)) == asks
+        assert gateway.abilities_of(stripe.GATEWAY, connection).capture == ("multiple" if asks else "partial")
+    _, (asked,) = play(stripe.create(MANY, CHARGE, NOW), [said(INTENT | {"status": "requires_payment_method"})])
+    assert "payment_method_options[card][request_multicapture]" not in form_of(asked), "what is taken at once has no parts"
+
+
+def test_a_part_that_is_not_the_last_leaves_the_rest_set_aside_and_counts_as_taken():
+    part = INTENT | {"status": "requires_capture", "amount_received": 100_000}
+    take = gateway.Capture(known=AUTHORISED, amount=100_000, key="parcel-1", final=False)
+    seen, (looked, asked) = play(stripe.capture(MANY, take, NOW), [a_card("available"), said(part)])
+    assert (seen.status, seen.amount) == ("charged", 100_000) and "expand" in looked.url
+    assert form_of(asked) == {"amount_to_capture": "100000", "final_capture": "false"}
+    last = msgspec.structs.replace(take, final=True)
+    assert form_of(play(stripe.capture(MANY, last, NOW), [said(INTENT)])[1][0]) == {"amount_to_capture": "100000"}
+    for later in (part, part | {"status": "canceled"}):
+        seen, _ = play(stripe.query(MANY, AUTHORISED, NOW), [said(later)])
+        assert (seen.status, seen.amount) == ("charged", 100_000)
+
+
+@pytest.mark.parametrize("status", ["unavailable", ""])
+def test_a_card_that_gives_once_gives_all_of_it_with_the_first_part(status):
+    take = gateway.Capture(known=AUTHORISED, amount=100_000, key="parcel-1", final=False)
+    seen, (_, asked) = play(stripe.capture(MANY, take, NOW), [a_card(status), said(INTENT)])
+    assert (seen.status, seen.amount, form_of(asked)) == ("charged", AMOUNT, {"amount_to_capture": str(AMOUNT)})
+
+
 def test_a_refused_capture_leaves_the_money_set_aside_with_a_reason():
     held = INTENT | {"status": "requires_capture", "amount_received": 0}
     error = {"type": "invalid_request_error", "code": "amount_too_large", "payment_intent": held}
@@ -177,6 +217,39 @@ def test_a_refund_in_our_words(word, status):
 def test_a_refund_of_what_was_given_back_already_is_final():
     seen, _ = play(stripe.refund(CONNECTION, PAYBACK, NOW), [said({"error": {"code": "charge_already_refunded"}}, 400)])
     assert (seen.status, seen.reason) == ("failed", "already_done")
+
+
+DISPUTE = {
+    "id": "dp_1", "object": "dispute", "payment_intent": "REF-1", "amount": 50_000, "currency": "bdt", "reason": "fraudulent",
+    "status": "needs_response", "evidence_details": {"due_by": int((NOW + timedelta(days=7)).timestamp())},
+}  # fmt: skip
+
+
+def test_a_dispute_is_read_from_stripe():
+    seen, (asked,) = play(stripe.query_dispute(CONNECTION, KNOWN, "dp_1", NOW), [said(DISPUTE)])
+    assert (asked.method, asked.url, asked.question) == ("GET", "https://stripe.test/v1/disputes/dp_1", True)
+    assert seen == gateway.DisputeObservation(
+        status="needs_response", amount=50_000, currency="BDT", reason="fraudulent", respond_by=NOW + timedelta(days=7),
+        raw_code="needs_response",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "answer", [said(DISPUTE | {"payment_intent": "REF-2"}), said({"error": {"code": "resource_missing"}}, 404), said(INTENT)]
+)
+def test_a_dispute_of_another_payment_or_of_nobody_says_nothing(answer):
+    assert play(stripe.query_dispute(CONNECTION, KNOWN, "dp_1", NOW), [answer])[0].status == "unknown"
+
+
+@pytest.mark.parametrize(("moved", "status"), [([], "withdrawn"), ([-50_000], "lost"), ([-50_000, 50_000], "withdrawn")])
+def test_a_dispute_that_was_prevented_is_lost_where_money_went_back_for_it(moved, status):
+    told = DISPUTE | {"status": "prevented", "balance_transactions": [{"amount": amount} for amount in moved]}
+    assert play(stripe.query_dispute(CONNECTION, KNOWN, "dp_1", NOW), [said(told)])[0].status == status
+
+
+def test_every_status_of_a_dispute_in_the_official_sdk_has_a_word_of_ours():
+    words, _ = get_args(sdk.Dispute.__annotations__["status"])
+    assert set(DISPUTE_WORDS) == set(get_args(words))
 
 
 def test_every_status_of_the_official_sdk_has_a_word_of_ours():

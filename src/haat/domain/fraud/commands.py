@@ -179,6 +179,7 @@ INSERT INTO fraud_reviews AS r (order_id, hold, channel, score, findings, opened
 SELECT t.id, t.hold, t.channel, t.score, t.findings::json, t.opened_at, t.until
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::timestamptz[], $7::timestamptz[])
   AS t (id, hold, channel, score, findings, opened_at, until)
+ORDER BY t.id
 ON CONFLICT (order_id) DO UPDATE SET {_ANEW} WHERE {_ENDED}
 """
 
@@ -203,6 +204,7 @@ INSERT INTO fraud_reviews AS r (order_id, hold, channel, score, findings, opened
 SELECT t.id, t.hold, t.channel, t.score, t.findings::json, t.opened_at, t.until
 FROM unnest($15::uuid[], $16::text[], $17::text[], $18::integer[], $19::text[], $20::timestamptz[], $21::timestamptz[])
   AS t (id, hold, channel, score, findings, opened_at, until)
+ORDER BY t.id
 ON CONFLICT (order_id) DO UPDATE SET channel = excluded.channel, score = excluded.score, findings = excluded.findings, {_ANEW}
 WHERE {_ENDED}
 """

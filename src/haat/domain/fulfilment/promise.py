@@ -32,6 +32,7 @@ class Leg(msgspec.Struct, frozen=True):
 
     `handling_h` hours of the clock from acceptance to hand-over; `cutoff` the minute of the node's day behind which work begins
     the next day; `closed` the days (first, last) on which it does not work; `weekly` its closed weekdays (0 is Monday).
+    Nothing leaves before `sent_from`.
     """
 
     origin: str = ""
@@ -43,6 +44,20 @@ class Leg(msgspec.Struct, frozen=True):
     weekly: frozenset[int] = frozenset()
     ready_at: datetime | None = None  # goods that are yet to arrive
     transit_days: int | None = None  # where the courier's own figure is known
+    sent_from: date | None = None
+
+
+class Start(msgspec.Struct, frozen=True):
+    """Goods of a vendor that are to set out: from a location and its zone (none: the vendor's own), not before `sent_from`.
+
+    `ready_at`: they are yet to arrive there.
+    """
+
+    vendor: str
+    location: str = ""
+    zone: str = ""
+    sent_from: date | None = None
+    ready_at: datetime | None = None
 
 
 class Promise(msgspec.Struct, frozen=True):
@@ -62,6 +77,11 @@ def promise(now: datetime, legs: Sequence[Leg], *, idle: Iterable[date] = (), id
     return Promise(max(p.hand_over_at for p in found), max(p.promised_at for p in found))
 
 
+def transit_days(origin: str, destination: str) -> int:
+    """Working days on the way between two zones, by habit."""
+    return TRANSIT_DAYS.get((origin, destination), TRANSIT_DAYS[None])
+
+
 def legal_deadline(paid_at: datetime, *, same_city: bool) -> datetime:
     """Until when an order that was paid in full must be delivered by law."""
     return paid_at + timedelta(days=LEGAL_DAYS[0] if same_city else LEGAL_DAYS[1])
@@ -75,8 +95,8 @@ def _leg(now: datetime, leg: Leg, idle: frozenset[date], weekdays: frozenset[int
     handed = _worked(start, leg, zone)
     if handed is None:
         return None
-    leaves = _working(handed.date(), 0, idle, weekdays)
-    days = leg.transit_days if leg.transit_days is not None else TRANSIT_DAYS.get((leg.origin, leg.destination), TRANSIT_DAYS[None])
+    leaves = _working(max(handed.date(), leg.sent_from or handed.date()), 0, idle, weekdays)
+    days = leg.transit_days if leg.transit_days is not None else transit_days(leg.origin, leg.destination)
     arrives = None if leaves is None else _working(leaves, days, idle, weekdays)
     if leaves is None or arrives is None:
         return None

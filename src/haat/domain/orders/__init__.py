@@ -16,6 +16,7 @@ from haat.domain.orders import (
     events,
     fulfilling,
     paying,
+    promising,
     settling,
     splitting,
     stopping,
@@ -68,7 +69,7 @@ from haat.domain.orders.queries import (
     vendor_part,
     vendor_parts,
 )
-from haat.domain.orders.tenders import Attempt, Refund, Tender, payment_status
+from haat.domain.orders.tenders import Attempt, Dispute, Refund, Tender, payment_status
 from haat.domain.orders.timeline import HUSHED, TOLD, Entry, timeline, words
 from haat.domain.orders.validation import (
     Block,
@@ -109,6 +110,7 @@ __all__ = [
     "CaseLine",
     "Change",
     "Changed",
+    "Dispute",
     "Entry",
     "Filter",
     "Folded",
@@ -164,6 +166,7 @@ __all__ = [
     "page_ends",
     "paying",
     "payment_status",
+    "promising",
     "read",
     "record_arguments",
     "release",

@@ -7,7 +7,7 @@ on the way (a courier that reports «delivered» and never «picked up») is tol
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from haat.domain.orders import quantities, settling
 from haat.domain.orders.events import (
@@ -321,16 +321,18 @@ def intercept(order: Order, parcel_id: str, *, reason: str, lines: tuple[ParcelL
     return (OrderInterceptAsked(parcel_id, reason, lines),)
 
 
-def reschedule(order: Order, parcel_id: str, *, to: datetime, now: datetime, reason: str) -> Facts:
-    """Another day was agreed with the buyer for a parcel that did not arrive yet."""
+def reschedule(order: Order, parcel_id: str, *, to: datetime, now: datetime, reason: str, within: timedelta | None = None) -> Facts:
+    """Another day was agreed with the buyer for a parcel that did not arrive yet; one that lies at most so far ahead (`within`)."""
     parcel = parcel_of(order, parcel_id)
-    if parcel.settled or parcel.status == "returning":
+    if not parcel.coming:
         raise Refused(
             "not_in_this_status", f"A shipment that is {parcel.status} has no day to come.", kind="conflict", status=parcel.status
         )
     if to <= now:
         raise Refused("in_the_past", "That day is over.")
-    return () if order.promised_at == to else (OrderPromised(to, reason),)
+    if within is not None and to > now + within:
+        raise Refused("too_far", f"A day within {within.days} days can be agreed on.", until=(now + within).isoformat())
+    return () if (parcel.promised_at or order.promised_at) == to else (OrderPromised(to, reason, parcel_id, agreed=True),)
 
 
 def complete(order: Order) -> Facts:

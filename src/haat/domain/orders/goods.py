@@ -83,7 +83,8 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     `cash` is to be collected at the door; `collected` was. `tries` counts failed attempts; `refused_by` are couriers that will
     not take it. `intercept` is why it was asked back, `asked` what of it (nothing: all). `doubts`: what its
     courier says that does not fit. `stray`: it was cancelled (or its vendor had said no), and left all the same: it moves no
-    units of any line, but tells where its own are.
+    units of any line, but tells where its own are. `promised_at`: the day promised for it alone (None: the order's), `agreed` where
+    that was with the buyer.
     """
 
     id: str
@@ -110,6 +111,8 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     declines: int = 0  # bookings in a row that no courier took, for no reason of the parcel's
     refused_by: tuple[str, ...] = ()
     at: datetime | None = None
+    promised_at: datetime | None = None
+    agreed: bool = False
 
     @property
     def settled(self) -> bool:
@@ -122,6 +125,11 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     def astray(self) -> bool:
         """It was cancelled, and a courier has it on its books: it may leave, or have left, all the same."""
         return self.status == "cancelled" and bool(self.consignment)
+
+    @property
+    def coming(self) -> bool:
+        """A buyer waits for it: it is neither there nor on its way back."""
+        return not self.settled and not self.stray and self.status not in ("returning", "partially_delivered")
 
 
 class Goods(msgspec.Struct):

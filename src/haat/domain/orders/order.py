@@ -53,6 +53,7 @@ from haat.domain.orders.events import (
 )
 from haat.domain.orders.goods import Goods, OrderLine, Parcel, VendorOrder, fulfilment_status, with_buckets
 from haat.domain.orders.parcels import GOODS, goods
+from haat.domain.orders.promising import latest, promised
 from haat.domain.orders.tenders import MONEY, Refund, Tender, adopted, money, payment_status, vouched
 from haat.kernel.facts import Asked, Fact, Recorded
 from haat.kernel.geography.address import Address, Place
@@ -214,6 +215,7 @@ def _lines_cancelled(order: Order, f: OrderLinesCancelled, at: datetime, by: str
     return {
         "lines": lines, "shipments": parcels, "vendor_orders": shares, "totals": totals,
         "payment_status": payment_status(totals.grand, order.payments), "fulfilment_status": fulfilment_status(lines),
+        "promised_at": latest(order.promised_at, parcels, lines),
     }  # fmt: skip
 
 
@@ -252,11 +254,19 @@ def _goods(order: Order, f: Fact, at: datetime, by: str) -> Changes:
     elif isinstance(f, OrderInventoryAllocated):
         changes["plan"] = f.plan
         changes["promised_at"] = f.promised_at or order.promised_at
+        return changes
     elif isinstance(f, OrderDelivered) and f.collected and any(p.stray and p.id == f.parcel for p in after.parcels):
         changes |= _dearer(order, f.collected)
     elif isinstance(f, OrderCashTaken):
         changes |= _dearer(order, f.amount)
+    if any(p.promised_at for p in after.parcels):
+        changes["promised_at"] = latest(order.promised_at, after.parcels, after.lines)
     return changes
+
+
+def _promised(order: Order, f: OrderPromised, at: datetime, by: str) -> Changes:
+    day, parcels = promised(order.promised_at, order.shipments, order.lines, f, at)
+    return {"promised_at": day, "shipments": parcels}
 
 
 def _dearer(order: Order, paid: int) -> Changes:
@@ -291,7 +301,7 @@ _EVOLVE: Mapping[type, Callable[..., Changes]] = {
     OrderScreened: lambda order, f, at, by: {"screening": f.outcome},
     OrderConfirmed: lambda order, f, at, by: {"status": "confirmed"},
     OrderCompleted: lambda order, f, at, by: {"status": "completed"},
-    OrderPromised: lambda order, f, at, by: {"promised_at": f.promised_at},
+    OrderPromised: _promised,
     OrderPaused: lambda order, f, at, by: {"paused": True},
     OrderResumed: lambda order, f, at, by: {"paused": False},
     OrderExceptionRaised: _raised,

@@ -150,7 +150,8 @@ def _packed(g: Goods, p: Parcel, f: OrderParcelPacked, at: datetime) -> None:
     g.move(rest, AT_HOME[p.status], "allocated")
     g.put(msgspec.structs.replace(p, status="packed", lines=held, weight_g=f.weight_g))
     if rest:
-        g.parcels = (*g.parcels, Parcel(f.rest, p.vendor_order, p.vendor, p.location, "planned", rest, at=at))
+        left = Parcel(f.rest, p.vendor_order, p.vendor, p.location, "planned", rest, at=at, promised_at=p.promised_at, agreed=p.agreed)
+        g.parcels = (*g.parcels, left)
 
 
 def _shipment_uncertain(g: Goods, p: Parcel, f: OrderShipmentUncertain, at: datetime) -> None:

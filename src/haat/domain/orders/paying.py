@@ -17,6 +17,7 @@ from haat.domain.orders.events import (
     OrderHeld,
     OrderPaymentAttempted,
     OrderPaymentAuthorized,
+    OrderPaymentDisputed,
     OrderPaymentFailed,
     OrderPaymentMismatched,
     OrderPaymentOrphaned,
@@ -28,7 +29,7 @@ from haat.domain.orders.events import (
     OrderPaymentWaived,
 )
 from haat.domain.orders.order import Order
-from haat.domain.orders.tenders import Attempt, Tender
+from haat.domain.orders.tenders import Attempt, Dispute, Tender
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact
 
@@ -37,6 +38,8 @@ ENDED = frozenset({"cancelled", "expired", "rejected"})
 #: An attempt of which we wait to hear.
 OPEN = frozenset({"attempted", "pending", "uncertain"})
 CASH = "cod"
+#: How far a dispute is; one that was withdrawn may come again.
+_STAGE = {"inquiry": 0, "withdrawn": 1, "needs_response": 1, "under_review": 2, "appealed": 3, "won": 3, "lost": 3}
 TENDERS_MAX = 5
 ATTEMPTS_MAX = 10
 
@@ -61,6 +64,17 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     raw_code: str = ""
 
 
+class Contested(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gateway says of a dispute now, in the words of OrderPaymentDisputed; `unknown` where it does not say."""
+
+    dispute: str
+    status: str
+    amount: int = 0
+    currency: str = ""
+    reason: str = ""
+    respond_by: datetime | None = None
+
+
 class Wanted(msgspec.Struct, frozen=True):
     """A tender that the buyer asks for: this much by this method. `id` is for the new obligation."""
 
@@ -76,6 +90,28 @@ def learn(order: Order, attempt_id: str, seen: Observed) -> tuple[Fact, ...]:
         return _unknown(order, tender, attempt, msgspec.structs.replace(seen, reason="mismatch"))
     facts = _MEANING[seen.status](order, tender, attempt, seen)
     return (*facts, *_risk(order, attempt, seen)) if facts and seen.review else facts
+
+
+def contest(order: Order, attempt_id: str, seen: Contested) -> tuple[Fact, ...]:
+    """What follows from a gateway's word about a dispute: one fact for each state of it. Refused where the order has no such attempt.
+
+    An older word is passed over: what was won or lost is opened by an appeal only. Of other money than the order's all is contested.
+    """
+    tender, attempt = attempt_in(order, attempt_id)
+    if seen.status not in _STAGE:
+        return ()
+    amount = seen.amount if seen.currency in ("", order.currency) else attempt.captured
+    known = next((d for d in attempt.disputes if d.id == seen.dispute), None)
+    if known is not None:
+        older = _STAGE[seen.status] < _STAGE[known.status] and seen.status != "withdrawn"
+        if older or (seen.status, amount) == (known.status, known.amount):
+            return ()
+    return (OrderPaymentDisputed(tender.id, attempt.id, seen.dispute, amount, seen.status, seen.reason, seen.respond_by),)
+
+
+def dispute_in(order: Order, dispute: str) -> tuple[Attempt, Dispute] | None:
+    """A dispute about the order's money, by the gateway's id of it, and the attempt that it contests."""
+    return next(((a, d) for t in order.payments for a in t.attempts for d in a.disputes if d.id == dispute), None)
 
 
 def attempt_in(order: Order, attempt_id: str) -> tuple[Tender, Attempt]:
@@ -185,7 +221,13 @@ def collect(order: Order, *, attempt_id: str, parcel: str = "") -> tuple[Fact, .
 
 
 def taken_beside(order: Order, parcel: str, amount: int, *, attempt_id: str) -> tuple[Fact, ...]:
-    """Cash that was taken at the door for bringing a parcel back, or for what is back or lost here. Once for each parcel."""
+    """Cash that was taken at the door for bringing a parcel back, or for what is back or lost here. Once for each parcel.
+
+    Refused (`cash_booked`) where less of it is in the books already.
+    """
+    booked = tender_in(order, parcel)
+    if booked is not None and amount > booked.captured:
+        raise Refused("cash_booked", f"{booked.captured} of this parcel are in the books already.", kind="conflict", booked=booked.captured)
     facts = _collected_astray(order, parcel, amount, attempt_id)
     return (OrderCashTaken(parcel, amount), *facts) if facts else ()
 
@@ -252,7 +294,7 @@ def _unknown(order: Order, tender: Tender, attempt: Attempt, seen: Observed) -> 
     """Money that is not what was asked for is news of an attempt that came to its end, too (its page was paid twice); more of it again."""
     del order
     if seen.reason == "mismatch" and attempt.status not in OPEN:
-        if attempt.strange is not None and seen.amount <= attempt.strange:
+        if seen.amount <= (attempt.strange or 0):
             return ()
         return (OrderPaymentMismatched(tender.id, attempt.id, seen.amount, seen.currency, seen.transaction or seen.reference),)
     if attempt.status not in ("attempted", "pending"):

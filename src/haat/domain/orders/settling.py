@@ -91,8 +91,10 @@ def earned(order: Order) -> int:
 
 
 def kept(order: Order, attempt: Attempt) -> int:
-    """What the attempt captured, less all that was ever asked to go back; a refund that failed waits for somebody, none asks twice."""
-    return attempt.captured - sum([r.amount for r in order.refunds if r.attempt == attempt.id])
+    """What the attempt captured, less all that was ever asked to go back and what disputes took back; a refund that failed waits for
+    somebody, none asks twice."""
+    left = attempt.captured - sum([r.amount for r in order.refunds if r.attempt == attempt.id])
+    return max(left - attempt.taken_back, 0) if attempt.disputes else left
 
 
 def settle(order: Order, new_id: NewId) -> tuple[Fact, ...]:

@@ -12,6 +12,7 @@ import msgspec
 from haat.domain.orders.events import (
     OrderPaymentAttempted,
     OrderPaymentAuthorized,
+    OrderPaymentDisputed,
     OrderPaymentFailed,
     OrderPaymentMismatched,
     OrderPaymentOrphaned,
@@ -29,6 +30,19 @@ from haat.domain.orders.events import (
     OrderRefundUncertain,
     Payment,
 )
+
+#: Statuses of disputes for which the gateway has taken the money out of our account.
+TOOK = frozenset({"needs_response", "under_review", "appealed", "lost"})
+
+
+class Dispute(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A dispute about an attempt, by the gateway's id of it, as it stands."""
+
+    id: str
+    amount: int
+    status: str
+    reason: str = ""
+    respond_by: datetime | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -56,6 +70,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     expires_at: datetime | None = None
     lapses_at: datetime | None = None
     strange: int | None = None
+    disputes: tuple[Dispute, ...] = ()
 
     @property
     def set_aside(self) -> int:
@@ -64,8 +79,13 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     @property
     def kept(self) -> int:
-        """Captured and not given back, orphaned money included."""
-        return self.captured - self.refunded
+        """Captured and neither given back nor taken back by a dispute, orphaned money included."""
+        return max(self.captured - self.refunded - self.taken_back, 0)
+
+    @property
+    def taken_back(self) -> int:
+        """What disputes have taken out of our account, those that are not decided yet included."""
+        return sum([d.amount for d in self.disputes if d.status in TOOK])
 
 
 class Tender(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -131,14 +151,16 @@ def payment_status(grand: int, tenders: Tenders) -> str:
     """The order's payment status: a function of its total and of what its attempts hold.
 
     What was waived of obligations that cover the total is not owed: paisa that nobody has, the charge of a refused delivery.
+    A dispute leaves what was paid paid; of what is kept beyond that it is money that went back.
     """
-    captured = refunded = set_aside = voided = asked = waived = 0
+    captured = refunded = taken_back = set_aside = voided = asked = waived = 0
     for tender in tenders:
         asked += tender.amount
         waived += tender.waived
         for a in tender.attempts:
             captured += a.captured
             refunded += a.refunded
+            taken_back += a.taken_back if a.disputes else 0
             set_aside += a.set_aside
             voided += a.voided
     due = max(min(grand, asked - waived), 0) if asked >= grand and tenders else grand
@@ -149,6 +171,8 @@ def payment_status(grand: int, tenders: Tenders) -> str:
             return "voided" if voided else "not_required"
         return "awaiting"
     kept = captured - refunded
+    beyond = min(taken_back, max(kept - due, 0))
+    kept, refunded = kept - beyond, refunded + beyond
     if kept > due:
         return "overpaid"
     if refunded:
@@ -275,6 +299,15 @@ def _mismatched(t: Tender, f: OrderPaymentMismatched, at: datetime) -> Tender:
     return _each(t, f.attempt, lambda a: msgspec.structs.replace(a, strange=f.amount))
 
 
+def _disputed(t: Tender, f: OrderPaymentDisputed, at: datetime) -> Tender:
+    now = Dispute(f.dispute, f.amount, f.status, f.reason, f.respond_by)
+
+    def contested(a: Attempt) -> Attempt:
+        return msgspec.structs.replace(a, disputes=(*[d for d in a.disputes if d.id != now.id], now))
+
+    return _each(t, f.attempt, contested)
+
+
 def _given_back(t: Tender, f: OrderRefunded) -> Tender:
     return _each(t, f.attempt, lambda a: msgspec.structs.replace(a, refunded=a.refunded + f.amount))
 
@@ -328,6 +361,7 @@ _TENDER: dict[type, Callable[..., Tender]] = {
     OrderPaymentWaived: _waived,
     OrderPaymentOrphaned: _orphaned,
     OrderPaymentMismatched: _mismatched,
+    OrderPaymentDisputed: _disputed,
 }
 #: What is known of a refund after one fact.
 _REFUND: dict[type, Callable[..., dict[str, str]]] = {

@@ -19,6 +19,8 @@ from haat.kernel.outside import Connection, Conversation, Heard, Hook
 
 Status = Literal["pending", "authorized", "charged", "failed", "cancelled", "expired", "voided", "unknown"]
 RefundStatus = Literal["pending", "succeeded", "failed", "unknown"]
+#: `inquiry`: a question, no money has moved. `withdrawn`: it ended without a decision. `appealed`: what was decided is contested.
+DisputeStatus = Literal["inquiry", "needs_response", "under_review", "appealed", "won", "lost", "withdrawn", "unknown"]
 #: Why not, in one vocabulary for all gateways. `mismatch`: amount, currency, merchant or id is not ours; somebody has to look.
 Reason = Literal[
     "", "insufficient_funds", "limit_exceeded", "declined", "authentication_failed", "invalid_account", "expired_card",
@@ -162,6 +164,20 @@ class RefundObservation(Struct, frozen=True, kw_only=True):
     raw_code: str = ""
 
 
+class DisputeObservation(Struct, frozen=True, kw_only=True):
+    """What a gateway says of a dispute (chargeback), checked to be about our payment. `amount`: what is contested, in `currency`.
+
+    `reason` and `raw_code` are the gateway's own words. `unknown`: it does not say, or the dispute is about another payment.
+    """
+
+    status: DisputeStatus
+    amount: int = 0
+    currency: str = ""
+    reason: str = ""
+    respond_by: datetime | None = None
+    raw_code: str = ""
+
+
 class Signal(Struct, frozen=True, kw_only=True):
     """Somebody says that something happened to an attempt. A hint where to look, never a proof.
 
@@ -181,6 +197,7 @@ class Signal(Struct, frozen=True, kw_only=True):
 class Abilities(Struct, frozen=True, kw_only=True):
     """What a gateway can do. `limits`: currency → (least, most) minor units; a currency that is not there is not taken.
 
+    `authorise`: it can set money aside; whether a connection does is `authorise` of its config (`sets_aside`).
     `capture`: all of an authorisation, once a part (the rest is let go), or several parts. `session`: how long a started payment
     may be paid; `authorisation`: how long money stays set aside. `redirects`: the buyer leaves our page.
     """
@@ -198,6 +215,7 @@ Create: TypeAlias = Callable[[Connection, Charge, datetime], Conversation[Starte
 Look: TypeAlias = Callable[[Connection, Known, datetime], Conversation[Observation]]
 Take: TypeAlias = Callable[[Connection, Capture, datetime], Conversation[Observation]]
 GiveBack: TypeAlias = Callable[[Connection, Payback, datetime], Conversation[RefundObservation]]
+Contested: TypeAlias = Callable[[Connection, Known, str, datetime], Conversation[DisputeObservation]]
 Verify: TypeAlias = Callable[[Connection, Hook, datetime], Heard]
 Read: TypeAlias = Callable[[Connection, Hook, datetime], Conversation[tuple[Signal, ...]]]
 Return: TypeAlias = Callable[[Connection, Mapping[str, str]], Signal]
@@ -214,7 +232,8 @@ class Gateway(Struct, frozen=True, kw_only=True):
     attempt stands afterwards: still `authorized`, with a reason, means that they were refused.
     `verify` is pure: raises Refused for what is not from the gateway (constant-time comparison), else says how to answer.
     `heard` reads a stored hook; it may have to ask the gateway (a certificate, a subscription). `callback` reads the query
-    string the buyer's browser brings back. `check` tries the credentials and says what it found.
+    string the buyer's browser brings back. `check` tries the credentials and says what it found. `query_dispute` asks about a
+    dispute of this payment by the gateway's id of it. `able`: what it can do through this connection, where its config has a say.
     """
 
     code: str
@@ -235,7 +254,9 @@ class Gateway(Struct, frozen=True, kw_only=True):
     void: Look | None = None
     refund: GiveBack | None = None
     query_refund: GiveBack | None = None
+    query_dispute: Contested | None = None
     check: Check | None = None
+    able: Callable[[Connection], Abilities] | None = None
 
 
 #: Gateways by code, as the plug-in finder brings them.
@@ -294,6 +315,16 @@ def fee_of(gateway: Gateway, connection: Connection) -> Fee:
     """What this connection's contract says the gateway keeps, else what is usual."""
     agreed: Fee | None = getattr(connection.config, "fee", None)
     return agreed if agreed is not None else gateway.fee
+
+
+def abilities_of(gateway: Gateway, connection: Connection) -> Abilities:
+    """What the gateway can do through this connection."""
+    return gateway.abilities if gateway.able is None else gateway.able(connection)
+
+
+def sets_aside(gateway: Gateway, connection: Connection) -> bool:
+    """Whether money is only set aside through this connection until parcels leave; with all others it is taken at once."""
+    return abilities_of(gateway, connection).authorise and bool(getattr(connection.config, "authorise", False))
 
 
 def attempt_in(query: Mapping[str, str]) -> str:

@@ -297,9 +297,11 @@ class Turn:
                     self.taken.append(r)
 
     async def _consequences(self, written: Sequence[Written]) -> None:
-        """Holds and pauses that ended wake their steps; a compensation that is done calls the next; instances end."""
+        """Holds and pauses that ended wake their steps; instances end. A compensation that is done calls the next, as does one that is
+        dead: it is somebody's now, and the others are not to wait for them."""
         await consequences(self._tx, [(w.before, w.after) for w in written], self._book, self._now)
-        finished = [r.key for r in _once(self._moved) if r.status == "done" and (r.after_version or self._undoes(r))]
+        ended = [r for r in _once(self._moved) if r.status in ("done", "dead")]
+        finished = [r.key for r in ended if r.after_version or self._undoes(r)]
         if finished:
             await table.advance(self._tx, finished, self._now)
 

@@ -21,6 +21,7 @@ from haat.kernel.outside import Hook
 ATTEMPTS_MAX = 12  # with the pauses below: more than a day
 LEASE_S = 90.0
 LEASE = timedelta(seconds=LEASE_S)
+ANEW_AFTER_S = 60
 PAUSE_MAX_S = 4 * 3600
 #: Headers that are needed to read a hook again are few and say nothing about anybody.
 _KEPT = ("content-type", "x-amz-sns-message-type", "x-amz-sns-message-id", "x-amz-sns-topic-arn", "user-agent")
@@ -150,7 +151,8 @@ _COLUMNS = (
     "id::text AS id, kind, code, method, headers::text AS headers, query::text AS query, body, received_at, attempts, status, problem"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM hook_inbox"
-_ANEW = f"hook_inbox.status = 'done' AND excluded.method = '{RETURN}'"  # a buyer may have agreed to more since
+#: A buyer may have agreed to more since; looked at once in a while, for anybody may come back again and again.
+_ANEW = f"hook_inbox.status IN ('done', 'failed') AND excluded.method = '{RETURN}'"
 _KEEP = f"""
 INSERT INTO hook_inbox
   (id, kind, code, dedupe, status, attempts, due_at, received_at, times, method, headers, query, body, problem)
@@ -160,7 +162,9 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::timestamptz[], 
 ON CONFLICT (code, dedupe) DO UPDATE SET
   times = hook_inbox.times + excluded.times,
   status = CASE WHEN {_ANEW} THEN 'waiting' ELSE hook_inbox.status END,
-  due_at = CASE WHEN {_ANEW} THEN excluded.due_at ELSE hook_inbox.due_at END
+  attempts = CASE WHEN {_ANEW} THEN 0 ELSE hook_inbox.attempts END,
+  due_at = CASE WHEN {_ANEW} THEN greatest(excluded.due_at, hook_inbox.done_at + interval '{ANEW_AFTER_S} seconds')
+    ELSE hook_inbox.due_at END
 RETURNING code, dedupe, xmax = 0
 """
 _CLAIM = f"""

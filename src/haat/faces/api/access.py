@@ -84,7 +84,7 @@ def _to_channel(order: orders.Order) -> orders.Order:
     if order.payments:
         changed["payments"] = _payments(order)
     if order.refunds:
-        changed["refunds"] = tuple([replace(r, reason=_reason(r.reason), detail="") for r in order.refunds])
+        changed["refunds"] = tuple([replace(r, reason=_reason(r.reason), detail="", sent_as="", refused_as=()) for r in order.refunds])
     return replace(order, **changed) if changed else order
 
 
@@ -104,12 +104,11 @@ def _hushed(hold: orders.Hold) -> orders.Hold:
 def _payments(order: orders.Order) -> tuple[orders.Tender, ...]:
     """The tries to pay in the words that buyers are told: a bank's suspicion and our own faults are none of them."""
     replace = msgspec.structs.replace
-    return tuple(
-        [
-            replace(t, attempts=tuple([replace(a, reason=orders.HUSHED.get(a.reason, a.reason), soft=False) for a in t.attempts]))
-            for t in order.payments
-        ]
-    )
+
+    def said(a: orders.Attempt) -> orders.Attempt:
+        return replace(a, reason=orders.HUSHED.get(a.reason, a.reason), soft=False, strange=None, disputes=())
+
+    return tuple([replace(t, attempts=tuple([said(a) for a in t.attempts])) for t in order.payments])
 
 
 def _sent(parcel: orders.Parcel) -> orders.Parcel:

@@ -121,6 +121,7 @@ PACKING = {"weight_g": 850, "lines": [{"line_no": 1, "quantity": 1}]}
 SCAN = {"status": "delivery_failed", "reason": "customer_unreachable", "message": "No answer, called twice."}
 BOOKING = {"consignment": "DL121224VS8TTJ", "reference": "HT-0000-1"}
 RESCHEDULE = {"to": "2026-12-01T15:00:00+06:00", "reason": "reschedule_asked"}
+ANOTHER_DAY = {"to": "2026-12-01T15:00:00+06:00"}
 PAUSE = {"reason": "The buyer moves house; nothing is to be sent this week."}
 RESUMPTION = {"reason": "The new address is known."}
 REPAIR = {"repair": "retry", "reason": "The courier's key was renewed."}

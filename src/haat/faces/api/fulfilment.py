@@ -173,7 +173,7 @@ class _Desk:
             packed = orders.ask(order, after)
             if isinstance(packed, Refused):
                 raise packed
-            cash = orders.collecting.cash(packed.after, fulfilling.parcel_of(packed.after, parcel.id))
+            cash = orders.stopping.cash(packed.after, fulfilling.parcel_of(packed.after, parcel.id))
             return (*facts, *fulfilling.hand_over(packed.after, parcel.id, reference=parcel.id, cash=cash))
 
         now = self._shop.clock.now()

@@ -2,11 +2,11 @@
 
 What a courier did not say of a booking and cannot be asked by our name for it, a person finds out and tells (`…/bookings`).
 A vendor sees and reports its own parcels only, and scans only those that it brings itself; what others carry it receives when they
-bring it back. Buyers see theirs in the order.
+bring it back. Buyers see theirs in the order, and may ask for another day there.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 import msgspec
@@ -30,6 +30,9 @@ fulfilling = orders.fulfilling
 #: Where a parcel is when its courier has said that it, or the rest of it, comes back.
 BACK = ("returning", "partially_delivered", "returned")
 Word = Annotated[str, Meta(max_length=64)] | None
+ASKED_WITHIN = timedelta(days=30)  # couriers do not keep parcels for longer
+#: (order, facts, now) -> these facts, and what they do to the day that is promised
+Brought = Callable[[orders.Order, tuple[Fact, ...], datetime], tuple[Fact, ...]]
 
 
 class ShipmentsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,8 +119,14 @@ class RescheduleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     reason: Annotated[str, Meta(min_length=1, max_length=64, pattern="^[a-z0-9_]+$")] = "reschedule_asked"
 
 
-def endpoints(shop: Shop, outside: Outside) -> list[Endpoint]:
-    desk = _Desk(shop, outside)
+class AnotherDay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The day by which a buyer wants a parcel; it lies at most thirty days ahead."""
+
+    to: Instant
+
+
+def endpoints(shop: Shop, outside: Outside, brought: Brought) -> list[Endpoint]:
+    desk = _Desk(shop, outside, brought)
     one, changed = "/v1/shipments/{id}", (404, 409, 412, 413, 415, 422, 503)
     return [
         Endpoint("GET", "/v1/shipments", "listShipments", "Shipments, newest first", desk.many, "Shipments", access.SELLERS,
@@ -132,6 +141,9 @@ def endpoints(shop: Shop, outside: Outside) -> list[Endpoint]:
                  access.SELLERS, ReceptionRequest, answers={201: ShipmentView}, problems=changed, idempotent=True, example={}),
         Endpoint("POST", one + "/reschedules", "rescheduleShipment", "Agree on another day", desk.reschedule, "Shipments",
                  access.SELLERS, RescheduleRequest, answers={201: ShipmentView}, problems=changed, example=examples.RESCHEDULE),
+        Endpoint("POST", "/v1/orders/{id}/shipments/{shipment}/reschedules", "askForAnotherDay", "Ask for another day for a parcel",
+                 desk.another_day, "Orders", access.ALL, AnotherDay, answers={201: orders.Order}, problems=changed,
+                 example=examples.ANOTHER_DAY),
         Endpoint("GET", one + "/label", "getLabel", "The label of a shipment, to be printed", desk.label, "Shipments", access.SELLERS,
                  answers={200: "text/html"}, problems=(404, 409)),
     ]  # fmt: skip
@@ -142,9 +154,10 @@ class _ToldBeforeError(Exception):
 
 
 class _Desk:
-    def __init__(self, shop: Shop, outside: Outside) -> None:
+    def __init__(self, shop: Shop, outside: Outside, brought: Brought) -> None:
         self._shop = shop
         self._outside = outside
+        self._brought = brought
 
     async def many(self, call: Call) -> Answer:
         asked: ShipmentsQuery = call.query
@@ -199,7 +212,7 @@ class _Desk:
             if self._reports(found.courier):
                 raise Refused("courier_reports", "This courier says so itself.", kind="forbidden")
             reason = found.intercept or orders.ascertaining.CANCELLED
-            return orders.ascertaining.home(order, found, reason=reason, now=now, shun=not found.intercept)
+            return orders.ascertaining.home(order, found, reason=reason, now=now, shun=False)  # another rider may take it
 
         decisions: dict[str, Callable[[orders.Order], tuple[Fact, ...]]] = {
             "picked_up":           lambda o: fulfilling.ship(o, parcel),
@@ -257,7 +270,8 @@ class _Desk:
         if any(other.id != shipment.id for other in others):
             raise Refused("consignment_taken", "That is the consignment of another shipment.", kind="conflict", shipment=others[0].id)
         booked = orders.events.OrderShipmentBooked(shipment.id, shipment.courier, asked.consignment, cash=shipment.cash)
-        return await self._change(call, shipment, lambda o: orders.ascertaining.booked(o, booked))
+        now = self._shop.clock.now()
+        return await self._change(call, shipment, lambda o: self._brought(o, orders.ascertaining.booked(o, booked), now))
 
     async def receive(self, call: Call) -> Answer:
         asked: ReceptionRequest = call.data
@@ -278,6 +292,22 @@ class _Desk:
         to = conditions.kept(asked.to) or now
         return await self._change(call, shipment, lambda o: fulfilling.reschedule(o, shipment.id, to=to, now=now, reason=asked.reason))
 
+    async def another_day(self, call: Call) -> Answer:
+        asked: AnotherDay = call.data
+        order_id, parcel, now = order_id_in(call), order_id_in(call, "shipment"), self._shop.clock.now()
+        to = conditions.kept(asked.to) or now
+        async with self._shop.database.reading() as tx:
+            found = await self._shop.orders.read(tx, [order_id])
+        if order_id not in found or not access.may_see(call.principal, found[order_id]):
+            raise access.unknown()
+
+        def decide(order: orders.Order) -> tuple[Fact, ...]:
+            return fulfilling.reschedule(order, parcel, to=to, now=now, reason="reschedule_asked", within=ASKED_WITHIN)
+
+        change = orders.Change(order_id, decide, now, Origin(call.principal.actor, "api", call.trace), conditions.expected(call))
+        after = access.seen_by(call.principal, (await self._shop.changing.submit(change)).after)
+        return Answer(201, after, [conditions.etag(after.version), (b"location", b"/v1/orders/" + order_id.encode())])
+
     async def label(self, call: Call) -> Answer:
         shipment = await self._shipment(call)
         order = await self._order(shipment)
@@ -296,7 +326,7 @@ class _Desk:
                 address=[to.line, to.landmark, town],
                 sender=(vendor.name_bn or vendor.name_en) if vendor is not None else parcel.vendor,
                 courier=shipment.courier,
-                cash=shipment.cash if parcel.consignment else orders.collecting.cash(order, parcel),
+                cash=shipment.cash if parcel.consignment else orders.stopping.cash(order, parcel),
                 currency=order.currency,
                 weight_g=parcel.weight_g,
                 items=items_of(order, parcel),

@@ -1,15 +1,19 @@
 """The network of nodes as one process knows it: the stock's locations with their settings, the admin's rules, the strategies found."""
 
-from datetime import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, time
 
 from haat.domain import fulfilment, inventory, orders
 from haat.engine.changes import Memory, Whole
 from haat.engine.database import Tx
 from haat.kernel import geography
+from haat.kernel.facts import Fact
 
 sourcing = fulfilment.sourcing
 
 KINDS = frozenset({"sourcing", "locations"})
+#: (order, what is to set out, why it would be later, now) -> facts where the buyer's day moves; asks nobody, waits for nothing
+Reckon = Callable[[orders.Order, Sequence[fulfilment.promise.Start], str, datetime], tuple[Fact, ...]]
 
 
 class Sourcer:
@@ -18,6 +22,8 @@ class Sourcer:
     def __init__(self, memory: Memory, strategies: sourcing.Strategies) -> None:
         self._strategies = strategies
         self._network: Whole[sourcing.Network] = Whole(KINDS, self._load)
+        #: Whoever fulfils says by when it would be there.
+        self.reckon: Reckon = lambda order, starts, reason, now: ()
         memory.keep(self._network)
 
     @property
@@ -53,5 +59,6 @@ def node(place: inventory.Location, settings: sourcing.NodeSettings) -> sourcing
         handling_unit=settings.handling_unit,
         lat=settings.lat,
         lng=settings.lng,
+        zone=known.zone,
         **({"rates": settings.rates} if settings.rates else {}),
     )

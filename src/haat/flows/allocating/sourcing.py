@@ -9,7 +9,7 @@ refused at once each refusal is planned in a round of its own of the same turn: 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -52,6 +52,10 @@ class _Found(msgspec.Struct):
     outcomes: dict[int, sourcing.Plan | sourcing.Unplanned] = {}
 
 
+#: (order, the plans of its demands) -> that its day is put off by them, where it is
+PutOff = Callable[[orders.Order, Sequence[tuple[Wanted, sourcing.Plan]]], tuple[Fact, ...]]
+
+
 async def source(sourcer: Sourcer, policy: Policy, house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:
     """Plan what is reserved and in no parcel. An order with nothing to plan is done."""
     network = sourcer.network
@@ -77,7 +81,12 @@ async def source(sourcer: Sourcer, policy: Policy, house: Any, tx: Tx, tasks: Se
     moved = await _plan(tx, network, slow, day)
     await inventory.reassigning.reassign(tx, moved, now=now)
     news: list[sourcing.NewPlan] = []
-    outcomes = [_outcome(house, policy, found[t.key], news) if t.key in found else Done() for t in tasks]
+
+    def put_off(order: orders.Order, plans: Sequence[tuple[Wanted, sourcing.Plan]]) -> tuple[Fact, ...]:
+        reason = "replanned" if any(part.refusals for part in order.vendor_orders) else "planned"
+        return sourcer.reckon(order, _starts(network, day, plans), reason, now)
+
+    outcomes = [_outcome(house, policy, found[t.key], news, put_off) if t.key in found else Done() for t in tasks]
     if news:
         await sourcing.record_plans(tx, news, now=now)
         await _fill(tx, news, day)
@@ -124,10 +133,20 @@ def _touched(asked: Sequence[tuple[_Found, int, Wanted]]) -> list[str]:
     return sorted(skus)
 
 
-def _outcome(house: Any, policy: Policy, found: _Found, news: list[sourcing.NewPlan]) -> Outcome:
+def _starts(network: sourcing.Network, day: sourcing.Day, plans: Sequence[tuple[Wanted, sourcing.Plan]]) -> list[fulfilment.promise.Start]:
+    """What sets out by these plans, from where, and on which day at the earliest."""
+    return [
+        fulfilment.promise.Start(want.demand.vendor, node, network.nodes[node].zone, day.sends(node))
+        for want, plan in plans
+        for node in plan.nodes
+    ]
+
+
+def _outcome(house: Any, policy: Policy, found: _Found, news: list[sourcing.NewPlan], put_off: PutOff) -> Outcome:
     """What came of an order: its plan as a fact, and what becomes of the demands that nobody can serve."""
     order: orders.Order = found.task.order
-    plans = [o for n in range(len(found.wants)) if isinstance(o := found.outcomes.get(n), sourcing.Plan)]
+    served = [(want, o) for n, want in enumerate(found.wants) if isinstance(o := found.outcomes.get(n), sourcing.Plan)]
+    plans = [plan for _, plan in served]
     facts: list[Fact] = []
     if plans:
         parcels = [
@@ -139,6 +158,7 @@ def _outcome(house: Any, policy: Policy, found: _Found, news: list[sourcing.NewP
         news.append(new)
         cost = sum([plan.cost.total for plan in plans])
         facts.append(events.OrderInventoryAllocated(new.id, tuple(parcels), sourcing.strategies_of(plans), cost))
+        facts.extend(put_off(order, served))
     if len(plans) == len(found.wants):
         return Done(tuple(facts))
     if any(want.behind for want in found.wants):

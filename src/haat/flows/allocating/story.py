@@ -76,7 +76,9 @@ def decide(order: orders.Order, fact: Fact) -> Sequence[Decision]:
             return (*_await(order), *(_SOURCE if order.screening in sourcing.SCREENED else ()))
         case events.OrderLinesCancelled():
             cut = {c.line_no for c in fact.cuts}
-            return _SOURCE if any(line.line_no in cut and sourcing.stranded(order, line) for line in order.lines) else ()
+            shown = any(e.flow == CODE and e.step == SOURCE for e in order.exceptions)  # somebody decides about it already
+            left = any(line.line_no in cut and sourcing.stranded(order, line) for line in order.lines)
+            return (Stop(SOURCE), *_SOURCE) if left and not shown else ()
         case events.OrderCancelled() | events.OrderExpired() | events.OrderRejected():
             return _NOTHING_MORE
         case _:

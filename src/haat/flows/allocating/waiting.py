@@ -4,14 +4,15 @@ A waiting order is a step of its own, with its owner and its age; it is looked a
 now and then in any case. Locks, after the orders': levels in (SKU, location) order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from haat.domain import inventory, orders
+from haat.domain import fulfilment, inventory, orders
 from haat.engine.database import Tx
 from haat.engine.flowing import Again, Done, Outcome, Task, table
 from haat.flows.allocating.places import Sourcer
+from haat.kernel.facts import Fact
 
 events = orders.events
 
@@ -34,6 +35,8 @@ async def await_stock(sourcer: Sourcer, house: Any, tx: Tx, tasks: Sequence[Task
     usable = [x for x in levels if (n := nodes.get(x.location)) is not None and n.active and n.vendor in ("", vendors.get(x.sku))]
     arrived = [a for a in inventory.reassigning.arrivals(waiting, usable) if a.owner in late]
     await inventory.reassigning.arrive(tx, arrived, now=now)
+    dates = {(level.sku, level.location): level.expected_at for level in levels}
+    due: dict[str, dict[str, list[datetime | None]]] = {}
     left: dict[tuple[str, int], int] = {}
     served: dict[tuple[str, int, str, str], int] = {}
     for a in arrived:
@@ -42,7 +45,14 @@ async def await_stock(sourcer: Sourcer, house: Any, tx: Tx, tasks: Sequence[Task
     for w in waiting:
         rest = w.backordered - served.get((w.owner, w.line_no, w.sku, w.location), 0)
         left[w.owner, w.line_no] = max(left.get((w.owner, w.line_no), 0), rest)
-    return [_outcome(late[t.order.id], left, arrived) if t.order.id in late else Done() for t in tasks]
+        if rest > 0 and w.owner in late:
+            of_order = due.setdefault(w.owner, {})
+            of_order.setdefault(_vendor(late[w.owner], w.line_no), []).append(dates.get((w.sku, w.location)))
+
+    def put_off(order: orders.Order) -> tuple[Fact, ...]:
+        return sourcer.reckon(order, _starts(due.get(order.id, {}), now), "backordered", now)
+
+    return [_outcome(late[t.order.id], left, arrived, put_off) if t.order.id in late else Done() for t in tasks]
 
 
 async def hasten_waiting(tx: Tx, *, now: datetime) -> int:
@@ -53,7 +63,22 @@ async def hasten_waiting(tx: Tx, *, now: datetime) -> int:
     return len(owners)
 
 
-def _outcome(order: orders.Order, left: dict[tuple[str, int], int], arrived: Sequence[inventory.reassigning.Arrival]) -> Outcome:
+def _starts(due: Mapping[str, Sequence[datetime | None]], now: datetime) -> list[fulfilment.promise.Start]:
+    """What sets out when it has arrived, by vendor; of goods whose day is not known, or over, nothing can be said."""
+    known = {vendor: [day for day in days if day is not None and day > now] for vendor, days in due.items()}
+    return [fulfilment.promise.Start(v, ready_at=max(days)) for v, days in known.items() if len(days) == len(due[v])]
+
+
+def _outcome(
+    order: orders.Order,
+    left: dict[tuple[str, int], int],
+    arrived: Sequence[inventory.reassigning.Arrival],
+    put_off: Callable[[orders.Order], tuple[Fact, ...]],
+) -> Outcome:
+    """What arrived as a fact; of what has not, by when it will have, where that puts off the order's day.
+
+    What has arrived is planned next, and its plan says by when it is there.
+    """
     lines = []
     waits = False
     for line in order.lines:
@@ -64,7 +89,7 @@ def _outcome(order: orders.Order, left: dict[tuple[str, int], int], arrived: Seq
             lines.append(events.ParcelLine(line.line_no, late - still))
     places = {a.found for a in arrived if a.owner == order.id}
     facts = (events.OrderBackorderArrived(tuple(lines), places.pop() if len(places) == 1 else ""),) if lines else ()
-    return Again(LOOK_AGAIN, "waits_for_stock", facts) if waits else Done(facts)
+    return Again(LOOK_AGAIN, "waits_for_stock", (*facts, *put_off(order))) if waits else Done(facts)
 
 
 def _late(order: orders.Order) -> bool:

@@ -140,7 +140,7 @@ class _Booking:
             return _uncertain(order, parcel, task) if lost else Done()
         match answer:
             case couriers.Booked():
-                return Done(self._taken(order, parcel, task, answer))
+                return Done(self._taken(order, parcel, task, answer, now))
             case couriers.NotThere():
                 return Done(steps=(Step("choose", parcel.id),))
             case couriers.Declined(reason=reason, detail=detail, final=final):
@@ -152,7 +152,7 @@ class _Booking:
                 return _uncertain(order, parcel, task) if parcel.status in ("packed", "cancelled") else Done()
         return Dead("booking_broken", f"{type(answer).__name__}: {answer}"[:300])
 
-    def _taken(self, order: orders.Order, parcel: orders.Parcel, task: Task, booked: couriers.Booked) -> tuple[Fact, ...]:
+    def _taken(self, order: orders.Order, parcel: orders.Parcel, task: Task, booked: couriers.Booked, now: datetime) -> tuple[Fact, ...]:
         if parcel.consignment == booked.consignment:
             return ()
         fact = events.OrderShipmentBooked(
@@ -164,7 +164,7 @@ class _Booking:
             task.data.get("fee", 0) if booked.fee is None else booked.fee,
         )
         try:
-            return fulfilling.book(order, fact)
+            return self._desk.brought(order, fulfilling.book(order, fact), now)
         except Refused:  # another word of it came first, under another name: two bookings, and somebody has to see which is which
             detail = f"{fact.courier} also has it as {fact.consignment}; here it is {parcel.status} as {parcel.consignment or 'nothing'}."
             return hearing.trouble(order, parcel.id, "booked_twice", detail)
@@ -196,7 +196,7 @@ class _Booking:
         pause = timedelta(seconds=next((s for s in LOOKS_S if s > asked), LOOKS_S[-1]))
         match answer:
             case couriers.Booked():
-                return Done(self._taken(order, parcel, task, answer))
+                return Done(self._taken(order, parcel, task, answer, now))
             case couriers.NotThere():
                 return Done(self._declined(order, parcel, task.data["courier"], "not_booked", "", now, final=False))
             case Unavailable():

@@ -48,6 +48,10 @@ class Carriers:
         """How long it would take whoever would be chosen; for a promise."""
         return choosing.transit(self._fleet.value, self.carriers({}), need)[1]
 
+    def late(self, courier: str, place: orders.Place) -> int:
+        """Within how many days this courier brings nine of ten parcels there."""
+        return self._fleet.value.transit(courier, place.district, place.upazila, place.zone).late
+
     def carriers(self, taken: dict[str, int]) -> list[choosing.Carrier]:
         """Every active courier account; `answers` as this process sees it."""
         book = self._outside.book

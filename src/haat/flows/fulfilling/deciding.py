@@ -25,6 +25,7 @@ fulfilling = orders.fulfilling
 CODE = "fulfilment"
 NOW = timedelta()
 DOUBLED_MAX = 7  # of thirty seconds: an hour
+AFTERTHOUGHT = timedelta(minutes=1)  # within which a day that was agreed on may still change before anybody is told
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,8 +144,8 @@ class Decide:
                 gone = [p for p in order.shipments if p.vendor_order == part and p.status == "cancelled"]
                 ended: list[Decision] = [] if lines else [Stop("remind", part), Stop("lapse", part)]
                 return [*ended, *(Stop("ship_by", p.id) for p in gone), *_recalls(gone)]
-            case events.OrderPromised():
-                return _promised(order)
+            case events.OrderPromised(parcel=parcel, agreed=agreed):
+                return [*_promised(order), *(_told(order, parcel) if agreed else [])]
         return []
 
     def _of_booking(self, order: orders.Order, fact: Fact) -> list[Decision]:
@@ -156,7 +157,8 @@ class Decide:
                 stopped = Stop("look_up", parcel)
                 return [stopped, *self._next(order, parcel, at_once=final)]
             case events.OrderShipmentBooked(parcel=parcel, courier=courier):
-                return [Stop("look_up", parcel), *self._booked(order, fulfilling.parcel_of(order, parcel), courier)]
+                day = _told(order, parcel) if fulfilling.parcel_of(order, parcel).agreed else []
+                return [Stop("look_up", parcel), *self._booked(order, fulfilling.parcel_of(order, parcel), courier), *day]
             case events.OrderShipmentRecalled(parcel=parcel):
                 return [Stop("track", parcel), *self._next(order, parcel, at_once=True)]
         return []
@@ -270,6 +272,14 @@ def _unwanted(order: orders.Order, parcel: orders.Parcel) -> bool:
 
 
 def _promised(order: orders.Order) -> list[Decision]:
-    if order.promised_at is None or order.status not in fulfilling.LIVING:
+    day = orders.promising.next_day(order.promised_at, order.shipments)
+    if day is None or order.status not in fulfilling.LIVING:
         return []
-    return [Stop("late"), Step("late", after=max(order.promised_at - order.updated_at, NOW))]
+    return [Stop("late"), Step("late", after=max(day - order.updated_at, NOW))]
+
+
+def _told(order: orders.Order, parcel_id: str) -> list[Decision]:
+    """Whoever has the parcel has to hear of the day that was agreed on; the last one, where another follows at once."""
+    if not orders.promising.brought_by(fulfilling.parcel_of(order, parcel_id)):
+        return []
+    return [Stop("tell_day", parcel_id), Step("tell_day", parcel_id, after=AFTERTHOUGHT)]

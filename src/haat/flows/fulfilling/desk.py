@@ -8,21 +8,25 @@ from haat.engine.changes import Memory
 from haat.engine.clock import Clock
 from haat.engine.database import Tx
 from haat.engine.outside import Outside
+from haat.flows.fulfilling import promising
 from haat.flows.fulfilling.carriers import Carriers
 from haat.flows.fulfilling.deciding import Policy
 from haat.flows.fulfilling.hearing import Reading
-from haat.flows.fulfilling.promising import promised
 from haat.flows.fulfilling.wish import Chosen, Wish
 from haat.kernel.errors import Refused
+from haat.kernel.facts import Fact
 from haat.kernel.outside import Connection
 
 couriers = fulfilment.courier
+events = orders.events
+Start = fulfilment.promise.Start
 
 UNWEIGHED_G = 500
 NEVER_LATE: Mapping[str, datetime] = {}
 
 ROUTES_KEPT = 20_000
 
+Route = tuple[tuple[fulfilment.promise.Start, ...], str, str, str, str]
 Vendors = Callable[[], Mapping[str, vendors.Vendor]]
 
 
@@ -37,7 +41,7 @@ class Desk:
         self.new_id = new_id
         self._known = known
         self._minute = 0
-        self._by_when: dict[tuple[tuple[str, ...], str, str, str], datetime | None] = {}
+        self._by_when: dict[Route, datetime | None] = {}
         self.carriers = Carriers(memory, outside, clock)
 
     async def choose(self, tx: Tx, wishes: Sequence[Wish], now: datetime) -> Sequence[Chosen | str]:
@@ -49,20 +53,47 @@ class Desk:
         ready_at: Mapping[str, datetime] = NEVER_LATE,
     ) -> fulfilment.promise.Promise | None:  # fmt: skip
         """The day by which a basket of these vendors (codes) would be there; for a quote. None: nothing can be promised."""
-        known = self._known()
-        if not all(code in known for code in sellers):
-            return None
-        found = [known[code] for code in sellers]
-        return promised(self.carriers, found, place, area=area, cash=cash, weight_g=weight_g, ready_at=ready_at, now=now)
+        starts = [Start(code, ready_at=ready_at.get(code)) for code in sellers]
+        return promising.promised(self.carriers, self._known(), starts, place, area=area, cash=cash, weight_g=weight_g, now=now)
 
     def by_when(self, sellers: tuple[str, ...], place: orders.Place, now: datetime) -> datetime | None:
-        """`promised` for an ordinary basket, reckoned once a minute for each route: what every order and quote asks for."""
+        """`promised` for an ordinary basket: what every order and quote asks for."""
+        return self._reckoned(tuple([Start(code) for code in sellers]), place, now)
+
+    def reckon(self, order: orders.Order, starts: Sequence[Start], reason: str, now: datetime) -> tuple[Fact, ...]:
+        """That the order's day is put off by how these goods set out; nothing where it stands, or none was promised and no goods are late.
+
+        As ordinary a basket as the promise before: which courier it really is, its booking says.
+        """
+        if order.place is None or (order.promised_at is None and not any(start.ready_at for start in starts)):
+            return ()
+        day = self._reckoned(tuple(starts), order.place, now)
+        first = order.promised_at is None and day is not None
+        return (events.OrderPromised(day, reason),) if day is not None and (first or promising.put_off(order.promised_at, day)) else ()
+
+    def brought(self, order: orders.Order, facts: tuple[Fact, ...], now: datetime) -> tuple[Fact, ...]:
+        """These facts of an order, and that a parcel's day is put off where the courier that has it by one of them takes longer."""
+        booked = [fact for fact in facts if isinstance(fact, events.OrderShipmentBooked)]
+        return (*facts, *[later for fact in booked for later in self._later(order, fact, now)]) if booked else facts
+
+    def _later(self, order: orders.Order, fact: orders.events.OrderShipmentBooked, now: datetime) -> tuple[Fact, ...]:
+        parcel = known(order, fact.parcel)
+        if parcel is None or not parcel.coming or order.place is None or fact.courier == orders.fulfilling.SELF:
+            return ()
+        vendor, was = self.vendor(parcel.vendor), parcel.promised_at or order.promised_at
+        if vendor is None or was is None:
+            return ()
+        day = promising.brought(vendor, order.place, days=self.carriers.late(fact.courier, order.place), now=now)
+        return (events.OrderPromised(day, "courier", parcel.id),) if day is not None and promising.put_off(was, day) else ()
+
+    def _reckoned(self, starts: tuple[Start, ...], place: orders.Place, now: datetime) -> datetime | None:
+        """By when it would all be there, reckoned once a minute for each route."""
         minute = int(now.timestamp()) // 60
         if minute != self._minute or len(self._by_when) > ROUTES_KEPT:
             self._minute, self._by_when = minute, {}
-        route = (sellers, place.zone, place.district, place.upazila)
+        route = (starts, place.country, place.zone, place.district, place.upazila)
         if route not in self._by_when:
-            found = self.promised(sellers, place, now=now)
+            found = promising.promised(self.carriers, self._known(), starts, place, now=now)
             self._by_when[route] = None if found is None else found.promised_at
         return self._by_when[route]
 

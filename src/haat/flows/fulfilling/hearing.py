@@ -77,10 +77,10 @@ def _doubts(order: orders.Order, parcel_id: str, story: tracking.Advance) -> tup
 
 def _unbooked(order: orders.Order, parcel: orders.Parcel, now: tracking.Standing) -> int:
     """Cash that the courier took and no fact of ours speaks of: for bringing it back, or for what is back or lost here."""
-    if orders.paying.tender_in(order, parcel.id) is not None:
-        return 0
+    booked = orders.paying.tender_in(order, parcel.id)
+    fee = (now.return_fee or 0) - (booked.captured if booked is not None else 0)
     beyond = (now.taken or 0) - (parcel.collected or 0) if parcel.status in ("returned", "lost") else 0
-    return max(now.return_fee or 0, beyond)
+    return max(fee, beyond, 0)
 
 
 def _decided(order: orders.Order, parcel_id: str, move: tracking.Move, reading: Reading) -> tuple[Fact, ...]:

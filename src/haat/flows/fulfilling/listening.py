@@ -107,7 +107,7 @@ async def apply(desk: Desk, house: House, heard: Sequence[Heard], now: datetime)
         await house.journal.lock(tx, {h.shipment.order_id for h in heard})
         told = await fulfilment.scans(tx, sorted(by_parcel))
         asks = [
-            orders.Change(found[0].shipment.order_id, _Deciding(parcel, found, told.get(parcel, []), reading), now, _origin(found[0]))
+            orders.Change(found[0].shipment.order_id, _Deciding(desk, parcel, found, told.get(parcel, []), reading), now, _origin(found[0]))
             for parcel, found in sorted(by_parcel.items())
         ]
         changed = await house.change(tx, asks)
@@ -138,7 +138,8 @@ async def say(tx: Tx, parcels: Sequence[tuple[orders.Order, str]], told: Mapping
 class _Deciding:
     """The decision of one parcel's order on what was heard, made when its order is locked."""
 
-    def __init__(self, parcel: str, heard: Sequence[Heard], told: Sequence[fulfilment.Told], reading: hearing.Reading) -> None:
+    def __init__(self, desk: Desk, parcel: str, heard: Sequence[Heard], told: Sequence[fulfilment.Told], reading: hearing.Reading) -> None:
+        self._desk = desk
         self._parcel = parcel
         self._heard = heard
         self._told = told
@@ -172,7 +173,7 @@ class _Deciding:
             return ()
         there = named.shipment  # with the cash that the courier was told, whatever became of the order since
         booked = events.OrderShipmentBooked(parcel.id, there.courier, named.scan.consignment, cash=there.cash, fee=named.scan.fee or 0)
-        return fulfilling.book(order, booked)
+        return self._desk.brought(order, fulfilling.book(order, booked), self._reading.now)
 
 
 def _read(desk: Desk, arrived: inbox.Arrived) -> News:

@@ -3,6 +3,7 @@
 a parcel is packed       «late to pack» is over           booked     nobody has to find a courier, or its vendor has set out
 it surely has none       nobody has to ask any more       ended      everything of this flow
 a parcel has arrived     whatever was unclear about it
+another day, another try whoever brings it need not hear of the day before
 """
 
 from collections.abc import Mapping
@@ -19,12 +20,14 @@ OVERCOMES: Mapping[type[Fact], tuple[str, ...]] = {
     events.OrderParcelPacked: ("ship_by",),
     events.OrderShipmentBooked: ("choose", "book", "look_up", "ship_by"),
     events.OrderShipmentFailed: ("look_up",),
-    events.OrderShipmentRecalled: ("recall", "look_up", "look_at", "track"),
+    events.OrderShipmentRecalled: ("recall", "look_up", "look_at", "track", "tell_day"),
     events.OrderShipmentStrayed: ("recall", "look_at"),
-    events.OrderReturnStarted: ("recall", "tell"),
-    events.OrderDelivered: ("recall", "tell", "look_at", "track", "give_up", "return_overdue"),
+    events.OrderPromised: ("tell_day",),
+    events.OrderDeliveryFailed: ("tell_day",),
+    events.OrderReturnStarted: ("recall", "tell", "tell_day"),
+    events.OrderDelivered: ("recall", "tell", "look_at", "track", "give_up", "return_overdue", "tell_day"),
     events.OrderReturnReceived: ("recall", "tell", "look_at", "track", "give_up", "return_overdue", "take_out"),
-    events.OrderParcelLost: ("recall", "tell", "look_at", "track", "give_up", "return_overdue"),
+    events.OrderParcelLost: ("recall", "tell", "look_at", "track", "give_up", "return_overdue", "tell_day"),
 }
 _ENDS = (events.OrderCompleted, events.OrderCancelled, events.OrderRejected, events.OrderExpired)
 #: One parcel has arrived, and the other courier still has a booking; or what is open is not about where the parcel is.
@@ -42,6 +45,8 @@ def overcome(order: orders.Order, fact: Fact, flow: str) -> list[Decision]:
         return [Step(STEP, data={"steps": moot})] if moot else []
     if isinstance(fact, events.OrderReturnReceived) and not orders.fulfilling.parcel_of(order, fact.parcel).settled:
         return []  # only some of it is back: the rest is as unclear as before
+    if isinstance(fact, events.OrderPromised) and not fact.agreed:
+        return []
     moot = sorted(open_steps & set(OVERCOMES.get(type(fact), ())))
     return [Step(STEP, fact.parcel, data={"steps": moot})] if moot else []  # type: ignore[attr-defined]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from haat.domain import fulfilment, orders
 from haat.engine.database import Tx
-from haat.engine.flowing import Again, Dead, Done, Failed, House, Local, Outcome, Outside, Task
+from haat.engine.flowing import Again, Dead, Done, Failed, House, Local, Outcome, Outside, Step, Task
 from haat.flows.fulfilling import hearing, listening
 from haat.flows.fulfilling.desk import Desk, known
 from haat.flows.fulfilling.offering import each
@@ -33,6 +33,8 @@ def verbs(desk: Desk) -> dict[str, Local | Outside]:
                          owner="fulfilment", waits_for_holds=False, repairs=("skip",)),
         "tell": Local(run=each(_tell), title="Tell the vendor that it shall turn round", title_bn="বিক্রেতাকে ফিরতে বলা",
                       owner="fulfilment", waits_for_holds=False, repairs=("skip",)),
+        "tell_day": Local(run=each(_tell_day), title="Tell who brings it the day that was agreed on", title_bn="ঠিক করা দিন জানানো",
+                          owner="fulfilment", waits_for_holds=False, repairs=("skip",)),
         "give_up": Local(run=each(_give_up), title="Too many tries: bring it back", title_bn="বারবার ব্যর্থ: ফেরত আনা",
                          owner="fulfilment", waits_for_holds=False),
         "return_overdue": Local(run=each(_return_overdue), title="A return should be here by now", title_bn="ফেরত আসতে দেরি",
@@ -119,12 +121,21 @@ class _Road:
         return min(max((now - task.created_at) / 4, policy.ask_after), policy.ask_at_most_each)
 
     def late(self, order: orders.Order, task: Task, now: datetime) -> Outcome:
-        """The day is over and goods are still missing: promise another one, later the longer it has taken."""
+        """The day is over and goods are still missing: promise another one, later the longer it has taken.
+
+        Of one parcel, where that one had a day of its own and others are still to come.
+        """
         del task
-        if order.status not in fulfilling.LIVING or orders.settled(order.lines) or order.promised_at is None or order.promised_at > now:
+        day = orders.promising.next_day(order.promised_at, order.shipments)
+        if order.status not in fulfilling.LIVING or orders.settled(order.lines) or order.promised_at is None or day is None:
             return Done()
-        put_off = max(self._desk.policy.late_by, (now - order.placed_at) / 4)
-        return Done((events.OrderPromised(now + put_off, "late"),))
+        if day > now:
+            return Done(steps=(Step("late", after=day - now),))
+        put_off = now + max(self._desk.policy.late_by, (now - order.placed_at) / 4)
+        if order.promised_at <= now:
+            return Done((events.OrderPromised(put_off, "late"),))
+        late = next(p for p in order.shipments if p.coming and p.promised_at == day)
+        return Done((events.OrderPromised(put_off, "late", late.id),))
 
     def complete(self, order: orders.Order, task: Task, now: datetime) -> Outcome:
         """End the order where nothing is left; what nobody will ever collect is waived first."""
@@ -145,6 +156,18 @@ def _tell(order: orders.Order, task: Task, now: datetime) -> Outcome:
     if parcel is None or parcel.settled or parcel.status == "returning" or not parcel.intercept:
         return Done()
     return Dead("tell_the_vendor", f"{parcel.vendor} brings it itself and shall turn round: {parcel.intercept}.")
+
+
+def _tell_day(order: orders.Order, task: Task, now: datetime) -> Outcome:
+    """No courier takes another day by wire: a person tells it, or the vendor that brings it itself."""
+    del now
+    parcel = known(order, task.subject)
+    who = orders.promising.brought_by(parcel) if parcel is not None else ""
+    if parcel is None or parcel.promised_at is None or not who:
+        return Done()
+    day = parcel.promised_at.astimezone(fulfilment.sourcing.MARKET_TIME)
+    name = parcel.vendor if who == fulfilling.SELF else who
+    return Dead("tell_the_courier", f"{name} shall bring {parcel.consignment} on {day:%Y-%m-%d}: that was agreed on with the buyer.")
 
 
 def _give_up(order: orders.Order, task: Task, now: datetime) -> Outcome:

@@ -54,7 +54,7 @@ def row_of(order: orders.Order, parcel: orders.Parcel) -> fulfilment.Row:
         weight_g=parcel.weight_g,
         tries=parcel.tries,
         reason=parcel.reason,
-        promised_at=order.promised_at,
+        promised_at=parcel.promised_at or order.promised_at,
     )
 
 

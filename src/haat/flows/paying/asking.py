@@ -4,6 +4,7 @@ What a gateway does not say changes nothing. An attempt that nobody can tell abo
 becomes «failed» by itself.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -19,6 +20,7 @@ from haat.kernel.outside import Unknown
 OWNER = "payments"
 #: After this time behind its own expiry, an attempt that is still «pending» over there will not be paid any more.
 FORGOTTEN_AFTER = timedelta(hours=24)
+DECLINED_TRIES = 3  # of asking about what was declined, where the gateway is away
 LAST_TRIES = 5  # of asking before an order expires without an answer; money that comes later is orphaned, never lost
 #: By now a buyer whose browser never came back has agreed, or will not: what was agreed to is finished without it.
 CONFIRMED_AFTER = timedelta(minutes=3)
@@ -58,13 +60,15 @@ def expire(desk: Desk) -> Outside:
 
     async def call(house: House, task: Task) -> Answers:
         order: orders.Order = task.order
-        answers: dict[str, payments.Observation | None] = {}
-        for attempt in (*_open(order), *_declined(order)):
+
+        async def ask_last(attempt: orders.Attempt) -> payments.Observation | None:
             try:
-                answers[attempt.id] = await look(desk, order, attempt, house.clock.now(), confirm=attempt.status != "failed")
+                return await look(desk, order, attempt, house.clock.now(), confirm=attempt.status != "failed")
             except HaatError:
-                answers[attempt.id] = None
-        return answers
+                return None
+
+        asked = (*_open(order), *_declined(order))
+        return dict(zip([a.id for a in asked], await asyncio.gather(*[ask_last(a) for a in asked]), strict=True))
 
     async def settle(house: House, tx: Tx, answers: Sequence[tuple[Task, object]], now: datetime) -> list[Outcome]:
         del house
@@ -72,7 +76,7 @@ def expire(desk: Desk) -> Outside:
         outcomes: list[Outcome] = []
         for task, said in answers:
             heard: Answers = said if isinstance(said, dict) else {}
-            facts, silent = _last_word(task.order, heard, now, noted)
+            facts, silent = _last_word(task, heard, now, noted)
             then = orders.after(task.order, facts, at=now)
             if then.status == "placed" and orders.paying.uncovered(then) and silent and task.attempts < LAST_TRIES:
                 outcomes.append(Failed("a gateway did not say whether it has the money", facts))
@@ -148,13 +152,16 @@ def _learned(order: orders.Order, attempt: orders.Attempt, seen: payments.Observ
     return orders.paying.learn(order, attempt.id, observed(seen))
 
 
-def _last_word(order: orders.Order, heard: Answers, now: datetime, noted: Noted) -> tuple[tuple[Fact, ...], bool]:
-    """(facts, whether some gateway has not said)."""
+def _last_word(task: Task, heard: Answers, now: datetime, noted: Noted) -> tuple[tuple[Fact, ...], bool]:
+    """(facts, whether some gateway has not said). One that declined before is waited for a few times only."""
+    order: orders.Order = task.order
     facts: tuple[Fact, ...] = ()
     silent = False
     for attempt in (*_open(order), *_declined(order)):
         seen = heard.get(attempt.id)
-        if attempt.status != "failed" and (seen is None or seen.status == "unknown"):
+        if attempt.status == "failed":
+            silent |= seen is None and task.attempts < DECLINED_TRIES
+        elif seen is None or seen.status == "unknown":
             silent = True
         if seen is not None:
             learned = orders.paying.learn(orders.after(order, facts, at=now), attempt.id, observed(seen))

@@ -24,16 +24,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """The marketplace's choices about money.
 
     `pay_within`: the time to pay, in which the stock is held. `ask_after`: how soon a buyer who went to a gateway is asked about.
-    `attempts_max` of one obligation are begun by us; buyers may begin more. `authorises`: plug-ins through which money is set
-    aside and taken when parcels leave; with all others it is taken at once. `renew_before`: how long before it lapses.
-    `reinstates`: whether an expired order comes back when its money arrives and its stock is still there.
+    `attempts_max` of one obligation are begun by us; buyers may begin more. `renew_before`: how long before an authorisation lapses
+    what is needed of it is taken. `reinstates`: whether an expired order comes back when its money arrives and its stock is still there.
     """
 
     pay_within: timedelta = timedelta(minutes=30)
     ask_after: timedelta = timedelta(seconds=60)
     ask_at_most_each: timedelta = timedelta(minutes=15)
     attempts_max: int = 6
-    authorises: frozenset[str] = frozenset({"stripe"})
     renew_before: timedelta = timedelta(hours=12)
     reinstates: bool = True
 
@@ -52,6 +50,7 @@ LISTENS: frozenset[type[Fact]] = frozenset(
         orders.events.OrderPaymentVoided,
         orders.events.OrderPaymentOrphaned,
         orders.events.OrderPaymentMismatched,
+        orders.events.OrderPaymentDisputed,
         orders.events.OrderPaymentWaived,
         orders.events.OrderRefundRequested,
         orders.events.OrderRefundUncertain,
@@ -82,6 +81,7 @@ MAKES_SURPLUS = ENDS | {
 #: Facts after which more may be held than is owed.
 MOVES = ENDS | {
     orders.events.OrderLinesCancelled,
+    orders.events.OrderPaymentDisputed,
     orders.events.OrderPaymentProcessed,
     orders.events.OrderPaymentOrphaned,
     orders.events.OrderParcelLost,
@@ -94,7 +94,7 @@ def decider(policy: Policy) -> Callable[[orders.Order, Fact], Sequence[Decision]
     """The flow's `decide` under this policy."""
 
     def decide(order: orders.Order, fact: Fact) -> Sequence[Decision]:
-        decided = [*_of_tenders(order, fact), *_of_attempts(order, fact, policy), *_of_strange_money(fact), *_of_goods(order, fact)]
+        decided = [*_of_tenders(order, fact), *_of_attempts(order, fact, policy), *_of_troubled_money(fact), *_of_goods(order, fact)]
         return [*decided, *_balance(order, fact), *overcome(order, fact)]
 
     return decide
@@ -149,8 +149,10 @@ def _of_attempts(order: orders.Order, fact: Fact, policy: Policy) -> list[Decisi
     return []
 
 
-def _of_strange_money(fact: Fact) -> list[Decision]:
+def _of_troubled_money(fact: Fact) -> list[Decision]:
     match fact:
+        case orders.events.OrderPaymentDisputed(dispute=dispute, status=status):
+            return [Step("dispute", dispute, data={"status": status, "steps": ["dispute"]})]
         case orders.events.OrderPaymentMismatched(attempt=attempt):
             return [Step("mismatch", attempt)]
     return []

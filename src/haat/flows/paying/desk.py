@@ -44,12 +44,12 @@ class Desk:
     def authorises(self, code: str) -> bool:
         """Whether money is only set aside through this connection until parcels leave."""
         connection = self.outside.book.get(code)
-        return connection is not None and connection.plugin in self.policy.authorises and self.gateway(code)[1].abilities.authorise
+        return connection is not None and payments.sets_aside(self.outside.book.plugin(connection), connection)
 
     def takes_whole(self, code: str) -> bool:
         """Whether an authorisation of this connection can be taken once only."""
         connection = self.outside.book.get(code)
-        return connection is None or self.gateway(code)[1].abilities.capture != "multiple"
+        return connection is None or payments.abilities_of(self.outside.book.plugin(connection), connection).capture != "multiple"
 
     def candidates(self) -> list[payments.Candidate]:
         """Every gateway that is set up, as routing looks at it."""
@@ -164,6 +164,13 @@ def observed(seen: payments.Observation) -> orders.paying.Observed:
         review=seen.review,
         lapses_at=seen.lapses_at,
         raw_code=seen.raw_code,
+    )
+
+
+def contested(dispute: str, seen: payments.DisputeObservation) -> orders.paying.Contested:
+    """A gateway's word about a dispute in the order's vocabulary."""
+    return orders.paying.Contested(
+        dispute=dispute, status=seen.status, amount=seen.amount, currency=seen.currency, reason=seen.reason, respond_by=seen.respond_by
     )
 
 

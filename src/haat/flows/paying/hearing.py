@@ -19,7 +19,7 @@ from haat.engine.database import Collided, Lost, Rejected, Tx
 from haat.engine.flowing import House
 from haat.engine.outside import inbox
 from haat.flows.paying.asking import look
-from haat.flows.paying.desk import Desk, Noted, found, observed, payback
+from haat.flows.paying.desk import Desk, Noted, contested, found, observed, payback
 from haat.flows.paying.refunding import refund_in, told
 from haat.kernel.errors import HaatError, Refused
 from haat.kernel.facts import Fact, Origin
@@ -41,6 +41,8 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
     seen: payments.Observation | None = None
     refund: str = ""
     refund_seen: payments.RefundObservation | None = None
+    dispute: str = ""
+    dispute_seen: payments.DisputeObservation | None = None
 
 
 class Counter:
@@ -172,13 +174,16 @@ class Counter:
     async def returned(self, connection: Connection, brought: Mapping[str, str]) -> str | None:
         """The order of a buyer who came back from a gateway, after its gateway was asked once; None where nothing of ours is named.
 
-        What could not be learned in `RETURN_S` is learned from the stored return.
+        What could not be learned in `RETURN_S` is learned from the stored return, as is all that is to be learned of an attempt that
+        is over: who comes back again and again does not make us ask each time.
         """
         gateway: payments.Gateway = self.desk.outside.book.plugin(connection)
         async with self._house.database.reading() as tx:
             (row,) = await _rows_of(tx, [(connection.code, gateway.callback(connection, brought))])
         if row is None:
             return None
+        if row.status not in orders.paying.OPEN:
+            return row.order_id
         with suppress(HaatError, TimeoutError, *Lost):
             async with asyncio.timeout(RETURN_S):
                 await self.look_now(row.id, source="redirect")
@@ -194,6 +199,8 @@ class Counter:
     async def _word(self, one: inbox.Arrived, signal: payments.Signal, row: payments.AttemptRow, order: orders.Order) -> Word | None:
         if signal.refund:
             return await self._refund_asked(row, order, signal)
+        if signal.dispute:
+            return await self._dispute_asked(row, order, signal.dispute)
         return await self._asked(row, order, "redirect" if one.hook.method == inbox.RETURN else "hook")
 
     async def _asked(self, row: payments.AttemptRow, order: orders.Order, source: payments.Source) -> Word | None:
@@ -220,6 +227,15 @@ class Counter:
         now = self._house.clock.now()
         seen = await self.desk.outside.drive(connection, gateway.query_refund(connection, back, now), subject=refund.id)
         return Word(order_id=order.id, attempt=row.id, source="hook", refund=refund.id, refund_seen=seen)
+
+    async def _dispute_asked(self, row: payments.AttemptRow, order: orders.Order, dispute: str) -> Word | None:
+        known = found(order, row.id)
+        connection, gateway = self.desk.gateway(row.gateway)
+        if known is None or gateway.query_dispute is None:
+            return None
+        about, now = self.desk.known(order, known[1]), self._house.clock.now()
+        seen = await self.desk.outside.drive(connection, gateway.query_dispute(connection, about, dispute, now), subject=row.id)
+        return Word(order_id=order.id, attempt=row.id, source="hook", dispute=dispute, dispute_seen=seen)
 
 
 def _told_of(one: inbox.Arrived, error: BaseException) -> str:
@@ -254,6 +270,8 @@ class _Learning(msgspec.Struct, frozen=True):
         if word.refund_seen is not None:
             asked = refund_in(order, word.refund)
             return told(order, asked, word.refund_seen) if asked is not None else ()
+        if word.dispute_seen is not None:
+            return orders.paying.contest(order, word.attempt, contested(word.dispute, word.dispute_seen))
         return orders.paying.learn(order, word.attempt, observed(word.seen)) if word.seen is not None else ()
 
 

@@ -58,8 +58,9 @@ def overcome(order: orders.Order, fact: Fact) -> list[Decision]:
 
 def verbs() -> dict[str, Local]:
     """The step of this file by name."""
-    return {STEP: overcoming.closing(CODE, _resolved)}
+    return {STEP: overcoming.closing(CODE, resolved)}
 
 
-def _resolved(exception: str) -> Fact:
+def resolved(exception: str) -> Fact:
+    """What records that nobody has to look at it any more."""
     return events.OrderExceptionResolved(exception, "skip", "overcome")

@@ -24,6 +24,7 @@ UNDER_WAY = frozenset({"requested", "uncertain"})
 ASK_EACH_MAX = timedelta(hours=1)
 ASK_EACH_MIN = timedelta(seconds=10)
 ARRIVES_WITHIN = timedelta(minutes=2)  # far above any time limit of a call: what is not there by then was never begun
+UNSENT_MAX = timedelta(hours=6)  # that a gateway is away or does not take our credentials for longer is somebody's business
 RESENT = "resent"  # in a step's data: how often it was sent again because the gateway did not know of it
 RESENDS_MAX = 5
 REFUSED = "refund_refused"
@@ -60,7 +61,7 @@ def refund(desk: Desk) -> Outside:
 
     return Outside(
         call=call, settle=_settling(desk, _sent), party=_party, title="give money back", title_bn="অর্থ ফেরত", owner=OWNER,
-        waits_for_holds=False, attempts_max=12, repairs=("retry", "skip"),
+        waits_for_holds=False, attempts_max=12, age_limit_s=UNSENT_MAX.total_seconds(), repairs=("retry", "skip"),
     )  # fmt: skip
 
 
@@ -141,7 +142,7 @@ def _sent(task: Task, asked: orders.Refund, answer: object) -> Outcome:
         case Unknown():
             return _followed(task, asked, payments.RefundObservation(status="unknown"))
         case Unavailable():
-            return Again(_pause(task), str(answer))  # no try of it: it surely was not sent
+            return Again(max(_pause(task), timedelta(seconds=answer.retry_after_s)), str(answer))  # no try of it: it surely was not sent
         case _:
             return Failed(str(answer))
 

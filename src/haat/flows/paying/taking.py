@@ -118,7 +118,9 @@ def _taking(desk: Desk, takings: Takings, *, title: str, title_bn: str) -> Outsi
         had = seen.amount if seen.status == "charged" else 0
         if seen.status not in ("authorized", "charged") or had >= target:
             return seen
-        amount = about.amount if gateway.abilities.capture == "full" else target - had  # what is too much then goes back
+        amount = (
+            about.amount if payments.abilities_of(gateway, connection).capture == "full" else target - had
+        )  # what is too much then goes back
         what = payments.Capture(known=about, amount=amount, key=f"{payments.ours(task.subject)}-{target}", final=taking.final)
         return await desk.outside.drive(connection, gateway.capture(connection, what, now), subject=task.subject)
 

@@ -40,7 +40,7 @@ def _sums(order: orders.Order) -> Iterator[str]:
                 yield f"attempt {a.id}: authorised {a.authorized}, captured {a.captured}, let go {a.voided}"
             if given.get(a.id, 0) != a.refunded:
                 yield f"attempt {a.id}: {a.refunded} went back, refunds say {given.get(a.id, 0)}"
-    kept = sum([a.captured - a.refunded for t in order.payments for a in t.attempts])
+    kept = sum([a.kept for t in order.payments for a in t.attempts])
     owing, at_rest = orders.settling.owing(order), orders.settling.settled(order) and all(r.status == "succeeded" for r in order.refunds)
     if order.payments and at_rest and kept > owing:
         yield f"{kept} are kept of {owing} owed, and nothing is to go back"

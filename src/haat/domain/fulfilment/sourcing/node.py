@@ -66,6 +66,7 @@ class Node(Struct, frozen=True):
     rates: Mapping[str, Rate] = field(default_factory=lambda: USUAL_RATES)
     lat: float | None = None
     lng: float | None = None
+    zone: str = ""
 
 
 class Room(Struct):
@@ -93,6 +94,11 @@ class Day:
     def late(self, node: str) -> int:
         room = self.rooms.get(node)
         return 0 if room is None else room.late
+
+    def sends(self, node: str) -> date | None:
+        """The day on which what it is given now leaves; None where nothing limits it."""
+        room = self.rooms.get(node)
+        return None if room is None else room.day
 
     def load(self, node: str) -> int:
         """Thousandths of the day's capacity that are taken; 0 where there is no limit."""

@@ -66,8 +66,7 @@ def plan(network: Network, demand: Demand, stock: Stock, day: Day) -> Plan | Unp
         return single(ruling, demand, best, _considered(network, ruling, demand, day, found, whole))
     shared = split(ruling, demand, found, stock, day)
     if best is None and shared is None:
-        open_to = network.routes(demand.vendor, demand.destination)
-        reason = "short" if found else "nodes_full" if _any_full(ruling, demand, day, [r.node.code for r in open_to]) else "no_node"
+        reason = _unplanned(network, ruling, demand, stock, day, found)
         return Unplanned(demand.key, reason, rule.code, rule.version, _considered(network, ruling, demand, day, found, whole))
     if shared is None:
         assert best is not None
@@ -77,6 +76,18 @@ def plan(network: Network, demand: Demand, stock: Stock, day: Day) -> Plan | Unp
         lost = Alternative(tuple([option.node for option, _ in shared]), "split_not_worth_it", cost.total)
         return single(ruling, demand, best, (lost, *_considered(network, ruling, demand, day, found, whole))[:ALTERNATIVES_MAX])
     return divided(ruling, demand, shared, cost, _considered(network, ruling, demand, day, found, whole))
+
+
+def _unplanned(network: Network, ruling: Ruling, demand: Demand, stock: Stock, day: Day, found: Sequence[Option]) -> str:
+    """Why nobody sends it: `nodes_full` where it would be sent if nobody were full."""
+    if not found:
+        open_to = [route.node.code for route in network.routes(demand.vendor, demand.destination)]
+        return "nodes_full" if _any_full(ruling, demand, day, open_to) else "no_node"
+    everywhere = options(network, ruling, demand, day, full_ones=True)
+    if len(everywhere) == len(found):
+        return "short"
+    has = any(has_all(stock, demand, option.node) for option in everywhere) or split(ruling, demand, everywhere, stock, day) is not None
+    return "nodes_full" if has else "short"
 
 
 def single(ruling: Ruling, demand: Demand, option: Option, alternatives: tuple[Alternative, ...]) -> Plan:

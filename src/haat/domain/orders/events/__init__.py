@@ -52,6 +52,7 @@ from haat.domain.orders.events.fulfilling import (
 from haat.domain.orders.events.paying import (
     OrderPaymentAttempted,
     OrderPaymentAuthorized,
+    OrderPaymentDisputed,
     OrderPaymentFailed,
     OrderPaymentMismatched,
     OrderPaymentOrphaned,
@@ -126,6 +127,7 @@ OrderFact = (
     | OrderPaymentWaived
     | OrderPaymentOrphaned
     | OrderPaymentMismatched
+    | OrderPaymentDisputed
     | OrderRefundRequested
     | OrderRefundUncertain
     | OrderRefundNotFound
@@ -204,6 +206,7 @@ __all__ = [
     "OrderPaused",
     "OrderPaymentAttempted",
     "OrderPaymentAuthorized",
+    "OrderPaymentDisputed",
     "OrderPaymentFailed",
     "OrderPaymentMismatched",
     "OrderPaymentOrphaned",

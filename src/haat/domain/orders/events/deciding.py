@@ -112,7 +112,12 @@ class OrderFlowMigrated(Fact, frozen=True):
 
 
 class OrderPromised(Fact, frozen=True):
-    """The day by which the goods are promised changed."""
+    """The day by which the goods are promised changed: of one `parcel`, or of all that no day of its own was promised for.
+
+    `agreed`: with the buyer; whoever brings the parcel has to hear of it.
+    """
 
     promised_at: datetime
     reason: str = ""
+    parcel: str = ""
+    agreed: bool = False

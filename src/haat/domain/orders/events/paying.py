@@ -112,6 +112,22 @@ class OrderPaymentMismatched(Fact, frozen=True):
     reference: str = ""
 
 
+class OrderPaymentDisputed(Fact, frozen=True):
+    """The buyer's bank contests what the attempt captured, or says how that stands now: a dispute (chargeback), by the gateway's id of it.
+
+    `status`: inquiry (no money has moved), needs_response, under_review, appealed, won, lost or withdrawn. `reason` is the bank's word.
+    It moves no status of the order: what a lost dispute took is written off by somebody.
+    """
+
+    payment: str
+    attempt: str
+    dispute: str
+    amount: int
+    status: str
+    reason: str = ""
+    respond_by: datetime | None = None
+
+
 class OrderRefundRequested(Fact, frozen=True):
     """Money is to go back the way it came. `refund` is its id; written before the gateway hears of it."""
 

@@ -135,8 +135,11 @@ def _promised(f: OrderPromised, scene: Scene) -> Said:
     day, day_bn = scene.day(f.promised_at)
     inside, outside = words.reason(words.PROMISES, f.reason), words.told(words.PROMISES, f.reason)
 
+    what, what_bn = scene.parcel(f.parcel) if f.parcel and len(scene.counted) > 1 else ("it", "")
+
     def both(why: Both) -> Both:
-        return f"It is expected by {day} now{why[0]}.", f"এখন {day_bn}-এর মধ্যে পৌঁছানোর কথা{why[1]}।"
+        subject, subject_bn = what[0].upper() + what[1:], f"{what_bn} " if what_bn else ""
+        return f"{subject} is expected by {day} now{why[0]}.", f"{subject_bn}এখন {day_bn}-এর মধ্যে পৌঁছানোর কথা{why[1]}।"
 
     return Said(*both(inside), "staff", both(outside))
 

@@ -3,6 +3,7 @@
 from haat.domain.orders.events import (
     OrderPaymentAttempted,
     OrderPaymentAuthorized,
+    OrderPaymentDisputed,
     OrderPaymentFailed,
     OrderPaymentMismatched,
     OrderPaymentOrphaned,
@@ -24,6 +25,8 @@ from haat.domain.orders.timeline.saying import Said, Scene, Sentences, begun
 from haat.domain.orders.timeline.words import Both
 
 CASH = "cod"
+#: Statuses of disputes that wait for our answer.
+ASKED = frozenset({"inquiry", "needs_response", "appealed"})
 #: What a buyer is told of a failure whose real name is not for them.
 HUSHED = {"suspected_fraud": "declined", "misconfigured": "gateway_error", "mismatch": "gateway_error", "invalid_request": "gateway_error"}
 
@@ -144,6 +147,17 @@ def _mismatched(f: OrderPaymentMismatched, scene: Scene) -> Said:
     )
 
 
+def _disputed(f: OrderPaymentDisputed, scene: Scene) -> Said:
+    (amount, amount_bn), (payer, payer_bn) = scene.money(f.amount), scene.payer(f.payment, f.attempt)
+    (until, until_bn), (stands, stands_bn) = scene.until(f.respond_by), words.name(words.DISPUTES, f.status)
+    why, until, until_bn = f" ({f.reason})" * bool(f.reason), until * (f.status in ASKED), until_bn * (f.status in ASKED)
+    return Said(
+        f"The buyer's bank disputes {amount} that {payer} took{why}: {stands}{until} (dispute {f.dispute}).",
+        f"{payer_bn} দিয়ে নেওয়া {amount_bn} নিয়ে ক্রেতার ব্যাংক আপত্তি জানিয়েছে{why}: {stands_bn}{until_bn} (আপত্তি {f.dispute})।",
+        "staff",
+    )
+
+
 def _refund_requested(f: OrderRefundRequested, scene: Scene) -> Said:
     (amount, amount_bn), (payer, payer_bn) = scene.money(f.amount), scene.payer(f.payment, f.attempt, f.gateway)
     inside, outside = words.reason(words.ENDINGS, f.reason), words.told(words.ENDINGS, f.reason)
@@ -224,6 +238,7 @@ SENTENCES: Sentences = {
     OrderPaymentWaived: _waived,
     OrderPaymentOrphaned: _orphaned,
     OrderPaymentMismatched: _mismatched,
+    OrderPaymentDisputed: _disputed,
     OrderRefundRequested: _refund_requested,
     OrderRefundUncertain: _refund_uncertain,
     OrderRefundNotFound: _refund_not_found,

@@ -61,6 +61,15 @@ PAYMENT_FAILURES: Words = {
     "refused": ("it was refused", "প্রত্যাখ্যান করা হয়েছে"),
     "other": ("it gave no clear reason", "স্পষ্ট কারণ জানানো হয়নি"),
 }
+DISPUTES: Words = {
+    "inquiry": ("it asks first, no money has moved", "আগে প্রশ্ন করেছে, টাকা এখনো নেওয়া হয়নি"),
+    "needs_response": ("the money was taken back and it has to be answered", "টাকা ফেরত নেওয়া হয়েছে, উত্তর দিতে হবে"),
+    "under_review": ("the bank looks at our answer", "ব্যাংক আমাদের উত্তর দেখছে"),
+    "appealed": ("the decision is contested", "সিদ্ধান্তের বিরুদ্ধে আপিল হয়েছে"),
+    "won": ("it was decided for us, the money is ours", "সিদ্ধান্ত আমাদের পক্ষে, টাকা আমাদের"),
+    "lost": ("it was decided against us, the money is gone", "সিদ্ধান্ত আমাদের বিপক্ষে, টাকা চলে গেছে"),
+    "withdrawn": ("it was withdrawn", "আপত্তি তুলে নেওয়া হয়েছে"),
+}
 DELIVERIES: Words = {
     "customer_refused": ("the parcel was not accepted", "পার্সেলটি গ্রহণ করা হয়নি"),
     "customer_unreachable": ("nobody could be reached by phone", "ফোনে কাউকে পাওয়া যায়নি"),
@@ -120,8 +129,11 @@ PROMISES: Words = {
     "late": ("it is delayed on the way", "পথে দেরি হচ্ছে"),
     "delayed": ("it is delayed on the way", "পথে দেরি হচ্ছে"),
     "backordered": ("we wait for goods", "পণ্য আসার অপেক্ষা"),
+    "planned": ("the place that sends it needs longer", "যেখান থেকে পাঠানো হবে সেখানে বেশি সময় লাগবে"),
     "replanned": ("it is sent from another place", "অন্য জায়গা থেকে পাঠানো হচ্ছে"),
+    "courier": ("its courier needs longer to there", "কুরিয়ারের পৌঁছাতে বেশি সময় লাগবে"),
     "rescheduled": ("the day that was agreed", "ঠিক করে নেওয়া দিন"),
+    "reschedule_asked": ("another day was asked for", "অন্য দিন চাওয়া হয়েছে"),
 }
 HOLDS: Words = {
     "FRAUD_REVIEW": ("a fraud review", "প্রতারণা পর্যালোচনা"),

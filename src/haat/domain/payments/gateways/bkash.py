@@ -49,8 +49,8 @@ from haat.kernel.outside import (
     token_of,
 )
 
-LIVES = timedelta(hours=24)
-DONE = "0000"
+LIVES, AUTHORISED_FOR = timedelta(hours=24), timedelta(days=7)
+DONE, USED, NO_REFUND = "0000", "2029", "2033"
 STATUS: Mapping[str, Status] = {
     "Initiated": "pending",
     "Pending": "pending",
@@ -84,12 +84,12 @@ REASONS: Mapping[str, Reason] = {
     "503": "maintenance",
 }
 REFUND_CODES = frozenset({str(code) for code in range(2071, 2083)})  # why a refund of the second version was refused
-USED, NO_REFUND = "2029", "2033"
 ASK = frozenset({"2003", "2029", "2056", "2062", "2117"})
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
-    """`void_path`: sources disagree between «confirm/void» and «confirm/capture/void»; your contract's papers say.
+    """`authorise`: money is set aside and taken when parcels leave. `void_path`: sources disagree between «confirm/void» and
+    «confirm/capture/void»; your contract's papers say.
 
     `ipn_topic`: the SNS topic of your instant notifications, without which none are accepted. `ipn_certificate` (PEM) pins the
     signer; without it the certificate is fetched from Amazon.
@@ -99,6 +99,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     refunds: Literal["v1", "v2"] = "v2"
     void_path: Literal["confirm/void", "confirm/capture/void"] = "confirm/void"
     bearer: bool = False
+    authorise: bool = False
     ipn_topic: str = ""
     ipn_certificate: str = ""
     fee: Fee | None = None
@@ -279,9 +280,8 @@ def _call(connection: Connection, path: str, body: Mapping[str, str], *, questio
     if reply.status in (401, 403):
         raise Unavailable("credentials_refused", "bKash does not take our credentials.", permanent=True)
     if not fields:
-        if question:
-            raise Unavailable("gateway_unreadable", f"bKash answered {reply.status} with nothing to read.")
-        raise Unknown("gateway_unreadable", f"bKash answered {reply.status} with nothing to read.")
+        unreadable = Unavailable if question else Unknown
+        raise unreadable("gateway_unreadable", f"bKash answered {reply.status} with nothing to read.")
     return fields
 
 
@@ -302,8 +302,8 @@ def _grant(connection: Connection, refresh: str) -> Conversation[Granted]:
         if said.get("id_token"):
             lasts = str(said.get("expires_in", "3600"))
             return Granted(str(said["id_token"]), int(lasts) if lasts.isdecimal() else 3600, str(said.get("refresh_token", "")))
-    code = str(said.get("statusCode", ""))
-    raise Unavailable("credentials_refused", f"bKash gave no token ({code[:20]}).", permanent=True, retry_after_s=3600)
+    why = f"bKash gave no token ({str(said.get('statusCode', ''))[:20]})."
+    raise Unavailable("credentials_refused", why, permanent=True, retry_after_s=3600)
 
 
 def _seen(said: Mapping[str, Any], known: Known, now: datetime) -> Observation:
@@ -326,6 +326,7 @@ def _seen(said: Mapping[str, Any], known: Known, now: datetime) -> Observation:
             our_reference=str(said.get("merchantInvoiceNumber") or said.get("merchantInvoice") or ""),
             soft=reason in gateway.SOFT,
             reason=reason,
+            lapses_at=(known.began or now) + AUTHORISED_FOR if status == "authorized" else None,
             raw_code=word[:100],
         ),
         known,
@@ -334,9 +335,8 @@ def _seen(said: Mapping[str, Any], known: Known, now: datetime) -> Observation:
 
 def _refusal(said: Mapping[str, Any], *, reference: str = "") -> Observation:
     """An answer with another code than 0000. What we cannot place is not taken for a «no»."""
-    if (code := _code(said)) in REASONS:
-        return gateway.failed(REASONS[code], code, reference=reference)
-    return gateway.unknown(code, reference=reference)
+    code = _code(said)
+    return gateway.failed(REASONS[code], code, reference=reference) if code in REASONS else gateway.unknown(code, reference=reference)
 
 
 def _because(said: Mapping[str, Any], seen: Observation) -> Observation:
@@ -383,7 +383,7 @@ GATEWAY = Gateway(
     config=Config,
     secrets=Secrets,
     abilities=Abilities(
-        limits={"BDT": (100, 50_000_00)}, authorise=True, capture="full", refund="multiple", session=LIVES, authorisation=timedelta(days=7)
+        limits={"BDT": (100, 50_000_00)}, authorise=True, capture="full", refund="multiple", session=LIVES, authorisation=AUTHORISED_FOR
     ),
     fee=Fee(permyriad=150),
     create=create,

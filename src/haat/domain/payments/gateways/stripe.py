@@ -5,6 +5,9 @@
 Every call that changes something carries an Idempotency-Key made from our ids, so it may be sent again. Webhooks are signed (HMAC-SHA256
 over time and raw body, 300 s tolerance) and still only a hint: the intent is read again before anybody believes it. A declined card
 ends no intent that its buyer holds the handle of: the same form takes the next card, so it is pending until it is cancelled.
+
+With `multicapture` (Stripe allows it by contract, for online cards) parcels are captured one by one: an intent that still waits for
+more counts as charged with what was received. A card that gives once only gives all of it with the first parcel.
 """
 
 import hashlib
@@ -21,90 +24,39 @@ from haat.domain.payments.gateway import (
     Abilities,
     Capture,
     Charge,
+    DisputeObservation,
     Fee,
     Gateway,
     Known,
     Observation,
     Payback,
-    Reason,
     RefundObservation,
-    RefundStatus,
     Signal,
     Started,
-    Status,
     Url,
     Word,
 )
+from haat.domain.payments.gateways._stripe_words import CALLBACK, DISPUTE, EVENTS, LEAST, REASONS, REFUND, STATUS
 from haat.kernel.errors import Refused, Unavailable
 from haat.kernel.outside import Connection, Conversation, Heard, Hook, Reply, Request, Unknown, answered, ask
 
 AUTHORISED_FOR = timedelta(days=7)  # a card's usual; `capture_before` says better where it is there
 TOLERANCE_S = 300
-#: The smallest charge by currency, in minor units.
-LEAST = {"BDT": 5_000, "EUR": 50, "GBP": 30, "INR": 5_000, "USD": 50}
-STATUS: Mapping[str, Status] = {
-    "requires_payment_method": "pending",
-    "requires_confirmation": "pending",
-    "requires_action": "pending",
-    "processing": "pending",
-    "requires_capture": "authorized",
-    "succeeded": "charged",
-    "canceled": "cancelled",
-}
-#: decline_code or code → why. What is not here is `declined` when the bank said no.
-REASONS: Mapping[str, Reason] = {
-    "insufficient_funds": "insufficient_funds",
-    "card_velocity_exceeded": "limit_exceeded",
-    "withdrawal_count_limit_exceeded": "limit_exceeded",
-    "amount_too_large": "limit_exceeded",
-    "amount_too_small": "limit_exceeded",
-    "expired_card": "expired_card",
-    "authentication_required": "authentication_failed",
-    "payment_intent_authentication_failure": "authentication_failed",
-    "incorrect_cvc": "invalid_account",
-    "incorrect_number": "invalid_account",
-    "invalid_account": "invalid_account",
-    "invalid_number": "invalid_account",
-    "invalid_expiry_month": "invalid_account",
-    "invalid_expiry_year": "invalid_account",
-    "fraudulent": "suspected_fraud",
-    "lost_card": "suspected_fraud",
-    "stolen_card": "suspected_fraud",
-    "pickup_card": "suspected_fraud",
-    "merchant_blacklist": "suspected_fraud",
-    "processing_error": "gateway_error",
-    "try_again_later": "gateway_error",
-    "issuer_not_available": "gateway_error",
-    "duplicate_transaction": "duplicate",
-    "resource_missing": "not_found",
-    "charge_already_refunded": "already_done",
-}
-REFUND: Mapping[str, RefundStatus] = {
-    "pending": "pending",
-    "requires_action": "pending",
-    "succeeded": "succeeded",
-    "failed": "failed",
-    "canceled": "failed",
-}
-EVENTS: Mapping[str, Status] = {
-    "payment_intent.succeeded": "charged",
-    "payment_intent.payment_failed": "failed",
-    "payment_intent.canceled": "cancelled",
-    "payment_intent.amount_capturable_updated": "authorized",
-    "charge.captured": "charged",
-    "charge.failed": "failed",
-    "charge.expired": "expired",
-}
-CALLBACK: Mapping[str, Status] = {"succeeded": "charged", "failed": "failed", "pending": "pending"}
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
-    """`optional`: parameters that simulated servers refuse are sent (descriptions, automatic payment methods, reasons)."""
+    """`optional`: parameters that simulated servers refuse are sent (descriptions, automatic payment methods, reasons).
+
+    `authorise`: money is set aside and taken when parcels leave, else taken at once. `multicapture`: parcel by parcel, else all that
+    is needed with the first.
+    """
 
     base_url: Url = "https://api.stripe.com"
     publishable_key: str = ""
     api_version: str = ""
     optional: bool = True
+    authorise: bool = True
+    multicapture: bool = False
     fee: Fee | None = None
 
 
@@ -125,6 +77,8 @@ def create(connection: Connection, charge: Charge, now: datetime) -> Conversatio
         "metadata[attempt]": charge.attempt,
         "metadata[order]": charge.number,
     }
+    if charge.authorise and connection.config.multicapture:
+        pairs["payment_method_options[card][request_multicapture]"] = "if_available"
     if connection.config.optional:
         pairs["description"] = charge.description or charge.number
     if charge.method:
@@ -160,10 +114,18 @@ def query(connection: Connection, known: Known, now: datetime) -> Conversation[O
 
 
 def capture(connection: Connection, take: Capture, now: datetime) -> Conversation[Observation]:
-    """A part lets go of the rest."""
+    """A part lets go of the rest, unless more parts are to come and the card allows them; all is taken of one that does not."""
     del now
-    place = f"payment_intents/{quote(take.known.reference, safe='')}/capture"
-    reply = yield from _post(connection, place, {"amount_to_capture": str(take.amount)}, f"{take.known.attempt}:capture:{take.key}")
+    place = f"payment_intents/{quote(take.known.reference, safe='')}"
+    pairs, key = {"amount_to_capture": str(take.amount)}, f"{take.known.attempt}:capture:{take.key}"
+    if connection.config.multicapture and not take.final:
+        asked = yield from _get(connection, f"{place}?{urlencode({'expand[]': 'latest_charge'})}")
+        card = _part(_part(_part(_intent(asked), "latest_charge"), "payment_method_details"), "card")
+        if _part(card, "multicapture").get("status") == "available":
+            pairs["final_capture"] = "false"
+        else:
+            pairs, key = {"amount_to_capture": str(take.known.amount)}, f"{take.known.attempt}:capture:all"
+    reply = yield from _post(connection, f"{place}/capture", pairs, key)
     seen = _seen(reply, take.known)
     if seen.status == "charged" and "amount_received" not in _intent(reply):
         return structs.replace(seen, amount=take.amount)  # an older server that does not say: it took what we named
@@ -195,6 +157,29 @@ def query_refund(connection: Connection, payback: Payback, now: datetime) -> Con
         if isinstance(each, dict) and _part(each, "metadata").get("refund") == payback.refund:
             return _refund_of(each)
     return RefundObservation(status="unknown", reason="not_found")
+
+
+def query_dispute(connection: Connection, known: Known, dispute: str, now: datetime) -> Conversation[DisputeObservation]:
+    del now
+    said = (yield from _get(connection, f"disputes/{quote(dispute, safe='')}")).fields()
+    word = str(said.get("status", ""))
+    if said.get("object") != "dispute" or said.get("payment_intent") != known.reference:
+        return DisputeObservation(status="unknown", raw_code=word[:100])
+    due, listed = _whole(_part(said, "evidence_details").get("due_by")), said.get("balance_transactions")
+    moved = [each.get("amount") for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    gone = sum([amount for amount in moved if isinstance(amount, int)]) < 0
+    return DisputeObservation(
+        status="lost" if word == "prevented" and gone else DISPUTE.get(word, "unknown"),
+        amount=_whole(said.get("amount")),
+        currency=str(said.get("currency", "")).upper(),
+        reason=str(said.get("reason") or "")[:100],
+        respond_by=datetime.fromtimestamp(due, UTC) if 0 < due < 1 << 37 else None,
+        raw_code=word[:100],
+    )
+
+
+def able(connection: Connection) -> Abilities:
+    return structs.replace(ABILITIES, capture="multiple") if connection.config.multicapture else ABILITIES
 
 
 def verify(connection: Connection, hook: Hook, now: datetime) -> Heard:
@@ -308,6 +293,8 @@ def _seen(reply: Reply, known: Known) -> Observation:
     if error and not word:
         return gateway.unknown(code, reference=reference, reason=REASONS.get(code, "invalid_request"))
     status = STATUS.get(word, "unknown")
+    if word in ("requires_capture", "canceled") and 0 < _whole(intent.get("amount_received")) < _whole(intent.get("amount")):
+        status = "charged"  # in parts
     charge = _part(intent, "latest_charge")
     if status == "cancelled" and known.authorise and intent.get("cancellation_reason") != "automatic":
         status = "voided"
@@ -369,6 +356,14 @@ def _whole(value: object) -> int:
     return value if isinstance(value, int) and 0 <= value < 1 << 50 else 0
 
 
+ABILITIES = Abilities(
+    limits={currency: (least, 99_999_999) for currency, least in LEAST.items()},
+    authorise=True,
+    capture="partial",
+    refund="multiple",
+    redirects=False,
+    authorisation=AUTHORISED_FOR,
+)
 GATEWAY = Gateway(
     code="stripe",
     title="Stripe",
@@ -376,14 +371,8 @@ GATEWAY = Gateway(
     methods=("card", "online"),
     config=Config,
     secrets=Secrets,
-    abilities=Abilities(
-        limits={currency: (least, 99_999_999) for currency, least in LEAST.items()},
-        authorise=True,
-        capture="partial",
-        refund="multiple",
-        redirects=False,
-        authorisation=AUTHORISED_FOR,
-    ),
+    abilities=ABILITIES,
+    able=able,
     fee=Fee(permyriad=290, fixed=30),
     create=create,
     confirm=confirm,
@@ -392,6 +381,7 @@ GATEWAY = Gateway(
     void=void,
     refund=refund,
     query_refund=query_refund,
+    query_dispute=query_dispute,
     verify=verify,
     heard=heard,
     callback=callback,
