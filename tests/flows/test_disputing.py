@@ -116,6 +116,17 @@ async def test_what_a_hook_says_of_a_dispute_is_not_believed_before_stripe_says_
         event["data"]["object"]["id"] = "du_of_nobody"
         await bank.hears(event | {"id": "evt_2"})
         assert len(await bank.shown()) == 1
+        async with bank.stage.parts.database.reading() as tx:
+            waits = await tx.fetch("SELECT problem FROM hook_inbox WHERE status = 'waiting'")
+        assert len(waits) == 1 and waits[0][0].startswith("dispute_unclear"), "it is asked about again"
+
+
+async def test_a_chargeback_of_an_order_that_is_complete_is_shown_as_well(dsn: str, tmp_path: Path) -> None:
+    async with a_bank(dsn, tmp_path) as bank:
+        await bank.stage.ask(bank.order_id, lambda order: (orders.events.OrderCompleted(),))
+        await bank.stage.settle()
+        await bank.contests("needs_response")
+        assert [cause for cause, _ in await bank.shown()] == ["payment_disputed"]
 
 
 @pytest.mark.parametrize("end", ["won", "warning_closed"])

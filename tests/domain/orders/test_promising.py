@@ -7,6 +7,7 @@ import pytest
 from haat.domain import orders
 from haat.domain.orders import events, fulfilling, promising
 from haat.kernel.errors import Refused
+from haat.kernel.facts import Fact
 from tests.domain.orders.goods_cases import AT, FIRST, SECOND, accepted, at, told
 
 DAY, LATER, LATEST = (AT + timedelta(days=n) for n in (2, 4, 6))
@@ -75,3 +76,21 @@ def test_a_buyer_asks_for_a_day_within_bounds() -> None:
         with pytest.raises(Refused, match=code):
             fulfilling.reschedule(promised(), FIRST, to=to, now=AT, reason="reschedule_asked", within=within)
     assert fulfilling.reschedule(promised(), FIRST, to=AT + within, now=AT, reason="reschedule_asked", within=within)
+
+
+def test_a_buyer_asks_for_a_later_day_a_few_times_and_for_moments_never() -> None:
+    order, within, to = promised(), timedelta(days=30), DAY
+
+    def asked(to: datetime) -> tuple[Fact, ...]:
+        return fulfilling.reschedule(order, FIRST, to=to, now=AT, reason="reschedule_asked", within=within)
+
+    assert asked(DAY + timedelta(hours=5)) == asked(DAY - timedelta(hours=5)) == ()
+    with pytest.raises(Refused, match="too_early"):
+        asked(DAY - timedelta(days=1, seconds=1))
+    for _ in range(fulfilling.WISHES_MAX):
+        to += timedelta(days=1)
+        order = told(order, asked(to))
+        assert order.shipments[0].promised_at == to
+    with pytest.raises(Refused, match="too_often"):
+        asked(to + timedelta(days=1))
+    assert fulfilling.reschedule(order, FIRST, to=to + timedelta(days=1), now=AT, reason="agreed"), "the shop may all the same"

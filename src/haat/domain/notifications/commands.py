@@ -61,15 +61,18 @@ async def claim(
 ) -> list[Notification]:
     """Take what is due on a channel (to `recipient` only), urgent ones first; nobody else gets them until the lease ends.
 
-    One recipient's own leave in the order of facts. (For all recipients that would sort what waits for the same morning, each time.)
+    One recipient's own, a webhook's, leave in the order of facts, by an index of their own. (For all recipients that would sort what
+    waits for the same morning, each time.)
     """
-    order = "urgent DESC, due_at" if recipient is None else "urgent DESC, due_at, fact_at, version"
+    whose, order = "$2::text IS NULL", "urgent DESC, due_at"
+    if recipient is not None:
+        whose, order = "channel = 'webhook' AND recipient = $2", "urgent DESC, due_at, fact_at, version"
     rows = await tx.fetch(
         f"""UPDATE notifications AS n
             SET status = 'sending', claim = $4, connection = $5, lease_until = $7, attempts = attempts + 1,
               first_try_at = coalesce(first_try_at, $6)
             FROM (SELECT id FROM notifications
-                  WHERE status = 'due' AND channel = $1 AND due_at <= $6 AND ($2::text IS NULL OR recipient = $2)
+                  WHERE status = 'due' AND channel = $1 AND due_at <= $6 AND {whose}
                     AND (NOT doubtful OR connection = $5)
                   ORDER BY {order} LIMIT $3 FOR UPDATE SKIP LOCKED) AS taken
             WHERE n.id = taken.id

@@ -44,6 +44,7 @@ Facts = tuple[Fact, ...]
 #: Why a vendor may say no; `no_answer` is said by the clock.
 REJECTIONS = ("out_of_stock", "closed", "wrong_price", "cannot_deliver", "other")
 NO_ANSWER = "no_answer"
+WISHES_MAX = 5  # other days for one parcel, when its buyer alone asks for them: each tells people and costs a message
 #: The courier of a vendor that brings its parcels itself.
 SELF = "self"
 #: Orders whose goods may move at home.
@@ -322,7 +323,11 @@ def intercept(order: Order, parcel_id: str, *, reason: str, lines: tuple[ParcelL
 
 
 def reschedule(order: Order, parcel_id: str, *, to: datetime, now: datetime, reason: str, within: timedelta | None = None) -> Facts:
-    """Another day was agreed with the buyer for a parcel that did not arrive yet; one that lies at most so far ahead (`within`)."""
+    """Another day was agreed with the buyer for a parcel that did not arrive yet.
+
+    `within`: the buyer asks by themselves, for a later day that lies at most so far ahead (or a sooner one than they had asked for), a few
+    times for each parcel. Less than a day's difference is none.
+    """
     parcel = parcel_of(order, parcel_id)
     if not parcel.coming:
         raise Refused(
@@ -330,9 +335,17 @@ def reschedule(order: Order, parcel_id: str, *, to: datetime, now: datetime, rea
         )
     if to <= now:
         raise Refused("in_the_past", "That day is over.")
-    if within is not None and to > now + within:
-        raise Refused("too_far", f"A day within {within.days} days can be agreed on.", until=(now + within).isoformat())
-    return () if (parcel.promised_at or order.promised_at) == to else (OrderPromised(to, reason, parcel_id, agreed=True),)
+    stands = parcel.promised_at or order.promised_at
+    if within is not None:
+        if to > now + within:
+            raise Refused("too_far", f"A day within {within.days} days can be agreed on.", until=(now + within).isoformat())
+        if stands is not None and abs(to - stands) < timedelta(days=1):
+            return ()
+        if stands is not None and to < stands and not (parcel.agreed and to > now + timedelta(days=1)):
+            raise Refused("too_early", "It is promised for a later day; an earlier one cannot be asked for.")
+        if parcel.wishes >= WISHES_MAX:
+            raise Refused("too_often", "Its day was changed too often; please speak with the shop.", kind="conflict")
+    return () if stands == to else (OrderPromised(to, reason, parcel_id, agreed=True),)
 
 
 def complete(order: Order) -> Facts:

@@ -84,7 +84,7 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     not take it. `intercept` is why it was asked back, `asked` what of it (nothing: all). `doubts`: what its
     courier says that does not fit. `stray`: it was cancelled (or its vendor had said no), and left all the same: it moves no
     units of any line, but tells where its own are. `promised_at`: the day promised for it alone (None: the order's), `agreed` where
-    that was with the buyer.
+    that was with the buyer, `wishes` how often.
     """
 
     id: str
@@ -113,6 +113,7 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     at: datetime | None = None
     promised_at: datetime | None = None
     agreed: bool = False
+    wishes: int = 0
 
     @property
     def settled(self) -> bool:

@@ -27,7 +27,7 @@ def promised(
             return day, parcels
         parcels = tuple(
             [
-                replace(p, promised_at=f.promised_at, agreed=f.agreed)
+                replace(p, promised_at=f.promised_at, agreed=f.agreed, wishes=p.wishes + f.agreed)
                 if p.id == f.parcel
                 else replace(p, promised_at=day)
                 if p.coming and p.promised_at is None

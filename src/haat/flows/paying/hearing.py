@@ -21,7 +21,7 @@ from haat.engine.outside import inbox
 from haat.flows.paying.asking import look
 from haat.flows.paying.desk import Desk, Noted, contested, found, observed, payback
 from haat.flows.paying.refunding import refund_in, told
-from haat.kernel.errors import HaatError, Refused
+from haat.kernel.errors import HaatError, Refused, Unavailable
 from haat.kernel.facts import Fact, Origin
 from haat.kernel.outside import Connection
 
@@ -235,6 +235,8 @@ class Counter:
             return None
         about, now = self.desk.known(order, known[1]), self._house.clock.now()
         seen = await self.desk.outside.drive(connection, gateway.query_dispute(connection, about, dispute, now), subject=row.id)
+        if seen.status == "unknown":  # it is asked about again, and at last lies there for somebody
+            raise Unavailable("dispute_unclear", f"{row.gateway} says nothing that we understand of {dispute[:64]}: {seen.raw_code[:64]}")
         return Word(order_id=order.id, attempt=row.id, source="hook", dispute=dispute, dispute_seen=seen)
 
 
