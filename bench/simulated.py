@@ -108,7 +108,7 @@ class Haat:
             await stocking.stock(runtime, market(START), house.promotion_kinds(), START)
             await _more(runtime)
             await runtime.memory.catch_up()
-            await keys.keep_keys(runtime, self.url, entropy=lambda: os.urandom(32))
+            await keys.keep_keys(runtime, self.url, began=runtime.clock.now(), entropy=lambda: os.urandom(32))
 
     def start(self, *, pace: float | None = None) -> None:
         """Everything runs, from the instant on at which the clock stood, at this pace. It stands until everybody is up: of a fast

@@ -126,6 +126,17 @@ async def opens(cast: Cast, ids: Sequence[str]) -> None:
     cast.parties.bank.short = False
 
 
+def contests(status: str) -> Act:
+    """The buyer's bank wants the money back, or has decided."""
+
+    def contest(order: orders.Order) -> tuple[Fact, ...]:
+        (tender,) = order.payments
+        attempt = tender.attempts[0]
+        return (events.OrderPaymentDisputed(tender.id, attempt.id, "dp-1", attempt.captured, status, "fraudulent"),)
+
+    return each(contest, actor="system")
+
+
 async def runs_short(cast: Cast, ids: Sequence[str]) -> None:
     """The gateways have nothing to give back with."""
     cast.parties.bank.short = True
@@ -283,6 +294,10 @@ LIVES = (
           HOUR),
          ("cancelled", "refunded", "cancelled"),
          ("OrderRefundRequested", "OrderRefundUncertain", "OrderExceptionRaised", "OrderRefundNotFound", "OrderRefunded")),
+    Life("contested_by_the_bank_and_won", {"TEA": 2}, "acme", (pays, contests("needs_response"), contests("won"), DELIVERED),
+         ("completed", "paid", "delivered"),
+         ("OrderPaymentProcessed", "OrderPaymentDisputed", "OrderExceptionRaised", "OrderPaymentDisputed", "OrderExceptionResolved",
+          "OrderCompleted"), ("payment:dispute",)),
     Life("a_refund_that_is_refused", {"TEA": 2}, "acme",
          (pays, runs_short, cancels, opens, repairs("retry", "refund_refused"), HOUR), ("cancelled", "refunded", "cancelled"),
          ("OrderRefundRequested", "OrderRefundFailed", "OrderExceptionRaised", "OrderExceptionResolved", "OrderRefundRetried",
