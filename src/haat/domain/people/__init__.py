@@ -10,7 +10,7 @@ from haat.domain.people import guest, phone
 from haat.domain.people.access import STAFF_SCOPES, Key, KeyOrder, Principal, Role, check_usable, compose, hash_of
 from haat.domain.people.block import Block, BlockKind, BlockOrder, Blocks, Buyer, address_fingerprint
 from haat.domain.people.commands import CUSTOMERS, KIND, IssuedKey, block, issue_key, lift, note_use, revoke_keys, upsert_customers
-from haat.domain.people.customer import Customer, CustomerSheet, email
+from haat.domain.people.customer import Customer, CustomerSheet, email, in_one_spelling
 from haat.domain.people.queries import (
     cached_keys,
     customers,
@@ -49,6 +49,7 @@ __all__ = [
     "email",
     "guest",
     "hash_of",
+    "in_one_spelling",
     "issue_key",
     "keys",
     "keys_by_hash",

@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from haat.domain.people import phone
 from haat.kernel.errors import Refused
 
 E164 = Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{6,14}$")]
@@ -46,6 +47,13 @@ def email(typed: str) -> str | None:
     """An address in the spelling that we keep, or None where mail cannot go there. Gmail's dots are left alone."""
     plain = typed.strip().lower()
     return plain if len(plain) <= 254 and _EMAIL(plain) else None
+
+
+def in_one_spelling(kind: str, typed: str) -> str | None:
+    """A `phone` or an `email` as buyers are recognised by it, None where it is none; anything else as it is."""
+    if kind == "phone":
+        return phone.e164(typed)
+    return email(typed) if kind == "email" else typed
 
 
 def key_of(sheet: CustomerSheet) -> str:

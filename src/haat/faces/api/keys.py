@@ -137,11 +137,7 @@ class _Desk:
 
 def _value(asked: BlockRequest) -> str:
     """The value in the one spelling in which buyers are recognised by it."""
-    value: str | None = asked.value
-    if asked.kind == "phone":
-        value = people.phone.e164(asked.value)
-    elif asked.kind == "email":
-        value = people.email(asked.value)
+    value = people.in_one_spelling(asked.kind, asked.value)
     if value is None:
         raise Refused("invalid", f"«{asked.value[:60]}» is no {asked.kind}.", errors=[{"pointer": "/value", "detail": f"no {asked.kind}"}])
     return value

@@ -344,11 +344,7 @@ def _who(call: Call, asked: str | None) -> str:
 def _as_orders_say(call: Call, asked: str) -> str:
     """The name in the one spelling in which it is found when an order is told of."""
     kind, _, typed = asked.partition(":")
-    found: str | None = typed
-    if kind == "phone":
-        found = people.phone.e164(typed)
-    elif kind == "email":
-        found = people.email(typed)
+    found = people.in_one_spelling(kind, typed)
     if found is None:
         words, detail = f"«{typed[:60]}» is no {kind}.", f"no {kind}"
         if call.body:
