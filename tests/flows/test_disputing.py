@@ -21,7 +21,7 @@ from haat.kernel.outside import Hook
 from haat_world import payers
 from haat_world.gateways import stripe as world_stripe
 from tests.flows import stage
-from tests.flows.test_paying_in_the_world import connected
+from tests.flows.test_paying_in_the_world import paid_at_once_by_card
 from tests.world.running import NEW_YEAR, Running, a_world
 
 
@@ -76,13 +76,8 @@ class Bank(msgspec.Struct):
 @asynccontextmanager
 async def a_bank(dsn: str, place: Path) -> AsyncIterator[Bank]:
     async with a_world() as running, stage.opened(dsn, place, clock=Hands(NEW_YEAR)) as on:
-        await connected(on, running, "stripe", authorise=False)
-        order = await on.place({"TEA": 2}, payment_method="card")
-        await on.settle()
-        (attempt,) = (await on.order(order.id)).payments[0].attempts
-        await payers.decide(running.line, f"{running.url}/stripe/pay/{attempt.reference}", "pay")
-        await on.later(minutes=3)
-        bank = Bank(on, running, order.id, attempt.reference)
+        order = await paid_at_once_by_card(on, running)
+        bank = Bank(on, running, order.id, order.payments[0].attempts[0].reference)
         assert (await bank.order()).payment_status == "paid"
         yield bank
         await on.parts.desks.outside.close()

@@ -160,16 +160,22 @@ async def test_what_is_set_aside_for_a_parcel_that_never_leaves_is_let_go(dsn: s
         await on.parts.desks.outside.close()
 
 
+async def paid_at_once_by_card(on: stage.Stage, running: Running) -> orders.Order:
+    """An order whose money Stripe took without setting it aside first."""
+    await connected(on, running, "stripe", authorise=False)
+    order = await on.place({"TEA": 2}, payment_method="card")
+    await on.settle()
+    (attempt,) = (await on.order(order.id)).payments[0].attempts
+    await payers.decide(running.line, f"{running.url}/stripe/pay/{attempt.reference}", "pay")
+    await on.later(minutes=3)
+    return await on.order(order.id)
+
+
 async def test_a_card_is_charged_at_once_where_the_operator_wants_that(dsn: str, tmp_path: Path) -> None:
     async with a_world() as running, stage.opened(dsn, tmp_path, clock=Hands(NEW_YEAR)) as on:
-        await connected(on, running, "stripe", authorise=False)
-        order = await on.place({"TEA": 2}, payment_method="card")
-        await on.settle()
-        (attempt,) = (await on.order(order.id)).payments[0].attempts
-        await payers.decide(running.line, f"{running.url}/stripe/pay/{attempt.reference}", "pay")
-        await on.later(minutes=3)
+        order = await paid_at_once_by_card(on, running)
         (books,) = running.world.truth.payments.values()
-        assert ((await on.order(order.id)).payment_status, books.captured, books.manual) == ("paid", order.totals.grand, False)
+        assert (order.payment_status, books.captured, books.manual) == ("paid", order.totals.grand, False)
         await on.parts.desks.outside.close()
 
 

@@ -158,6 +158,15 @@ class Database:
                 await connection.execute("SELECT set_config('haat.by', $1, true)", by)
             yield connection
 
+    async def commit(self, work: Callable[[Tx], Awaitable[Found]]) -> Found:
+        """What `work` returns, done in a transaction of its own and begun again where it meets another writer (`retry`)."""
+
+        async def once() -> Found:
+            async with self.transaction() as tx:
+                return await work(tx)
+
+        return await retry(once)
+
     def connections(self) -> tuple[int, int]:
         """(idle, busy) connections of the pool."""
         idle: int = self._pool.get_idle_size()

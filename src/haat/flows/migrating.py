@@ -6,11 +6,12 @@ shall not be kept any longer, or on which orders under way need what the new ver
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
 from haat.domain import orders
-from haat.engine.database import Database, Tx, retry
+from haat.engine.database import Database, Tx
 from haat.engine.flowing import Flow, Flows, migrating
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact, Origin
@@ -42,21 +43,12 @@ async def migrate(database: Database, change: Asked, flows: Flows, code: str, or
         if not ids:
             return Migrated(migrated, stayed)
         after = ids[-1]
-        one = await _batch(database, change, flow, [orders.Change(i, _decision(flow), now, origin) for i in ids], now)
+        asks = [orders.Change(i, _decision(flow), now, origin) for i in ids]
+        one = await database.commit(partial(_batch, change=change, flow=flow, asks=asks, now=now))
         migrated, stayed = migrated + one.migrated, stayed + one.stayed
 
 
-async def _batch(database: Database, change: Asked, flow: Flow, asks: Sequence[orders.Change], now: datetime) -> Migrated:
-    """In a transaction of its own, begun again where it meets other writers."""
-
-    async def once() -> Migrated:
-        async with database.transaction() as tx:
-            return await _migrate(tx, change, flow, asks, now)
-
-    return await retry(once)
-
-
-async def _migrate(tx: Tx, change: Asked, flow: Flow, asks: Sequence[orders.Change], now: datetime) -> Migrated:
+async def _batch(tx: Tx, change: Asked, flow: Flow, asks: Sequence[orders.Change], now: datetime) -> Migrated:
     came: dict[int, list[str]] = {}
     stayed = 0
     for outcome in await change(tx, asks):

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from haat.domain import orders
-from haat.engine.database import Database, Tx, retry
+from haat.engine.database import Database, Tx
 from haat.engine.flowing import Again, Decision, Done, Flow, Local, Outcome, Step, Stop, Task, repairing
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact, Origin
@@ -177,12 +177,7 @@ async def repair(tx: Tx, change: Change, exceptions: Sequence[tuple[str, str]], 
 
 async def repair_now(database: Database, change: Change, exceptions: Sequence[tuple[str, str]], how: Repair, now: datetime) -> Repaired:
     """`repair` in a transaction of its own, begun again where it meets other writers."""
-
-    async def once() -> Repaired:
-        async with database.transaction() as tx:
-            return await repair(tx, change, exceptions, how, now)
-
-    return await retry(once)
+    return await database.commit(lambda tx: repair(tx, change, exceptions, how, now))
 
 
 def _decision(names: Sequence[str], how: Repair) -> Callable[[orders.Order], tuple[Fact, ...]]:

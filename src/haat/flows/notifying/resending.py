@@ -11,7 +11,6 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from haat.domain import notifications
-from haat.engine import database
 from haat.engine.database import Database, Tx
 from haat.kernel.errors import Refused
 
@@ -43,25 +42,19 @@ async def resend_within(tx: Tx, asked: Resending) -> notifications.Resent:
     return await _pages(page, asked.limit, await notifications.under_way(tx, asked.search))
 
 
-async def resend_all(data: Database, asked: Resending) -> notifications.Resent:
+async def resend_all(database: Database, asked: Resending) -> notifications.Resent:
     """Some hundred at a time, each batch committed. Asked again it goes on."""
 
     async def page(after: str | None, room: int) -> tuple[notifications.Resent, str | None]:
-        async def once() -> tuple[notifications.Resent, str | None]:
-            async with data.transaction() as tx:
-                return await _page(tx, asked, after, room)
+        return await database.commit(lambda tx: _page(tx, asked, after, room))
 
-        return await database.retry(once)
-
-    async with data.reading() as tx:
+    async with database.reading() as tx:
         waiting = await notifications.under_way(tx, asked.search)
     return await _pages(page, asked.limit, waiting)
 
 
 async def _page(tx: Tx, asked: Resending, after: str | None, room: int) -> tuple[notifications.Resent, str | None]:
-    return await notifications.resend_failed(
-        tx, asked.search, after=after, limit=room, draw=asked.draw, by=asked.by, now=asked.now
-    )  # fmt: skip
+    return await notifications.resend_failed(tx, asked.search, after=after, limit=room, draw=asked.draw, by=asked.by, now=asked.now)
 
 
 async def _pages(page: Page, limit: int, waiting: int) -> notifications.Resent:
