@@ -7,12 +7,11 @@ remains. So the sum of what couriers are told is what is owed but for less than 
 """
 
 from haat.domain.orders.events import OrderPaymentWaived
-from haat.domain.orders.goods import OrderLine, Parcel, settled
+from haat.domain.orders.goods import TO_BRING, OrderLine, Parcel, settled
 from haat.domain.orders.order import Order
 
 CASH = "cod"
 TAKA = 100
-_TOLD = frozenset({"booked", "shipped", "out_for_delivery", "attempt_failed"})
 _TO_COME = frozenset({"planned", "picking", "packed", "uncertain"})
 _LOOSE = ("open", "backordered", "reserved")
 
@@ -24,7 +23,7 @@ def owed_at_the_door(order: Order) -> int:
 
 def cash(order: Order, parcel: Parcel) -> int:
     """What this parcel, not booked yet, collects. 0 for an order that is paid."""
-    left = owed_at_the_door(order) - sum(p.cash for p in order.shipments if p.status in _TOLD and p.id != parcel.id and not p.stray)
+    left = owed_at_the_door(order) - sum(p.cash for p in order.shipments if p.status in TO_BRING and p.id != parcel.id and not p.stray)
     if left <= 0:
         return 0
     others = any(p.id != parcel.id and p.status in _TO_COME for p in order.shipments)

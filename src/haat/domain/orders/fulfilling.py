@@ -33,7 +33,7 @@ from haat.domain.orders.events import (
     VendorOrderOffered,
     VendorOrderRejected,
 )
-from haat.domain.orders.goods import Parcel, VendorOrder, less, outstanding, settled
+from haat.domain.orders.goods import OUT, TO_BRING, Parcel, VendorOrder, less, outstanding, settled
 from haat.domain.orders.order import Order
 from haat.domain.orders.paying import OPEN
 from haat.kernel.errors import Refused
@@ -51,7 +51,6 @@ SELF = "self"
 LIVING = frozenset({"confirmed", "processing"})
 
 _HOME = frozenset({"planned", "picking", "packed", "uncertain", "booked"})
-_OUT = frozenset({"shipped", "out_for_delivery", "attempt_failed"})
 #: fact -> the statuses of its parcel from which it may come
 FROM: Mapping[type[Fact], frozenset[str]] = {
     OrderFulfillmentStarted: frozenset({"planned"}),
@@ -63,12 +62,12 @@ FROM: Mapping[type[Fact], frozenset[str]] = {
     OrderShipmentStrayed:    frozenset({"cancelled"}),
     OrderShipped:            frozenset({"booked"}),
     OrderOutForDelivery:     frozenset({"booked", "shipped", "attempt_failed"}),
-    OrderDeliveryFailed:     frozenset({"booked", "shipped", "out_for_delivery", "attempt_failed"}),
-    OrderDelivered:          frozenset({"booked", "returning"}) | _OUT,
-    OrderReturnStarted:      frozenset({"booked"}) | _OUT,
-    OrderReturnReceived:     frozenset({"booked", "returning", "partially_delivered"}) | _OUT,
-    OrderParcelLost:         frozenset({"booked", "returning", "partially_delivered"}) | _OUT,
-    OrderInterceptAsked:     frozenset({"uncertain", "booked"}) | _OUT,
+    OrderDeliveryFailed:     TO_BRING,
+    OrderDelivered:          frozenset({"booked", "returning"}) | OUT,
+    OrderReturnStarted:      TO_BRING,
+    OrderReturnReceived:     frozenset({"booked", "returning", "partially_delivered"}) | OUT,
+    OrderParcelLost:         frozenset({"booked", "returning", "partially_delivered"}) | OUT,
+    OrderInterceptAsked:     frozenset({"uncertain", "booked"}) | OUT,
 }  # fmt: skip
 #: What befalls a parcel that a courier has: one that was cancelled too, where a courier has it on its books.
 _ROAD = frozenset({

@@ -21,8 +21,10 @@ BUCKETS = (
 STOPPABLE = ("open", "backordered", "reserved", "allocated", "picked", "packed")
 #: Where a parcel's units are by its status, as long as it has not left.
 AT_HOME = {"planned": "allocated", "picking": "picked", "packed": "packed", "uncertain": "packed", "booked": "packed"}
-#: Parcels that are on their way, in one direction or the other.
-UNDER_WAY = frozenset({"shipped", "out_for_delivery", "attempt_failed", "returning"})
+#: Parcels on their way to the buyer; with those that their courier has to fetch; in one direction or the other.
+OUT = frozenset({"shipped", "out_for_delivery", "attempt_failed"})
+TO_BRING = OUT | {"booked"}
+UNDER_WAY = OUT | {"returning"}
 
 
 class OrderLine(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from haat.domain.orders.events import OrderPromised
-from haat.domain.orders.goods import OrderLine, Parcel
+from haat.domain.orders.goods import TO_BRING, OrderLine, Parcel
 
 _UNSENT = ("open", "reserved", "backordered")
 
@@ -58,5 +58,4 @@ def next_day(day: datetime | None, parcels: Iterable[Parcel]) -> datetime | None
 
 def brought_by(parcel: Parcel) -> str:
     """Who brings it and would come on another day than was agreed on, were nobody to say so: its courier, or «self» on the road."""
-    under_way = parcel.status in ("booked", "shipped", "out_for_delivery", "attempt_failed")
-    return parcel.courier if parcel.coming and parcel.agreed and under_way else ""
+    return parcel.courier if parcel.coming and parcel.agreed and parcel.status in TO_BRING else ""

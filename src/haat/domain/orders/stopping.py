@@ -18,14 +18,13 @@ import msgspec
 from haat.domain.orders import collecting, settling
 from haat.domain.orders.decisions import cancel, cut_of
 from haat.domain.orders.events import OrderInterceptAsked, OrderPaymentWaived, ParcelLine
-from haat.domain.orders.goods import STOPPABLE, OrderLine, Parcel, less
+from haat.domain.orders.goods import OUT, STOPPABLE, OrderLine, Parcel, less
 from haat.domain.orders.order import Order, after
 from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact
 
 What = Literal["cancelled", "recalling", "intercepting", "returning", "return_after_delivery", "return"]
 _BOOKED = frozenset({"uncertain", "booked"})
-_OUT = frozenset({"shipped", "out_for_delivery", "attempt_failed"})
 _STOPPABLE_STATUSES = frozenset({"placed", "confirmed", "processing"})
 
 
@@ -87,8 +86,9 @@ def recalled(order: Order, parcel: Parcel, *, reason: str) -> tuple[Fact, ...]:
 
 def cash(order: Order, parcel: Parcel) -> int:
     """What a parcel collects, as `collecting.cash`, but without what is owed no more and is not waived yet."""
-    waived = [fact for fact in settling.settle(order, str) if isinstance(fact, OrderPaymentWaived)]
-    return collecting.cash(after(order, waived, at=order.updated_at), parcel)
+    most = collecting.cash(order, parcel)
+    waived = [fact for fact in settling.settle(order, str) if isinstance(fact, OrderPaymentWaived)] if most else []
+    return collecting.cash(after(order, waived, at=order.updated_at), parcel) if waived else most
 
 
 def overcharge(order: Order, parcel: Parcel, *, told: int) -> int:
@@ -113,10 +113,10 @@ def _asked_back(
     asked: list[tuple[Parcel, tuple[ParcelLine, ...]]] = []
     fates: list[Fate] = []
     worth = _Worth(lines, dict(cut))
-    for parcel in sorted(order.shipments, key=lambda p: (p.status not in _BOOKED, p.status not in _OUT)):
+    for parcel in sorted(order.shipments, key=lambda p: (p.status not in _BOOKED, p.status not in OUT)):
         open_lines = less(less(parcel.lines, parcel.delivered), parcel.returned)
         taken = tuple(ParcelLine(x.line_no, min(x.quantity, rest[x.line_no])) for x in open_lines if rest.get(x.line_no))
-        if not taken or parcel.stray or parcel.status not in _BOOKED | _OUT | {"returning"}:
+        if not taken or parcel.stray or parcel.status not in _BOOKED | OUT | {"returning"}:
             continue
         wanted = _union(parcel.asked, taken) if parcel.intercept else taken
         whole = not less(open_lines, wanted)

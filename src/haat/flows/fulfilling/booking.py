@@ -37,7 +37,6 @@ LOOKS_S = (20, 60, 300, 900, 3600)  # pauses between questions about a booking, 
 Settle = Callable[[orders.Order, Task, Any, datetime], Outcome]
 
 DECLINES_MAX = 8
-ON_THE_WAY = ("shipped", "out_for_delivery", "attempt_failed")
 SHRANK = "order_shrank"  # why a booking is taken back whose courier was told to collect too much
 
 
@@ -268,12 +267,12 @@ def _recallable(order: orders.Order, parcel: orders.Parcel) -> bool:
         return False
     if parcel.status == "booked" and _overcharge(order, parcel):
         return True
-    return parcel.status == "cancelled" or (bool(parcel.intercept) and parcel.status in ("booked", *ON_THE_WAY))
+    return parcel.status == "cancelled" or (bool(parcel.intercept) and parcel.status in orders.TO_BRING)
 
 
 def _overcharge(order: orders.Order, parcel: orders.Parcel) -> int:
     """What the courier that has it collects too much for it."""
-    told = parcel.cash if parcel.status in ("booked", *ON_THE_WAY) and parcel.courier != fulfilling.SELF else 0
+    told = parcel.cash if parcel.status in orders.TO_BRING and parcel.courier != fulfilling.SELF else 0
     return orders.stopping.overcharge(order, parcel, told=told)
 
 

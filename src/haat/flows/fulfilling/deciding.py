@@ -157,8 +157,9 @@ class Decide:
                 stopped = Stop("look_up", parcel)
                 return [stopped, *self._next(order, parcel, at_once=final)]
             case events.OrderShipmentBooked(parcel=parcel, courier=courier):
-                day = _told(order, parcel) if fulfilling.parcel_of(order, parcel).agreed else []
-                return [Stop("look_up", parcel), *self._booked(order, fulfilling.parcel_of(order, parcel), courier), *day]
+                found = fulfilling.parcel_of(order, parcel)
+                day = _told(order, parcel) if found.agreed else []
+                return [Stop("look_up", parcel), *self._booked(order, found, courier), *day]
             case events.OrderShipmentRecalled(parcel=parcel):
                 return [Stop("track", parcel), *self._next(order, parcel, at_once=True)]
         return []
@@ -266,7 +267,7 @@ def _recalls(parcels: Sequence[orders.Parcel]) -> list[Decision]:
 
 def _unwanted(order: orders.Order, parcel: orders.Parcel) -> bool:
     """Whether a courier that is heard to have it shall give it back: it was asked back, or was cut while the courier was asked."""
-    if parcel.stray or parcel.status not in ("booked", "shipped", "out_for_delivery", "attempt_failed"):
+    if parcel.stray or parcel.status not in orders.TO_BRING:
         return parcel.astray
     return bool(parcel.intercept or orders.stopping.overcharge(order, parcel, told=parcel.cash))
 
