@@ -21,7 +21,7 @@ from haat import app
 from haat.app import desks
 from haat.domain import payments, vendors
 from haat.domain.fulfilment import courier
-from haat.engine import logs, memory_tuning, outside, settings
+from haat.engine import logs, memory_tuning, outside, policies, settings
 from haat.engine.database import Database
 from haat.flows import fulfilling
 from haat.kernel.money import AMOUNT_MAX
@@ -96,6 +96,7 @@ async def connect(database: Database, secret: str) -> None:
         known = await vendors.find(tx, limit=200)
         sheets_of = [vendors.VendorSheet(code=v.code, name_en=v.name_en, city=v.city, zone=v.zone, handling=handling) for v in known]
         await vendors.upsert(tx, sheets_of, now=now)
+        await policies.put(tx, "fulfilment", fulfilling.Policy(ask_after=timedelta()), by="system", now=now)
 
 
 async def work() -> None:
@@ -106,7 +107,7 @@ async def work() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     memory_tuning.settle()
-    outfit = desks.Outfit(found(), fulfilment_policy=fulfilling.Policy(ask_after=timedelta()))
+    outfit = desks.Outfit(found())
     await app.work(chosen, chosen.database_url.reveal(), stop, outfit=outfit)
 
 

@@ -247,6 +247,14 @@ async def test_a_wrong_setting_is_answered_with_its_place(served: Served) -> Non
     assert (await served.client.get("/v1/connections/none")).status_code == 404
 
 
+async def test_a_fallback_is_written_and_shown_and_one_that_is_nobody_is_refused(served: Served) -> None:
+    answer = await served.put("cards", SSL | {"fallback": "other"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "unknown_fallback")
+    await served.put("other", SSL)
+    assert (await served.put("cards", SSL | {"fallback": "other"})).json()["connection"]["fallback"] == "other"
+    assert served.outside.book.stand_in("cards", {"other"}) == "other"
+
+
 async def test_a_limit_for_which_no_step_would_wait_is_refused_with_its_place(served: Served) -> None:
     answer = await served.put("cards", SSL | {"limit_s": 31})
     assert answer.status_code == 422 and answer.json()["errors"][0]["pointer"] == "/limit_s"

@@ -72,7 +72,7 @@ async def test_the_limit_at_the_door_is_for_the_part_that_is_paid_there(dsn: str
         with pytest.raises(Refused, match="cod_ceiling"):
             await place(parts, body(dear, tenders=PARTS))
         order = (await place(parts, body(dear, tenders=[{"method": "bkash", "amount": 1_000_000}, {"method": "cod"}]))).order
-        assert orders.splitting.at_the_door(order.tenders or ()) <= parts.market.policy.values.cod_max  # type: ignore[operator]
+        assert orders.splitting.at_the_door(order.tenders or ()) <= parts.market.policy().values.cod_max  # type: ignore[operator]
 
 
 async def test_where_a_promotion_runs_out_meanwhile_the_open_part_bears_the_difference(dsn: str, tmp_path: Path) -> None:

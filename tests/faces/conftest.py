@@ -9,11 +9,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from haat import app
 from haat.domain import orders
 from haat.engine import postgres
-from haat.engine.settings import Secret, Settings
 from haat.kernel.facts import Fact, Origin
+from tests.database import trading
 from tests.faces import served as serving
 from tests.faces.parcels import Tell
 
@@ -37,7 +36,7 @@ def tell(served: serving.Served, tmp_path: Path) -> Tell:
 
     def told(order_id: str, decide: Callable[[orders.Order], tuple[Fact, ...]]) -> None:
         async def ask() -> None:
-            async with app.open_parts(Settings(data_dir=tmp_path, database_url=Secret(served.dsn), pool_size=2), served.dsn) as parts:
+            async with trading.opened(served.dsn, tmp_path) as parts:
                 now = parts.clock.now()
                 await parts.shop.changing.submit(orders.Change(order_id, decide, now, Origin("system", "test")))
 

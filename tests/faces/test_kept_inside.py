@@ -11,11 +11,10 @@ import httpx
 import msgspec
 import pytest
 
-from haat import app
 from haat.domain import orders, payments
-from haat.engine.settings import Secret, Settings
 from haat.faces.api import examples
 from haat.kernel.facts import Fact, Origin
+from tests.database import trading
 from tests.faces.served import OTHER_SKU, OTHER_VENDOR, Served
 from tests.faces.test_access import SOMETHING, operations
 
@@ -64,7 +63,7 @@ def life(order: orders.Order) -> tuple[Fact, ...]:
         events.OrderPaymentRequested(bkash, "bkash", grand),
         events.OrderPaymentAttempted(bkash, bkash, "bkash", grand, "secret-receipt"),
         events.OrderPaymentFailed(bkash, bkash, "suspected_fraud", True, "secret code"),
-        events.OrderPaymentAttempted(bkash, nagad, "nagad", grand, "secret-receipt"),
+        events.OrderPaymentAttempted(bkash, nagad, "nagad", grand, "secret-receipt", "secret-gateway"),
         events.OrderPaymentProcessed(bkash, nagad, grand, "nagad", "bkash", "TRX-9"),
         events.OrderReleased(hold, "FRAUD_REVIEW", "secret decision"),
         events.OrderInventoryAllocated("secret-plan", parcels, "secret-strategy", FEE),
@@ -78,7 +77,7 @@ def life(order: orders.Order) -> tuple[Fact, ...]:
         events.OrderFulfillmentStarted(one),
         events.OrderParcelPacked(one, 700),
         events.OrderShipmentFailed(one, "secretcourier", "secret_reason", "secret detail", True),
-        events.OrderShipmentBooked(one, "swift", "MINE-1", "https://swift.example/MINE-1", 0, FEE),
+        events.OrderShipmentBooked(one, "swift", "MINE-1", "https://swift.example/MINE-1", 0, FEE, "secretcourier"),
         events.OrderParcelPacked(two, 900),
         events.OrderShipmentBooked(two, "swift", "THEIRS-2", "https://swift.example/THEIRS-2", 0, FEE),
         events.OrderShipped(one),
@@ -114,7 +113,7 @@ def told(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Told:
 
 
 async def _tell(served: Served, place: Path, order_id: str) -> orders.Order:
-    async with app.open_parts(Settings(data_dir=place, database_url=Secret(served.dsn), pool_size=2), served.dsn) as parts:
+    async with trading.opened(served.dsn, place) as parts:
         now = parts.clock.now()
         changed = await parts.shop.changing.submit(orders.Change(order_id, life, now, Origin("user:secretive", "secret cause", "")))
         order = changed.after

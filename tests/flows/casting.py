@@ -14,7 +14,7 @@ import msgspec
 
 from haat.app import desks
 from haat.domain import fraud, fulfilment, inventory, orders, vendors
-from haat.engine import flowing
+from haat.engine import flowing, policies
 from haat.engine import outside as speaking
 from haat.engine.outside import inbox
 from haat.flows import fulfilling, paying
@@ -155,7 +155,7 @@ async def opened(
     """The market with everybody in it; with `seed=False` one more process on the same market."""
     parties = parties or Parties()
     found = parties.connectors()
-    outfit = desks.Outfit(found, payment_policy=life.payment_policy)
+    outfit = desks.Outfit(found)
     async with staging.opened(dsn, place, *flows, outfit=outfit, **more) as stage:
         if more.get("seed", True):
             await _furnish(stage, life, found)
@@ -189,5 +189,6 @@ async def _furnish(stage: staging.Stage, life: Life, found: desks.Connectors) ->
         moved.append(inventory.Movement(parts.draw.uuid(), "LAST", "CTG", PLENTY, "receipt"))
         moved.append(inventory.Movement(parts.draw.uuid(), "FEW", "DHK", -100, "adjustment"))
         await inventory.move(tx, moved, actor="system", now=now)
+        await policies.put(tx, "payment", life.payment_policy, by="admin:test", now=now)
         if life.fraud_policy is not None:
             await fraud.put_policy(tx, "default", life.fraud_policy, expected=None, by="admin:test", now=now)

@@ -100,9 +100,12 @@ class Ground:
         return await fulfilling.listen(self.desk, self.stage.parts.house)
 
 
+USUAL = fulfilling.Policy()
+
+
 @asynccontextmanager
 async def opened(
-    dsn: str, place: Path, *, policy: fulfilling.Policy | None = None, lookup: Literal["reference", "hook"] = "reference"
+    dsn: str, place: Path, *, policy: fulfilling.Policy = USUAL, lookup: Literal["reference", "hook"] = "reference"
 ) -> AsyncIterator[Ground]:
     """`lookup`: whether «swift» can be asked by our reference."""
     clock = Hands(START)
@@ -119,7 +122,7 @@ async def opened(
         clock,
         lambda: stages[0].parts.draw.uuid(),  # noqa: PLW0108 -- the stage opens later
         lambda: stages[0].parts.market.parties.vendors,
-        policy=policy,
+        policy=lambda: policy,
     )
     async with database.transaction() as tx:
         sheets = {c: speaking.Sheet(kind="courier", plugin=c, priority=p) for c, p in (("swift", 1), ("slow", 2))}

@@ -18,7 +18,7 @@ from tests.domain.orders.histories import a_line, placed
 from tests.flows.gateway_wires import ATTEMPT, NOW, Truth, Wire
 
 TENDER = "01a20000-0000-7000-8000-0000000000b1"
-DECIDE = decider(paying.Policy())
+DECIDE = decider(paying.Policy)
 LATER = NOW + timedelta(hours=1)
 Look = Callable[[Truth, bool], payments.Observation]
 _BEGUN: dict[str, tuple[orders.Order, frozenset[tuple[str, str]]]] = {}

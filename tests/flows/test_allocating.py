@@ -102,14 +102,17 @@ class Ground:
         await self.stage.settle()
 
 
+USUAL = allocating.Policy()
+
+
 @asynccontextmanager
-async def opened(dsn: str, place: Path, policy: allocating.Policy | None = None) -> AsyncIterator[Ground]:
+async def opened(dsn: str, place: Path, policy: allocating.Policy = USUAL) -> AsyncIterator[Ground]:
     database = await Database.open(dsn, size=2)
     memory = Memory(database)
     sourcer = allocating.Sourcer(memory, STRATEGIES)
     await memory.start()
     try:
-        async with staging.opened(dsn, place, allocating.flow(sourcer, policy)) as stage:
+        async with staging.opened(dsn, place, allocating.flow(sourcer, lambda: policy)) as stage:
             await memory.catch_up()
             yield Ground(stage, memory)
     finally:

@@ -16,7 +16,7 @@ from tests.domain.orders.goods_cases import AT, FIRST, POT, REST, SECOND, TEA, a
 
 events = orders.events
 Scan = fulfilment.courier.Scan
-decide = decider(fulfilling.Policy())
+decide = decider(fulfilling.Policy)
 READING = hearing.Reading(now=AT, trusts=lambda vendor: False)
 
 
@@ -126,7 +126,7 @@ def test_the_last_taka_completes_the_order_at_once() -> None:
 
 def test_the_flow_listens_to_every_fact_that_it_decides_on_and_runs_every_step_that_it_asks_for() -> None:
     class Nobody:
-        policy = fulfilling.Policy()
+        policy = fulfilling.Policy
 
     flow = fulfilling.flow(Nobody())  # type: ignore[arg-type]
     assert flow.facts == LISTENS

@@ -10,7 +10,8 @@ from aiohttp import web
 
 from haat.domain import notifications
 from haat.domain.orders import events
-from haat.kernel.errors import Refused
+from haat.engine.outside import breakers
+from haat.kernel.errors import Refused, Unavailable
 from tests.flows.telling import EMAIL, certificate, created, gateway, mail_server, shop
 
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -272,6 +273,53 @@ async def test_an_address_that_is_gone_is_told_no_more_and_one_that_is_busy_late
         await here.send_all()
     (told,) = await here.told(order)
     assert (told.status, told.reason.split(":")[0]) == ("failed", "webhook_gone")
+
+
+def breaks(here, code):
+    for _ in range(breakers.FAILURES):
+        with here.outside.breakers.passing(code):
+            here.outside.breakers.note(code, Unavailable("outside_unreachable", "nobody there"))
+    assert here.outside.is_open(code)
+
+
+async def test_while_a_transport_does_not_answer_its_declared_fallback_sends_and_without_one_the_next(here):
+    async with gateway() as first, gateway() as second, gateway() as third:
+        places = {"first": first, "second": second, "third": third}
+
+        async def wireless(code, priority, **more):
+            config = {"sid": "HAAT", "url": places[code].url}
+            await here.connect(code, "sslwireless", config, {"api_token": "t"}, priority=priority, **more)
+
+        async def sends():
+            before = {code: len(place.requests) for code, place in places.items()}
+            order = await here.happen(created(email=""))
+            await here.send_all()
+            (told,) = await here.told(order)
+            assert [told.connection] == [code for code, place in places.items() if len(place.requests) > before[code]]
+            return told.connection
+
+        await wireless("third", 3)
+        await wireless("second", 2)
+        await wireless("first", 1, fallback="third")
+        assert await sends() == "first", "it answers"
+        breaks(here, "first")
+        assert await sends() == "third"
+        await wireless("first", 1)
+        assert await sends() == "second", "none is declared"
+        await wireless("first", 1, fallback="third")
+        breaks(here, "third")
+        assert await sends() == "second", "the declared one does not answer either"
+
+
+async def test_nobody_stands_in_for_a_webhook(here):
+    async with gateway() as one, gateway() as two:
+        await here.connect("two", "webhook", {"url": two.url}, {"secrets": [SECRET]})
+        await here.connect("one", "webhook", {"url": one.url}, {"secrets": [SECRET]}, fallback="two")
+        breaks(here, "one")
+        order = await here.happen(created(), events.OrderHeld("h1", "FRAUD_REVIEW", "odd"))
+        await here.send_all()
+        assert (len(one.requests), len(two.requests)) == (0, 1)
+        assert {each.recipient: each.status for each in await here.told(order)} == {"one": "due", "two": "sent"}
 
 
 async def test_what_nobody_took_in_time_is_given_up(here):

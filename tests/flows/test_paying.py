@@ -11,7 +11,7 @@ import pytest
 
 from haat.app import desks
 from haat.domain import orders, payments
-from haat.engine import outside
+from haat.engine import outside, policies
 from haat.engine.outside import inbox
 from haat.flows import paying
 from haat.kernel.facts import Fact
@@ -58,12 +58,13 @@ async def till(dsn: str, place: Path, codes: Sequence[str] = ("acme",), **change
     connectors = desks.connectors()
     found = {**connectors, "gateway": bank.gateways()}
     policy = msgspec.structs.replace(POLICY, **changes)
-    async with stage.opened(dsn, place, outfit=desks.Outfit(connectors=found, payment_policy=policy)) as opened:
+    async with stage.opened(dsn, place, outfit=desks.Outfit(connectors=found)) as opened:
         parts = opened.parts
         at = parts.desks
         async with parts.database.transaction() as tx:
             sheets = {code: outside.Sheet(kind="gateway", plugin=code) for code in codes}
             await outside.connections.put(tx, sheets, found, at.outside.vault, now=opened.clock.now())
+            await policies.put(tx, "payment", policy, by="admin:test", now=opened.clock.now())
         await parts.memory.catch_up()
         yield Till(opened, bank, paying.Counter(at.paying, parts.house))
         await at.outside.close()

@@ -21,7 +21,7 @@ from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact
 from tests.domain.orders.histories import NOW, a_line, placed
 
-DECIDE = decider(paying.Policy())
+DECIDE = decider(paying.Policy)
 LATER = NOW + timedelta(hours=1)
 GATEWAYS = ("bkash", "nagad", "cards")  # the last sets money aside first
 

@@ -32,6 +32,7 @@ from haat.engine.front import SECTION, App, Front
 from haat.engine.journal import Journal
 from haat.engine.live import Live
 from haat.engine.outside import inbox
+from haat.engine.policies import Policies
 from haat.engine.settings import Settings
 from haat.faces import cli, worker
 from haat.faces.api.gate import Gate
@@ -97,8 +98,8 @@ async def open_parts(
     clock = clock or clocks.parse(chosen.clock)
     database = await Database.open(dsn, size=chosen.pool_size, statement_timeout_s=chosen.statement_timeout_s)
     memory = Memory(database)
-    kinds = promotion_kinds()
-    market = Market(database, memory, policy=orders.Policy(), checks=validation(), promotions=kinds, signals=partial(signals.load, clock))
+    kinds, policies = promotion_kinds(), Policies(memory, desks.POLICIES)
+    market = _market(database, memory, clock, policies, kinds)
     async with database.reading() as tx:
         base = await journal.position_base(tx)
         seals = await sealing.opened(tx, chosen)
@@ -106,7 +107,7 @@ async def open_parts(
     draw = await Draw.open(clock, database)
     lanes = [Lane(dsn, f"haat {work}") for work in ("placing", "changing", "carting", "completing", "looking", "hearing")]
     house = flowing.House(database, ledger, clock, draw)
-    at = desks.opened(chosen, memory, house, market, seals=seals, outfit=outfit)
+    at = desks.opened(chosen, memory, house, market, policies, seals=seals, outfit=outfit)
     told = flowing.Flows(at.flows() if flows is None else flows)
     keeper = Keeper(ledger, told, draw, follows=(fulfilling.follow,))
     house.change, house.load, market.by_when = keeper.change, keeper.load, at.fulfilling.by_when
@@ -135,6 +136,11 @@ async def open_parts(
             await lane.close()
         await at.outside.close()
         await database.close()
+
+
+def _market(database: Database, memory: Memory, clock: Clock, policies: Policies, kinds: Mapping[str, pricing.Promotion]) -> Market:
+    admitted = policies.of("orders", orders.Policy)
+    return Market(database, memory, policy=admitted, checks=validation(), promotions=kinds, signals=partial(signals.load, clock))
 
 
 def _committer(

@@ -15,6 +15,7 @@ from haat.domain.notifications import transports
 from haat.domain.payments import gateways
 from haat.engine import flowing, outside, plugins
 from haat.engine.changes import Memory
+from haat.engine.policies import Policies
 from haat.engine.settings import Settings
 from haat.flows import allocating, fulfilling, notifying, paying, repairing, validating
 from haat.flows.checkout import Market
@@ -23,19 +24,22 @@ Connectors = Mapping[str, Mapping[str, Any]]
 
 
 class Outfit(msgspec.Struct, frozen=True):
-    """Whom the flows speak with and how they behave, where that is not the usual: connectors found, policies."""
+    """Whom the flows speak with, where that is not the usual: connectors found."""
 
     connectors: Connectors | None = None
-    payment_policy: paying.Policy = paying.Policy()
-    fulfilment_policy: fulfilling.Policy = fulfilling.Policy()
 
 
 USUAL = Outfit()
+#: What an operator decides about, with the type that says its fields, bounds and beginnings.
+POLICIES: Mapping[str, type[msgspec.Struct]] = {
+    "orders": orders.Policy, "payment": paying.Policy, "allocation": allocating.Policy, "fulfilment": fulfilling.Policy,
+}  # fmt: skip
 
 
 class Desks(msgspec.Struct):
     """The desks of one process, and what stands behind them."""
 
+    policies: Policies
     outside: outside.Outside
     screening: validating.Desk
     counter: paying.Counter
@@ -53,7 +57,7 @@ class Desks(msgspec.Struct):
         return [
             validating.flow(self.screening),
             paying.flow(self.paying),
-            allocating.flow(self.sourcer),
+            allocating.flow(self.sourcer, self.policies.of("allocation", allocating.Policy)),
             fulfilling.flow(self.fulfilling),
             repairing.flow(),
         ]
@@ -74,7 +78,9 @@ def client_of(order: orders.Order) -> tuple[str, str]:
     return ("", "") if isinstance(client, msgspec.UnsetType) else (client.device, client.ip)
 
 
-def opened(chosen: Settings, memory: Memory, house: flowing.House, market: Market, *, seals: sealing.Seals, outfit: Outfit) -> Desks:
+def opened(
+    chosen: Settings, memory: Memory, house: flowing.House, market: Market, policies: Policies, *, seals: sealing.Seals, outfit: Outfit
+) -> Desks:
     """The desks of this process, their memory kept fresh from now on."""
     new_id = house.draw.uuid
     speaking = outside.Outside(
@@ -82,12 +88,14 @@ def opened(chosen: Settings, memory: Memory, house: flowing.House, market: Marke
     )
     rules, models = plugins.load(fraud_rules, "RULE", fraud.Rule), plugins.load(fraud_models, "MODEL", fraud.Model)
     known = plugins.load(strategies, "STRATEGY", fulfilment.sourcing.Strategy)
-    paid = paying.Desk(speaking, memory, new_id, public_url=chosen.address, policy=outfit.payment_policy)
+    paid = paying.Desk(speaking, memory, new_id, public_url=chosen.address, policy=policies.of("payment", paying.Policy))
     links = notifying.Links(chosen.address, seals.guest[0], seals.guest[0])
     sourcer = allocating.Sourcer(memory, known)
-    desk = fulfilling.Desk(speaking, memory, house.clock, new_id, lambda: market.parties.vendors, policy=outfit.fulfilment_policy)
+    ruled = policies.of("fulfilment", fulfilling.Policy)
+    desk = fulfilling.Desk(speaking, memory, house.clock, new_id, lambda: market.parties.vendors, policy=ruled)
     sourcer.reckon = desk.reckon
     return Desks(
+        policies=policies,
         outside=speaking,
         screening=validating.Desk(memory, rules=rules, models=models, key=seals.marks, client=client_of),
         counter=paying.Counter(paid, house),

@@ -23,6 +23,7 @@ from haat.faces.api import pay_page as pay_page_api
 from haat.faces.api import payment_routes as payment_routes_api
 from haat.faces.api import payments as payments_api
 from haat.faces.api import placing as placing_api
+from haat.faces.api import policies as policies_api
 from haat.faces.api import prices as prices_api
 from haat.faces.api import products as products_api
 from haat.faces.api import refunds as refunds_api
@@ -41,7 +42,7 @@ from haat.faces.api.shop import Shop
 PLAIN = (
     placing_api, orders_api, carts_api, system_api, reorders_api, vendor_orders_api, fulfilment_api, refunds_api,
     products_api, imports_api, stock_api, vendors_api, channels_api, prices_api, rules_api, keys_api, feed_api, workflows_api,
-    notifications_api, configuration_api,
+    notifications_api, configuration_api, policies_api,
 )  # fmt: skip
 
 

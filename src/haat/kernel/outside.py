@@ -11,7 +11,7 @@ a typed value; `engine/outside` drives it (time limit, breaker, concurrency, tok
 Three ends besides a value: `Unavailable` (it surely did not happen), `Unknown` (it may have; ask, never repeat blindly), `Refused`.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
@@ -36,7 +36,8 @@ class Unknown(HaatError):
 class Connection(Struct, frozen=True, kw_only=True):
     """An outside party as an operator has set it up. `config` and `secrets` are of the types that its plug-in declares.
 
-    `limit_s` bounds one whole operation, `concurrency` how many run at once in one process.
+    `limit_s` bounds one whole operation, `concurrency` how many run at once in one process. `fallback`: the code of the
+    connection that serves in its place while it does not answer; empty where the next best one does.
     """
 
     kind: str
@@ -49,6 +50,20 @@ class Connection(Struct, frozen=True, kw_only=True):
     priority: int = 100
     concurrency: int = 8
     limit_s: int = 30
+    fallback: str = ""
+
+
+def stand_in(party: str, fallback: Callable[[str], str], able: Collection[str]) -> str:
+    """Who of those that are `able` serves in place of `party`: its fallback, else that one's, and so on.
+
+    Empty where the chain has none of them; one that comes round ends there.
+    """
+    seen = {party}
+    while (party := fallback(party)) and party not in seen:
+        if party in able:
+            return party
+        seen.add(party)
+    return ""
 
 
 class Request(Struct, frozen=True):

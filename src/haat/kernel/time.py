@@ -1,6 +1,6 @@
 """Instants: aware, UTC, and always an argument. The one clock that is read stands in `engine/clock.py`."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 #: Of an instant that somebody gives us: in any time zone, and after any wait, it stays within the calendar.
 YEARS = range(1900, 2201)
@@ -22,3 +22,10 @@ def parse(value: str) -> datetime:
     if instant.tzinfo is None:
         raise ValueError("an instant needs an offset")
     return instant.astimezone(UTC)
+
+
+def spans(of: object, **bounds: tuple[timedelta, timedelta]) -> None:
+    """Raise ValueError where a span that `of` has lies outside its bounds, both inclusive."""
+    for name, (least, most) in bounds.items():
+        if not least <= getattr(of, name) <= most:
+            raise ValueError(f"{name}: from {least} to {most}")

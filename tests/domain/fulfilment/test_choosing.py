@@ -127,6 +127,73 @@ def test_a_preferred_courier_that_cannot_go_does_not_stop_the_parcel() -> None:
     assert choosing.choose(known, [carrier("cheap"), carrier("dear", answers=False)], need()).courier == "cheap"
 
 
+def stood_in(*carriers: Carrier, rules: list[CourierRule] | None = None, **more: Any) -> tuple[str, str]:
+    tariffs = {code: Tariff("*", fee) for code, fee in (("a", 1_000), ("b", 2_000), ("c", 3_000), ("d", 4_000))}
+    choice = choosing.choose(a_fleet(tariffs, rules=rules), carriers, need(**more))
+    assert [each.courier for each in choice.candidates][:1] == [choice.courier], "whoever is chosen is the first on the receipt"
+    assert len({each.courier for each in choice.candidates}) == len(choice.candidates) == len(carriers)
+    return choice.courier, choice.instead_of
+
+
+A_IS_SILENT = carrier("a", answers=False, fallback="c")
+B, C, D = carrier("b"), carrier("c"), carrier("d")
+
+
+def test_while_the_best_courier_does_not_answer_its_declared_fallback_goes_and_the_receipt_says_so() -> None:
+    assert stood_in(A_IS_SILENT, B, C) == ("c", "a")
+    assert stood_in(carrier("a", answers=False), B, C) == ("b", "a"), "none is declared: the next best"
+    assert stood_in(carrier("a", fallback="c"), B, C) == ("a", ""), "it answers"
+    assert stood_in(carrier("a"), carrier("b", answers=False, fallback="d"), D) == ("a", ""), "nobody wanted that one"
+    nobody = choosing.choose(a_fleet({}), [A_IS_SILENT], need())
+    assert (nobody.courier, nobody.instead_of) == ("", "")
+
+
+def test_a_chain_of_fallbacks_is_followed_to_a_courier_that_can_go_and_no_further_than_once_round() -> None:
+    silent = {"answers": False}
+    assert stood_in(A_IS_SILENT, B, carrier("c", fallback="d", **silent), D) == ("d", "a")
+    assert stood_in(A_IS_SILENT, B, carrier("c", fallback="a", **silent), D) == ("b", "a"), "round and round: the next best"
+    assert stood_in(carrier("a", fallback="gone", **silent), B) == ("b", "a")
+
+
+@pytest.mark.parametrize(
+    ("who", "parcel"),
+    [
+        ({"active": False}, {}),
+        ({"capacity": 1, "taken": 1}, {}),
+        ({}, {"refused_by": ("c",)}),
+        ({"capabilities": Capabilities(lookup="hook", cash=False)}, {}),
+    ],
+)
+def test_a_fallback_that_cannot_go_does_not_stand_in(who: dict[str, Any], parcel: dict[str, Any]) -> None:
+    assert stood_in(A_IS_SILENT, B, carrier("c", **who), **parcel) == ("b", "a")
+    assert stood_in(A_IS_SILENT, B, carrier("c", fallback="d", **who), D, **parcel) == ("d", "a"), "its own fallback does"
+
+
+def test_a_rule_binds_those_who_stand_in_and_those_who_are_stood_in_for() -> None:
+    assert stood_in(A_IS_SILENT, B, C, rules=[CourierRule("no", forbid=("c",))]) == ("b", "a")
+    assert stood_in(A_IS_SILENT, B, C, rules=[CourierRule("no", forbid=("a",))]) == ("b", ""), "it would not have gone anyhow"
+    assert stood_in(A_IS_SILENT, B, C, refused_by=("a",)) == ("b", "")
+    assert stood_in(A_IS_SILENT, B, C, rules=[CourierRule("best", prefer=("b",))]) == ("b", "")
+    assert stood_in(B, carrier("d", answers=False, fallback="c"), C, rules=[CourierRule("best", prefer=("d",))]) == ("c", "d")
+
+
+def test_who_stands_in_takes_parcels_out_of_its_own_capacity() -> None:
+    chosen = choosing.choose_many(a_fleet({}), [A_IS_SILENT, B, carrier("c", capacity=2)], [need()] * 3)
+    assert [(each.courier, each.instead_of) for each in chosen] == [("c", "a"), ("c", "a"), ("b", "a")]
+
+
+def test_while_everybody_answers_nobody_is_weighed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    weighed: list[str] = []
+
+    def fee(_: fleet.Fleet, courier: str, parcel: Need) -> int:
+        weighed.append(courier)
+        return parcel.weight_g
+
+    monkeypatch.setattr(choosing, "_fee", fee)
+    choosing.choose_many(a_fleet({}), [carrier("a", fallback="c"), B, C], [need()] * 5)
+    assert len(weighed) == 15
+
+
 def test_without_a_tariff_a_courier_is_as_dear_as_the_dearest() -> None:
     choice = choosing.choose(a_fleet({"cheap": CHEAP, "dear": DEAR}), [*TWO, carrier("another")], need())
     assert [each.courier for each in choice.candidates] == ["cheap", "another", "dear"] or choice.courier == "cheap"

@@ -92,6 +92,10 @@ STORY: list[tuple[Fact, str, str, str | None]] = [
     (events.OrderPaymentRequested("q", "cod", 134_600), "customer", "1,346.00 BDT is to be paid in cash at the door", "at the door"),
     (events.OrderPaymentRequested("p", "bkash", 134_600, LATER), "customer", "by bKash after all, until Tue 24 Nov 16:30", "1,346.00 BDT"),
     (events.OrderPaymentAttempted("p", "u", "nagad", 100), "staff", "Nagad is asked for 1.00 BDT", NOTHING),
+    (
+        events.OrderPaymentAttempted("p", "u", "nagad", 100, instead_of="bkash"),
+        "staff", "Nagad is asked for 1.00 BDT in place of bKash, which does not answer", NOTHING,
+    ),
     (events.OrderPaymentAttempted("p", "u", "cod", 100), "staff", "1.00 BDT is expected from the couriers in cash", NOTHING),
     (events.OrderPaymentStarted("p", "t", "X1", "https://pay.example/s3cret", LATER), "customer", "bKash waits for the buyer", "1,346.00 BDT"),
     (events.OrderPaymentStarted("p", "t", "X1"), "customer", "bKash has the payment of 1,346.00 BDT in hand", "in hand"),
@@ -136,6 +140,10 @@ STORY: list[tuple[Fact, str, str, str | None]] = [
     (
         events.OrderShipmentBooked(TWO, "steadfast", "SF7", cash=10_000, fee=6_000),
         "staff", "Steadfast will bring parcel 2 of 2 (consignment SF7); 100.00 BDT is to be paid at the door; it takes 60.00 BDT", "at the door.",
+    ),
+    (
+        events.OrderShipmentBooked(TWO, "steadfast", "SF7", instead_of="redx"),
+        "staff", "Steadfast will bring parcel 2 of 2 (consignment SF7); RedX did not answer.", "(consignment SF7).",
     ),
     (events.OrderShipmentFailed(TWO, "redx", "area_not_served", "Bandarban", True), "staff", "not go there) «Bandarban»; another courier", NOTHING),
     (events.OrderShipmentRecalled(ONE, "customer_request"), "staff", "Pathao was called off before it had parcel 1 of 2", "asked for it"),

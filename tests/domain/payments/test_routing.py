@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +66,55 @@ def test_an_open_breaker_and_a_gateway_that_was_tried_are_passed_over() -> None:
     assert chosen(asked(), tried={"sslcommerz"}) == "stripe"
     assert chosen(asked(), tried={"sslcommerz", "stripe"}) == "sslcommerz", "nobody else is left"
     assert chosen(asked(), broken={"sslcommerz", "stripe"}) == ""
+
+
+def backed(**fallbacks: str) -> list[Candidate]:
+    """The gateways with these declared, and a dearer one beside them."""
+    last = Candidate(code="last", methods=frozenset({"card"}), limits={"BDT": (100, 99_999_999)}, fee=Fee(permyriad=900))
+    return [msgspec.structs.replace(each, fallback=fallbacks.get(each.code, "")) for each in (*ALL, last)]
+
+
+def stood_in(fallbacks: dict[str, str], *rules: Route, **more: set[str]) -> tuple[str, str]:
+    receipt = payments.route(asked(), backed(**fallbacks), rules, {}, **more)
+    assert receipt.looked_at[0].gateway == receipt.gateway, "whoever is taken is the first on the receipt"
+    return receipt.gateway, receipt.instead_of
+
+
+def test_while_the_breaker_of_the_most_wanted_is_open_its_declared_fallback_is_taken_and_the_receipt_says_so() -> None:
+    assert stood_in({"sslcommerz": "last"}, broken={"sslcommerz"}) == ("last", "sslcommerz")
+    assert stood_in({}, broken={"sslcommerz"}) == ("stripe", "sslcommerz"), "none is declared: the next"
+    assert stood_in({"sslcommerz": "last"}) == ("sslcommerz", ""), "it answers"
+    assert stood_in({"stripe": "last"}, broken={"stripe"}) == ("sslcommerz", ""), "nobody wanted that one"
+    nobody = payments.route(asked(), backed(sslcommerz="last"), (), {}, broken={"sslcommerz", "stripe", "last"})
+    assert (nobody.gateway, nobody.instead_of) == ("", "")
+
+
+def test_a_chain_of_fallbacks_is_followed_to_one_that_can_take_it_and_no_further_than_once_round() -> None:
+    both = {"sslcommerz", "stripe"}
+    assert stood_in({"sslcommerz": "bkash", "bkash": "last"}, broken={"sslcommerz"}) == ("last", "sslcommerz"), "bkash takes no cards"
+    assert stood_in({"sslcommerz": "stripe", "stripe": "last"}, broken=both) == ("last", "sslcommerz")
+    assert stood_in({"sslcommerz": "stripe", "stripe": "sslcommerz"}, broken=both) == ("last", "sslcommerz"), "round and round: the next"
+    assert stood_in({"sslcommerz": "bkash", "bkash": "sslcommerz"}, broken={"sslcommerz"}) == ("stripe", "sslcommerz")
+    assert stood_in({"sslcommerz": "elsewhere"}, broken={"sslcommerz"}) == ("stripe", "sslcommerz")
+
+
+def test_a_fallback_that_the_rule_leaves_out_does_not_stand_in() -> None:
+    rule = Route(code="two", gateways=("sslcommerz", "stripe"), choose="order")
+    assert stood_in({"sslcommerz": "last"}, rule, broken={"sslcommerz"}) == ("stripe", "sslcommerz")
+    three = msgspec.structs.replace(rule, gateways=("sslcommerz", "stripe", "last"))
+    assert stood_in({"sslcommerz": "last"}, three, broken={"sslcommerz"}) == ("last", "sslcommerz")
+
+
+def test_a_fallback_that_was_tried_stands_in_only_where_all_that_are_left_were() -> None:
+    declared = {"sslcommerz": "last"}
+    assert stood_in(declared, broken={"sslcommerz"}, tried={"last"}) == ("stripe", "sslcommerz")
+    assert stood_in(declared, broken={"sslcommerz"}, tried={"last", "stripe"}) == ("last", "sslcommerz")
+    assert stood_in(declared, broken={"sslcommerz"}, tried={"sslcommerz"}) == ("stripe", ""), "one that was tried is not wanted"
+
+
+def test_a_receipt_from_before_there_were_fallbacks_reads_and_an_ordinary_one_says_nothing_of_them() -> None:
+    old = msgspec.json.decode(b'{"gateway":"bkash","rule":"r","version":2}', type=payments.Receipt)
+    assert old == payments.Receipt("bkash", "r", 2) and b"instead_of" not in msgspec.json.encode(old)
 
 
 def test_cards_of_a_bank_and_areas_have_rules_of_their_own() -> None:

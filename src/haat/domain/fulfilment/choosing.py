@@ -3,7 +3,8 @@
     expected = fee + chance of failure × (fee back + what a failure costs) + late days × what a day is worth
 
 A cheap courier whose parcels come back is dear. Who cannot (place, weight, cash, currency), may not (rules), is full, refused this
-parcel before or does not answer (breaker) is left out, each with its reason. The choice keeps all candidates as its receipt.
+parcel before or does not answer (breaker) is left out, each with its reason. Where nothing but its breaker keeps the best one away, its
+declared fallback carries the parcel if it can, else the next best. The choice keeps all candidates as its receipt.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from msgspec import Struct, structs
 from haat.domain.fulfilment.courier import Area, Capabilities
 from haat.domain.fulfilment.fleet import NO_RULE, CourierConditions, CourierRule, Fleet, Transit
 from haat.kernel.money import half_up
+from haat.kernel.outside import stand_in
 
 Hindrance = Literal[
     "", "inactive", "breaker_open", "refused_before", "full", "rule", "country", "currency", "no_cash", "cash_limit", "weight", "no_phone",
@@ -24,7 +26,7 @@ Hindrance = Literal[
 class Carrier(Struct, frozen=True, kw_only=True):
     """A courier account that may be chosen. `capacity`: parcels a day, None without limit; `taken` of them today.
 
-    `answers` is False while its breaker is open. Lower `priority` wins a tie.
+    `answers` is False while its breaker is open: then `fallback` stands in for it. Lower `priority` wins a tie.
     """
 
     code: str
@@ -34,6 +36,7 @@ class Carrier(Struct, frozen=True, kw_only=True):
     priority: int = 100
     capacity: int | None = None
     taken: int = 0
+    fallback: str = ""
 
 
 class Need(Struct, frozen=True, kw_only=True):
@@ -72,13 +75,17 @@ class Candidate(Struct, frozen=True, omit_defaults=True):
 
 
 class Choice(Struct, frozen=True):
-    """The courier, its name for the place, and the receipt: rule, version and all candidates, the best first. Empty: nobody can."""
+    """The courier, its name for the place, and the receipt: rule, version and all candidates, the chosen one first, then the best.
+
+    Empty: nobody can. `instead_of`: the courier that would have been chosen, had it answered.
+    """
 
     courier: str
     area: Area
     rule: str
     rule_version: int
     candidates: tuple[Candidate, ...]
+    instead_of: str = ""
 
     @property
     def fee(self) -> int | None:
@@ -92,16 +99,16 @@ def choose(fleet: Fleet, carriers: Sequence[Carrier], need: Need) -> Choice:
     hindered = [Candidate(each.code, why) for each in carriers if (why := hindrance(fleet, each, need, rule))]
     out = {each.courier for each in hindered}
     able = [each for each in carriers if each.code not in out]
-    fees = {each.code: _fee(fleet, each.code, need) for each in able}
-    dearest = max((fee for fee in fees.values() if fee is not None), default=0)
-    ranked = sorted(
-        ((_weighed(fleet, each.code, need, rule, fee=fees[each.code], dearest=dearest), each.priority) for each in able),
-        key=lambda pair: (not pair[0].preferred, pair[0].expected, pair[1], pair[0].courier),
-    )
-    best = ranked[0][0].courier if ranked else ""
+    ranked = _ranked(fleet, able, need, rule)
+    best = ranked[0].courier if ranked else ""
+    instead_of = _silenced(fleet, carriers, able, need, rule) if ranked else ""
+    if instead_of:
+        fallbacks = {each.code: each.fallback for each in carriers}
+        best = stand_in(instead_of, lambda code: fallbacks.get(code, ""), {each.code for each in able}) or best
+        ranked.sort(key=lambda each: each.courier != best)
     place = fleet.coverage(best, need.district, need.upazila, need.area) if best else None
-    receipt = (*[pair[0] for pair in ranked], *sorted(hindered, key=lambda each: each.courier))
-    return Choice(best, place.ids() if place else Area(), rule.code, rule.version, receipt)
+    receipt = (*ranked, *sorted(hindered, key=lambda each: each.courier))
+    return Choice(best, place.ids() if place else Area(), rule.code, rule.version, receipt, instead_of)
 
 
 def choose_many(fleet: Fleet, carriers: Sequence[Carrier], needs: Sequence[Need]) -> list[Choice]:
@@ -180,6 +187,26 @@ def _of_the_place(fleet: Fleet, carrier: Carrier, need: Need) -> Hindrance:
 def _fee(fleet: Fleet, courier: str, need: Need) -> int | None:
     tariff = fleet.tariff(courier, need.zone)
     return None if tariff is None else tariff.fee(weight_g=need.weight_g, cash=need.cash)
+
+
+def _silenced(fleet: Fleet, carriers: Sequence[Carrier], able: Sequence[Carrier], need: Need, rule: CourierRule) -> str:
+    """The one that would be chosen, were its breaker not open; "" where the best one answers."""
+    silent = [each for each in carriers if not each.answers and not hindrance(fleet, structs.replace(each, answers=True), need, rule)]
+    if not silent:
+        return ""
+    best = _ranked(fleet, [*able, *silent], need, rule)[0].courier
+    return best if any(each.code == best for each in silent) else ""
+
+
+def _ranked(fleet: Fleet, able: Sequence[Carrier], need: Need, rule: CourierRule) -> list[Candidate]:
+    """Those that can go, weighed, the best first."""
+    fees = {each.code: _fee(fleet, each.code, need) for each in able}
+    dearest = max((fee for fee in fees.values() if fee is not None), default=0)
+    weighed = sorted(
+        ((_weighed(fleet, each.code, need, rule, fee=fees[each.code], dearest=dearest), each.priority) for each in able),
+        key=lambda pair: (not pair[0].preferred, pair[0].expected, pair[1], pair[0].courier),
+    )
+    return [candidate for candidate, _ in weighed]
 
 
 def _weighed(fleet: Fleet, courier: str, need: Need, rule: CourierRule, *, fee: int | None, dearest: int) -> Candidate:

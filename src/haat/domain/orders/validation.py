@@ -8,15 +8,21 @@ with its version, so that years later it can be said what was checked and what w
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from haat.domain.orders.events import Portion
 from haat.kernel.geography.address import Address, Place, Unresolved
 
 #: A counted limit to be taken when the order commits: key, amount to take, cap that the taken sum may not pass.
 Claim = tuple[str, int, int]
+
+Manner = Literal["refuse", "hold", "accept"]
+Money = Annotated[int, Meta(ge=0, le=10**15)]  # minor units
+Word = Annotated[str, Meta(min_length=1, max_length=64)]
+Words = Annotated[frozenset[Word], Meta(max_length=1_000)]
 
 FINGERPRINT_BYTES = 5  # 40 bits
 
@@ -78,40 +84,40 @@ class Case(msgspec.Struct, frozen=True):
     tenders: tuple[Portion, ...] = ()
 
 
-class ValueLimits(msgspec.Struct, frozen=True, gc=False):
+class ValueLimits(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Bounds of an order's total in minor units, both inclusive; None = no bound. `cod_max` bounds cash on delivery."""
 
-    least: int | None = None
-    most: int | None = None
-    cod_max: int | None = None
+    least: Money | None = None
+    most: Money | None = None
+    cod_max: Money | None = None
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The settings of the rules. One for a market; a channel that needs others is handed its own.
+    """The marketplace's choices about which orders it takes. One for all of it; `channel_values` where a channel differs.
 
     `values` hold for orders in `currency`; `channel_values` replace them for a channel, in whatever currency it trades.
     Amounts in minor units, tolerances too. `unresolved_address` and `postcode_disagrees`: `refuse`, `hold` or `accept`.
     """
 
-    currency: str = "BDT"
-    countries: frozenset[str] | None = None  # None = every country
-    districts_unserved: frozenset[str] = frozenset()
-    zones_unserved: frozenset[str] = frozenset()
-    unresolved_address: str = "refuse"
-    postcode_disagrees: str = "accept"  # post codes are seldom known in Bangladesh, and often wrong
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] = "BDT"
+    countries: Annotated[frozenset[Word], Meta(max_length=300)] | None = None  # None = every country
+    districts_unserved: Words = frozenset()
+    zones_unserved: Words = frozenset()
+    unresolved_address: Manner = "refuse"
+    postcode_disagrees: Manner = "accept"  # post codes are seldom known in Bangladesh, and often wrong
     recipient_required: bool = True
     address_line_required: bool = True
     phone_required: bool = True
-    local_mobile_for: frozenset[str] = frozenset({"cod"})  # couriers call before they hand over cash parcels
-    lines_max: int = 200
-    line_quantity_max: int = 1_000
-    order_quantity_max: int = 5_000
+    local_mobile_for: Words = frozenset({"cod"})  # couriers call before they hand over cash parcels
+    lines_max: Annotated[int, Meta(ge=1, le=500)] = 200
+    line_quantity_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
+    order_quantity_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 5_000
     values: ValueLimits = ValueLimits(least=1, most=100_000_000, cod_max=5_000_000)  # BDT 0.01, 10 lakh, 50,000
-    channel_values: Mapping[str, ValueLimits] = msgspec.field(default_factory=dict)
-    duplicate_window_s: int = 600
-    drift_up_max: int = 0
-    drift_down_max: int | None = None  # None: a quote lower than the client expected is never refused
-    vendor_closed: str = "refuse"
+    channel_values: Annotated[Mapping[Word, ValueLimits], Meta(max_length=200)] = msgspec.field(default_factory=dict)
+    duplicate_window_s: Annotated[int, Meta(ge=0, le=86_400)] = 600
+    drift_up_max: Money = 0
+    drift_down_max: Money | None = None  # None: a quote lower than the client expected is never refused
+    vendor_closed: Manner = "refuse"
 
     def limits(self, channel: str, currency: str) -> ValueLimits | None:
         """What bounds an order of this channel; None where nothing does: the market's own are amounts of its own currency."""

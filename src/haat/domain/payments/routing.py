@@ -3,7 +3,8 @@
     what is to be paid ─► those that can take it ─► the rule's order, or a score ─► choice + receipt (everyone looked at, and why not)
 
 A gateway that was tried for this payment, or whose breaker is open, is passed over as long as another is left; so a soft decline
-cascades. The score of a gateway is what the payment costs us with it: its fee, plus what a payment that fails loses.
+cascades. Where only its breaker keeps the most wanted one away, its declared fallback takes its place, else the next one.
+The score of a gateway is what the payment costs us with it: its fee, plus what a payment that fails loses.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,6 +14,7 @@ import msgspec
 
 from haat.domain.payments.gateway import Fee
 from haat.kernel.money import half_up
+from haat.kernel.outside import stand_in
 
 Words = tuple[str, ...]
 WHOLE = 10_000
@@ -59,7 +61,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """A gateway that is set up: its connection's code, what it takes, what it keeps."""
+    """A gateway that is set up: its connection's code, what it takes, what it keeps, who serves in its place (`fallback`)."""
 
     code: str
     methods: frozenset[str]
@@ -67,6 +69,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     fee: Fee = Fee()
     priority: int = 100
     active: bool = True
+    fallback: str = ""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -87,12 +90,16 @@ class Look(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why this gateway: the rule and its version, everybody looked at, in the order in which they would have been taken."""
+    """Why this gateway: the rule and its version, everybody looked at, in the order in which they would have been taken.
+
+    `instead_of`: the gateway that would have been taken, had its breaker not been open.
+    """
 
     gateway: str
     rule: str = ""
     version: int = 0
     looked_at: tuple[Look, ...] = ()
+    instead_of: str = ""
 
 
 def route(
@@ -115,10 +122,12 @@ def route(
         again = candidate.code in tried
         place = rule.gateways.index(candidate.code) if rule and rule.choose == "order" and candidate.code in rule.gateways else 0
         looks.append(((again, place, look.score, candidate.priority, candidate.code), look))
-    usable = [look for _, look in sorted(looks, key=lambda each: each[0]) if not look.why_not]
+    looks.sort(key=lambda each: each[0])
+    usable = [look for _, look in looks if not look.why_not]
     passed = [look for _, look in sorted(looks, key=lambda each: each[1].gateway) if look.why_not]
-    chosen = usable[0].gateway if usable else ""
-    return Receipt(chosen, rule.code if rule else "", rule.version if rule else 0, tuple(usable + passed))
+    chosen, instead_of = _chosen([look for _, look in looks], candidates, tried)
+    usable.sort(key=lambda look: look.gateway != chosen)
+    return Receipt(chosen, rule.code if rule else "", rule.version if rule else 0, tuple(usable + passed), instead_of)
 
 
 def success(record: Record) -> int:
@@ -129,6 +138,22 @@ def success(record: Record) -> int:
 def fee_of(fee: Fee, amount: int) -> int:
     """What the gateway keeps of `amount`."""
     return half_up(amount * fee.permyriad, WHOLE) + fee.fixed
+
+
+def _chosen(ranked: Sequence[Look], candidates: Sequence[Candidate], tried: Collection[str]) -> tuple[str, str]:
+    """(who is taken, in whose place): the first; where its breaker is open who stands in for it, else the next.
+
+    One that was tried stands in only where all that are left were.
+    """
+    usable = [look.gateway for look in ranked if not look.why_not]
+    if not usable:
+        return "", ""
+    wanted = next(look.gateway for look in ranked if look.why_not in ("", "breaker_open"))
+    if wanted == usable[0]:
+        return wanted, ""
+    fallbacks = {each.code: each.fallback for each in candidates}
+    able = usable if usable[0] in tried else [code for code in usable if code not in tried]
+    return stand_in(wanted, lambda code: fallbacks.get(code, ""), able) or usable[0], wanted
 
 
 def _fits(rule: Route, asked: Asked) -> bool:

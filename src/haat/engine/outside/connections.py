@@ -3,11 +3,12 @@
     code «bkash-main» = kind gateway + plug-in bkash + config + secrets + how much at once + how long at most
 
 Secrets go in and never come out: whoever reads sees only which are set. A connection is switched off, never deleted, as payments
-and parcels name it for ever. Processes keep all of them in memory (`Book`) and hear of changes like of other reference data.
+and parcels name it for ever. It may declare a fallback, which serves in its place while its breaker is open. Processes keep all of them
+in memory (`Book`) and hear of changes like of other reference data.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, Protocol
 
@@ -20,7 +21,7 @@ from haat.engine.database import Row, Tx
 from haat.engine.outside import tokens
 from haat.engine.outside.vault import Vault
 from haat.kernel.errors import Broken, HaatError, Refused
-from haat.kernel.outside import Connection
+from haat.kernel.outside import Connection, stand_in
 
 log = logging.getLogger("haat.outside")
 KIND = "connections"
@@ -52,7 +53,8 @@ Plugins = Mapping[str, Mapping[str, Plugin]]
 class Sheet(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is said about a connection. `secrets` left out: those that are there stay; the ones given replace those of that name.
 
-    `limit_s`: how long one operation may take, at most the half minute for which the steps of an order wait.
+    `limit_s`: how long one operation may take, at most the half minute for which the steps of an order wait. `fallback`: another
+    connection of its kind, which serves in its place while it does not answer.
     """
 
     kind: Kind
@@ -64,6 +66,7 @@ class Sheet(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     secrets: dict[str, Any] = {}
     concurrency: Annotated[int, Meta(ge=1, le=1000)] = 8
     limit_s: Annotated[int, Meta(ge=1, le=LIMIT_MAX_S)] = LIMIT_MAX_S
+    fallback: Annotated[str, Meta(pattern=r"^([a-z0-9][a-z0-9._-]{0,63})?$")] = ""
 
 
 class Stored(Struct, frozen=True, kw_only=True):
@@ -79,6 +82,7 @@ class Stored(Struct, frozen=True, kw_only=True):
     secrets_set: list[str]
     concurrency: int
     limit_s: int
+    fallback: str
     version: int
     created_at: datetime
     updated_at: datetime
@@ -109,6 +113,11 @@ class Book:
         """Those that new work may go to, the most wanted (lowest `priority`) first."""
         found = [each for each in self._all.value.values() if each.kind == kind and each.active]
         return sorted(found, key=lambda each: (each.priority, each.code))
+
+    def stand_in(self, code: str, among: Collection[str]) -> str:
+        """Who of these serves in place of a connection, as was declared (`kernel.outside.stand_in`); "" where none of them does."""
+        known = self._all.value
+        return stand_in(code, lambda each: known[each].fallback if each in known else "", among)
 
     def plugin(self, connection: Connection) -> Any:
         """The plug-in of a connection."""
@@ -144,6 +153,7 @@ async def put(
 ) -> dict[str, Stored]:
     """Afterwards the connections are as the sheets say. Its kind and plug-in stay what they were (`plugin_fixed`).
 
+    A fallback is another connection of the same kind (`unknown_fallback`), stored before or in the same call.
     `expected`: versions by code that must still stand (0: must not exist); another one is refused as `stale`.
     """
     rows = {row["code"]: row for row in await tx.fetch(_SELECT + " WHERE code = ANY($1::text[]) ORDER BY code FOR UPDATE", sorted(sheets))}
@@ -151,6 +161,7 @@ async def put(
         there = rows[code]["version"] if code in rows else 0
         if there != awaited:
             raise Refused("stale", f"version {awaited} was expected, {there} is stored", kind="stale", connection=code)
+    await _check_fallbacks(tx, sheets)
     for code in sorted(sheets):
         sheet, row = sheets[code], rows.get(code)
         if row is not None and (row["kind"], row["plugin"]) != (sheet.kind, sheet.plugin):
@@ -165,7 +176,7 @@ async def put(
         config = msgspec.json.encode(sheet.config).decode()
         await tx.execute(
             _UPSERT, code, sheet.kind, sheet.plugin, sheet.title or plugin.title, sheet.active, sheet.priority, config, sealed,
-            sheet.concurrency, sheet.limit_s, now,
+            sheet.concurrency, sheet.limit_s, now, sheet.fallback,
         )  # fmt: skip
         if sheet.secrets:
             await tokens.drop(tx, code)
@@ -235,7 +246,21 @@ def connection_of(row: Row, plugins: Plugins, vault: Vault) -> Connection:
         priority=row["priority"],
         concurrency=row["concurrency"],
         limit_s=_limit(row),
+        fallback=row["fallback"],
     )
+
+
+async def _check_fallbacks(tx: Tx, sheets: Mapping[str, Sheet]) -> None:
+    """Raises Refused where a fallback is nobody, of another kind, or the connection itself. One that is switched off may come back."""
+    named = sorted({sheet.fallback for sheet in sheets.values() if sheet.fallback})
+    if not named:
+        return
+    rows = await tx.fetch("SELECT code, kind FROM connections WHERE code = ANY($1::text[])", named)
+    kinds = {row["code"]: row["kind"] for row in rows} | {code: sheet.kind for code, sheet in sheets.items()}
+    for code, sheet in sorted(sheets.items()):
+        if sheet.fallback and (sheet.fallback == code or kinds.get(sheet.fallback) != sheet.kind):
+            detail = f"{sheet.fallback} is no other {sheet.kind} that could serve in place of {code}."
+            raise Refused("unknown_fallback", detail, connection=code, fallback=sheet.fallback)
 
 
 def _kept(row: Row, sheet: Sheet, vault: Vault) -> dict[str, Any]:
@@ -269,7 +294,7 @@ def _stored(row: Row, plugins: Plugins, vault: Vault) -> Stored:
     except HaatError as error:
         problem = str(error)
     return Stored(
-        **{name: row[name] for name in ("code", "kind", "plugin", "title", "active", "priority", "concurrency")},
+        **{name: row[name] for name in ("code", "kind", "plugin", "title", "active", "priority", "concurrency", "fallback")},
         limit_s=_limit(row),
         config=msgspec.json.decode(row["config"]),
         secrets_set=names,
@@ -292,15 +317,16 @@ def _context(code: str) -> str:
 
 
 _SELECT = """
-SELECT code, kind, plugin, title, active, priority, config::text AS config, secrets, concurrency, limit_s, version, created_at, updated_at
+SELECT code, kind, plugin, title, active, priority, config::text AS config, secrets, concurrency, limit_s, fallback, version,
+  created_at, updated_at
 FROM connections
 """
 _UPSERT = """
 INSERT INTO connections
-  (code, kind, plugin, title, active, priority, config, secrets, concurrency, limit_s, version, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8, $9, $10, 1, $11, $11)
+  (code, kind, plugin, title, active, priority, config, secrets, concurrency, limit_s, version, created_at, updated_at, fallback)
+VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8, $9, $10, 1, $11, $11, $12)
 ON CONFLICT (code) DO UPDATE SET
   title = excluded.title, active = excluded.active, priority = excluded.priority, config = excluded.config,
   secrets = excluded.secrets, concurrency = excluded.concurrency, limit_s = excluded.limit_s,
-  version = connections.version + 1, updated_at = excluded.updated_at
+  fallback = excluded.fallback, version = connections.version + 1, updated_at = excluded.updated_at
 """

@@ -64,7 +64,8 @@ def endpoints(outside: Outside) -> list[Endpoint]:
                  answers={200: ConnectionView, 304: None}, problems=(404,)),
         Endpoint("PUT", one, "putConnection", "Write a connection", desk.put, "Connections", access.STAFF, Sheet,
                  answers={200: ConnectionView, 201: ConnectionView}, problems=(409, 412, 413, 415, 422), example=examples.CONNECTION,
-                 description="Secrets that are left out stay as they are; none is ever shown. Kind and plug-in stay what they were."),
+                 description="Secrets that are left out stay as they are; none is ever shown. Kind and plug-in stay what they were. "
+                             "`fallback`: another connection of its kind that serves in its place while it does not answer."),
         Endpoint("DELETE", one, "switchOffConnection", "Switch a connection off", desk.delete, "Connections", access.STAFF,
                  answers={204: None}, problems=(404,),
                  description="No new work goes to it. It is not deleted, as payments and parcels name it; what is under way goes on."),

@@ -33,6 +33,7 @@ TAGS = {
     "Vendors": "Who sells.",
     "Channels": "Where orders come from.",
     "Fraud": "How orders are screened and why, who waits for a decision, the policies of channels.",
+    "Policies": "What the marketplace has decided: which orders it takes, how money is asked for, how goods are followed. In versions.",
     "Flows": "What is under way with every order, what is stuck and why, and the repairs that are safe.",
     "People": "API keys and blocked buyers.",
     "Connections": "Gateways, couriers and transports that are set up. Secrets go in and never come out.",

@@ -185,8 +185,8 @@ class PayDesk:
             return False, order
         now = self._shop.clock.now()
         parts = [orders.paying.Wanted(self._shop.draw.uuid(), method, amount) for method, amount in wanted]
-        due_at = now + self._counter.desk.policy.pay_within
-        limits = self._shop.market.policy.limits(order.channel, order.currency)
+        due_at = now + self._counter.desk.policy().pay_within
+        limits = self._shop.market.policy().limits(order.channel, order.currency)
         cash_max = None if limits is None else limits.cod_max
         change = orders.Change(order.id, _asking(parts, due_at, self._counter.desk.methods(), cash_max), now, origin, version)
         changed = await self._shop.changing.submit(change)

@@ -11,9 +11,10 @@ refused at once each refusal is planned in a round of its own of the same turn: 
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from haat.domain import fulfilment, inventory, orders
 from haat.engine.database import Tx
@@ -33,13 +34,15 @@ ROOM_AGAIN = timedelta(minutes=10)  # nodes that are full have another day by mi
 ALONE = 4  # so few demands are planned on the event loop; more of them in a thread, for the solver may take its time
 
 
-class Policy(msgspec.Struct, frozen=True):
-    """`rejections_max` refusals of a line, or nobody left to ask: what was refused is cancelled, or (`ask`) somebody has to decide.
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """The marketplace's choices about who sends what.
+
+    `rejections_max` refusals of a line, or nobody left to ask: what was refused is cancelled, or (`ask`) somebody has to decide.
 
     Units that are to come for such a line are waited for, and when some arrive it is asked for anew.
     """
 
-    rejections_max: int = 3
+    rejections_max: Annotated[int, Meta(ge=1, le=100)] = 3
     ask: bool = False
 
 

@@ -1,6 +1,6 @@
 """The flow of allocation: what each fact leads to, and who does it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,12 +32,11 @@ FACTS: frozenset[type[Fact]] = frozenset(
 )
 
 
-def flow(sourcer: Sourcer, policy: sourcing.Policy | None = None) -> Flow:
-    """The flow of allocation with its network."""
-    chosen = policy or sourcing.Policy()
+def flow(sourcer: Sourcer, policy: Callable[[], sourcing.Policy] = sourcing.Policy) -> Flow:
+    """The flow of allocation with its network, under the policy of the moment."""
 
     async def source(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:
-        return await sourcing.source(sourcer, chosen, house, tx, tasks, now)
+        return await sourcing.source(sourcer, policy(), house, tx, tasks, now)
 
     async def await_stock(house: Any, tx: Tx, tasks: Sequence[Task], now: datetime) -> Sequence[Outcome]:
         return await waiting.await_stock(sourcer, house, tx, tasks, now)

@@ -56,21 +56,20 @@ ByWhen = Callable[[tuple[str, ...], orders.Place, datetime], datetime | None]
 
 
 class Market:
-    """The copies of one process. `policy` and `checks` are settings of the market and fixed while it runs."""
+    """The copies of one process. `policy` says which orders are taken, at the moment of asking; `checks` are the rules that go by it."""
 
     def __init__(
         self,
         database: Database,
         memory: Memory,
         *,
-        policy: orders.Policy,
+        policy: Callable[[], orders.Policy],
         checks: orders.Rules,
         promotions: Mapping[str, pricing.Promotion],
         signals: Signals | None = None,
     ) -> None:
         self.database = database
         self.policy = policy
-        self.external_policy = orders.for_external(policy)
         self.checks = checks
         self._promotions = promotions
         self._items: Keyed[Item] = Keyed({"catalogue", "prices"}, self._load_items)

@@ -117,7 +117,7 @@ class Desk:
         return answers
 
     async def _find_out(self, tx: Tx, asks: Sequence[Prepared], limits: Sequence[quotas.Claim], now: datetime) -> _Known:
-        window_s = self._market.policy.duplicate_window_s
+        window_s = self._market.policy().duplicate_window_s
         keys = [ask.key for ask in asks if ask.key is not None]
         slots = [k for ask in asks if ask.request.external is None for k in orders.basket_keys(ask.fingerprint, now, window_s)]
         answers = await tx.fetchrow(

@@ -175,7 +175,8 @@ def again_without(prepared: Prepared, market: Market, promotions: frozenset[str]
 
 def _prepared(request: PlaceOrder, market: Market, basket: Basket, ids: Ids, errand: Errand) -> Prepared:
     case = _case(request, basket, market.parties, errand.at)
-    verdict = orders.validate(case, market.policy if request.external is None else market.external_policy, market.checks)
+    policy = market.policy()
+    verdict = orders.validate(case, policy if request.external is None else orders.for_external(policy), market.checks)
     if verdict.refusals:
         raise refusal(verdict)
     lines = request.lines
@@ -204,7 +205,7 @@ def refusal(verdict: orders.Verdict) -> Refused:
 
 def judged_again(prepared: Prepared, market: Market, duplicate_of: str) -> orders.Verdict:
     """The verdict when it turns out that the same buyer placed the same basket minutes ago."""
-    return orders.validate(msgspec.structs.replace(prepared.case, duplicate_of=duplicate_of), market.policy, market.checks)
+    return orders.validate(msgspec.structs.replace(prepared.case, duplicate_of=duplicate_of), market.policy(), market.checks)
 
 
 def facts(

@@ -100,16 +100,18 @@ class _Booking:
 
     def _declined_too_often(self, task: Task, parcel: orders.Parcel) -> bool:
         """Nobody takes it and nobody says what is wrong with it: somebody looks. When they have looked, one more try is made at once."""
-        return parcel.declines >= DECLINES_MAX and task.now - task.created_at >= self._desk.policy.retry_after
+        return parcel.declines >= DECLINES_MAX and task.now - task.created_at >= self._desk.policy().retry_after
 
     def _wish(self, task: Task, parcel: orders.Parcel) -> Wish:
+        """Of those that were busy, one that is left alone since then is for its fallback to stand in for."""
         order = task.order
+        busy = [code for code in task.data.get("busy", ()) if not self._desk.outside.is_open(code)]
         return Wish(
             order=order,
             parcel=parcel,
             cash=orders.stopping.cash(order, parcel),
             weight_g=weight(order, parcel),
-            shunned=(*parcel.refused_by, *task.data.get("busy", ())),
+            shunned=(*parcel.refused_by, *busy),
         )
 
     async def book(self, house: House, task: Task) -> Any:
@@ -161,6 +163,7 @@ class _Booking:
             booked.tracking_url,
             task.data["cash"] if booked.cash is None else booked.cash,
             task.data.get("fee", 0) if booked.fee is None else booked.fee,
+            task.data.get("instead_of", ""),
         )
         try:
             return self._desk.brought(order, fulfilling.book(order, fact), now)
@@ -290,6 +293,7 @@ def _data(choice: Chosen, wish: Wish, reference: str) -> dict[str, Any]:
         "fee": choice.fee,
         "area": msgspec.to_builtins(choice.area),
         "why": choice.why,
+        "instead_of": choice.instead_of,
     }
 
 

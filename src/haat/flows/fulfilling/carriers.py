@@ -55,6 +55,8 @@ class Carriers:
     def carriers(self, taken: dict[str, int]) -> list[choosing.Carrier]:
         """Every active courier account; `answers` as this process sees it."""
         book = self._outside.book
+        active = book.active("courier")
+        codes = {each.code for each in active}
         return [
             choosing.Carrier(
                 code=each.code,
@@ -62,8 +64,9 @@ class Carriers:
                 answers=not self._outside.is_open(each.code),
                 priority=each.priority,
                 taken=taken.get(each.code, 0),
+                fallback=book.stand_in(each.code, codes),
             )
-            for each in book.active("courier")
+            for each in active
         ]
 
     async def _load(self, tx: Tx) -> fleet.Fleet:
@@ -110,4 +113,6 @@ def _chosen(choice: choosing.Choice) -> Chosen | str:
     best, *others = choice.candidates
     beside = ", ".join(f"{each.courier} {each.hindrance or each.expected}" for each in others) or "nobody"
     why = f"rule {choice.rule}/{choice.rule_version}: expected {best.expected}, success {best.success}/10000; beside it {beside}"
-    return Chosen(choice.courier, choice.area, choice.fee or 0, why=why[:500])
+    if choice.instead_of:
+        why = f"in place of {choice.instead_of}, which does not answer; {why}"
+    return Chosen(choice.courier, choice.area, choice.fee or 0, why=why[:500], instead_of=choice.instead_of)

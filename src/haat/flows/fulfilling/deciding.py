@@ -9,15 +9,18 @@ Nothing waits without a timer: a vendor's answer, a parcel to pack, a booking to
 promise. `Stop` takes back the timers of what has been answered.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from haat.domain import orders
 from haat.engine.flowing import Compensate, Decision, Step, Stop
 from haat.flows.fulfilling.overcoming import overcome
 from haat.kernel.facts import Fact
+from haat.kernel.time import spans
 
 events = orders.events
 fulfilling = orders.fulfilling
@@ -38,8 +41,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `late_by`: by how much a promise that was missed is put off at least.
     """
 
-    remind_at: float = 0.5
-    tries_max: int = 3
+    remind_at: Annotated[float, Meta(ge=0.05, le=0.95)] = 0.5
+    tries_max: Annotated[int, Meta(ge=1, le=20)] = 3
     ask_after: timedelta = timedelta(minutes=30)
     ask_on_the_last_mile: timedelta = timedelta(minutes=10)
     ask_at_most_each: timedelta = timedelta(hours=6)
@@ -48,6 +51,20 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     retry_after: timedelta = timedelta(seconds=30)
     settle_after: timedelta = timedelta(seconds=30)
     late_by: timedelta = timedelta(days=1)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a span that would never end, or begin anew all the time."""
+        spans(
+            self,
+            ask_after=(timedelta(), timedelta(days=30)),
+            ask_on_the_last_mile=(timedelta(seconds=10), timedelta(days=1)),
+            ask_at_most_each=(timedelta(minutes=1), timedelta(days=7)),
+            silent_after=(timedelta(hours=1), timedelta(days=90)),
+            returns_within=(timedelta(hours=1), timedelta(days=365)),
+            retry_after=(timedelta(seconds=1), timedelta(days=1)),
+            settle_after=(timedelta(), timedelta(days=7)),
+            late_by=(timedelta(hours=1), timedelta(days=30)),
+        )
 
 
 LISTENS: frozenset[type[Fact]] = frozenset(
@@ -106,15 +123,15 @@ _OF_BOOKING = frozenset({events.OrderParcelPacked, events.OrderShipmentFailed, e
 _TIMERS = ("remind", "lapse", "ship_by", "choose", "late")
 
 
-def decider(policy: Policy) -> "Decide":
-    """The flow's `decide` under this policy."""
+def decider(policy: Callable[[], Policy]) -> "Decide":
+    """The flow's `decide` under the policy of the moment."""
     return Decide(policy)
 
 
 class Decide:
     """`decide(order, fact)`: the order is as it stands after all facts of the transaction."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Callable[[], Policy]) -> None:
         self._policy = policy
 
     def __call__(self, order: orders.Order, fact: Fact) -> Sequence[Decision]:
@@ -137,7 +154,7 @@ class Decide:
                 if fulfilling.part_of(order, part).answer != "offered":
                     return []
                 left = max(until - order.updated_at, NOW)
-                return [Step("remind", part, after=left * self._policy.remind_at), Step("lapse", part, after=left)]
+                return [Step("remind", part, after=left * self._policy().remind_at), Step("lapse", part, after=left)]
             case events.VendorOrderAccepted(vendor_order=part):
                 return [Stop("remind", part), Stop("lapse", part), Step("prepare", part)]
             case events.VendorOrderRejected(vendor_order=part, lines=lines):
@@ -169,15 +186,15 @@ class Decide:
         parcel = fulfilling.parcel_of(order, parcel_id)
         if parcel.status != "packed" or order.status not in fulfilling.LIVING:
             return []
-        pause = self._policy.retry_after * 2 ** min(max(parcel.declines - 1, 0), DOUBLED_MAX)
+        pause = self._policy().retry_after * 2 ** min(max(parcel.declines - 1, 0), DOUBLED_MAX)
         return [Stop("choose", parcel_id), Step("choose", parcel_id, after=None if at_once else pause)]
 
     def _booked(self, order: orders.Order, parcel: orders.Parcel, courier: str) -> list[Decision]:
         if parcel.settled and not parcel.astray:
             return []
         if courier == fulfilling.SELF:  # there is nobody to ask, but its vendor's silence is noticed
-            return [Stop("ship_by", parcel.id), Step("track", parcel.id, after=self._policy.silent_after)]
-        track = Step("track", parcel.id, after=self._policy.ask_after)  # it may leave all the same, and nobody else would tell
+            return [Stop("ship_by", parcel.id), Step("track", parcel.id, after=self._policy().silent_after)]
+        track = Step("track", parcel.id, after=self._policy().ask_after)  # it may leave all the same, and nobody else would tell
         return [Step("recall", parcel.id), track] if _unwanted(order, parcel) else [track]
 
     def _of_road(self, order: orders.Order, fact: Fact) -> list[Decision]:
@@ -186,7 +203,7 @@ class Decide:
                 return self._last_mile(fulfilling.parcel_of(order, parcel))
             case events.OrderDeliveryFailed(parcel=parcel):
                 found = fulfilling.parcel_of(order, parcel)
-                return [Step("give_up", parcel)] if found.tries >= self._policy.tries_max and not found.intercept else []
+                return [Step("give_up", parcel)] if found.tries >= self._policy().tries_max and not found.intercept else []
             case events.OrderShipmentDoubted(parcel=parcel, cause=cause, detail=detail):
                 return [Step("look_at", parcel, data={"cause": cause, "detail": detail})]
             case events.OrderInterceptAsked(parcel=parcel):
@@ -196,7 +213,7 @@ class Decide:
             case events.OrderShipmentStrayed(parcel=parcel):
                 return self._strayed(fulfilling.parcel_of(order, parcel))
             case events.OrderReturnStarted(parcel=parcel) if not fulfilling.parcel_of(order, parcel).settled:
-                return [Step("return_overdue", parcel, after=self._policy.returns_within)]
+                return [Step("return_overdue", parcel, after=self._policy().returns_within)]
             case events.OrderDelivered() | events.OrderReturnReceived() | events.OrderParcelLost():
                 return self._arrived(fulfilling.parcel_of(order, fact.parcel), fact)
         return []
@@ -207,7 +224,7 @@ class Decide:
         if parcel.settled:
             return [Stop("track", parcel.id), Stop("return_overdue", parcel.id), Stop("recall", parcel.id), *stray]
         if isinstance(fact, events.OrderDelivered):
-            overdue = Step("return_overdue", parcel.id, after=self._policy.returns_within)
+            overdue = Step("return_overdue", parcel.id, after=self._policy().returns_within)
             return [Stop("return_overdue", parcel.id), overdue, *stray]
         return stray
 
@@ -217,13 +234,13 @@ class Decide:
         if parcel.settled or parcel.status == "returning":
             return out
         return [*out, Stop("recall", parcel.id), Step("recall", parcel.id), Stop("track", parcel.id),
-                Step("track", parcel.id, after=self._policy.ask_on_the_last_mile)]  # fmt: skip
+                Step("track", parcel.id, after=self._policy().ask_on_the_last_mile)]  # fmt: skip
 
     def _last_mile(self, parcel: orders.Parcel) -> list[Decision]:
         """A rider has it: asked about soon, however long the pauses were before, as the hook that it arrived may be lost."""
         if parcel.status != "out_for_delivery" or parcel.courier == fulfilling.SELF:
             return []
-        return [Stop("track", parcel.id), Step("track", parcel.id, after=self._policy.ask_on_the_last_mile)]
+        return [Stop("track", parcel.id), Step("track", parcel.id, after=self._policy().ask_on_the_last_mile)]
 
     def _of_ends(self, order: orders.Order, fact: Fact) -> list[Decision]:
         if type(fact) in _ENDS:
@@ -238,7 +255,7 @@ class Decide:
             decided = [*(Stop("ship_by", p.id) for p in gone), *_recalls(gone)]
         if type(fact) in _SETTLES and order.status in fulfilling.LIVING and orders.settled(order.lines):
             now = bool(fulfilling.complete(order))
-            decided += [Stop("complete"), Step("complete", after=None if now else self._policy.settle_after)]
+            decided += [Stop("complete"), Step("complete", after=None if now else self._policy().settle_after)]
         return decided
 
 

@@ -34,10 +34,17 @@ class Desk:
     """The fulfilment of one process. `known`: the vendors by code, as they are now."""
 
     def __init__(
-        self, outside: Outside, memory: Memory, clock: Clock, new_id: Callable[[], str], known: Vendors, *, policy: Policy | None = None
+        self,
+        outside: Outside,
+        memory: Memory,
+        clock: Clock,
+        new_id: Callable[[], str],
+        known: Vendors,
+        *,
+        policy: Callable[[], Policy] = Policy,
     ) -> None:
         self.outside = outside
-        self.policy = policy or Policy()
+        self.policy = policy
         self.new_id = new_id
         self._known = known
         self._minute = 0

@@ -103,7 +103,7 @@ class _Road:
         facts, then = hearing.read(task.order, parcel.id, fulfilment.shipment.present(told, parcel.consignment), reading)
         news = [t.received_at for t in told if t.consignment == parcel.consignment]  # the same said again is no news
         since = max(news) if news else stored.booked_at if stored is not None else None
-        if not facts and since is not None and now - since > self._desk.policy.silent_after:
+        if not facts and since is not None and now - since > self._desk.policy().silent_after:
             silent = f"{parcel.courier} has said nothing new of it since {since:%Y-%m-%d}."
             facts = hearing.trouble(task.order, parcel.id, "courier_silent", silent)
             then = orders.after(task.order, facts, at=now)
@@ -113,7 +113,7 @@ class _Road:
 
     def _pause(self, parcel: orders.Parcel, task: Task, now: datetime, since: datetime | None = None) -> timedelta:
         """More seldom the longer it takes, but always soon while a rider has it. A vendor that brings it itself is only missed."""
-        policy = self._desk.policy
+        policy = self._desk.policy()
         if parcel.courier == fulfilling.SELF:
             return max((since or now) + policy.silent_after - now, policy.ask_at_most_each)
         if parcel.status == "out_for_delivery":
@@ -131,7 +131,7 @@ class _Road:
             return Done()
         if day > now:
             return Done(steps=(Step("late", after=day - now),))
-        put_off = now + max(self._desk.policy.late_by, (now - order.placed_at) / 4)
+        put_off = now + max(self._desk.policy().late_by, (now - order.placed_at) / 4)
         if order.promised_at <= now:
             return Done((events.OrderPromised(put_off, "late"),))
         late = next(p for p in order.shipments if p.coming and p.promised_at == day)

@@ -18,9 +18,13 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Chosen(msgspec.Struct, frozen=True):
-    """Who is asked to carry it. `area` is how that courier calls the place, `fee` what its tariff says; why, in one line."""
+    """Who is asked to carry it. `area` is how that courier calls the place, `fee` what its tariff says; why, in one line.
+
+    `instead_of`: who would have been asked, had it answered.
+    """
 
     courier: str
     area: couriers.Area = couriers.Area()
     fee: int = 0
     why: str = ""
+    instead_of: str = ""

@@ -71,17 +71,23 @@ class Sender:
             return await notifications.forget(tx, before=before, limit=FORGET_AT_ONCE) == FORGET_AT_ONCE
 
     def _ways(self) -> list[tuple[Connection, notifications.Channel]]:
-        """By which connection each channel leaves now: the most wanted one that is not out of order. Every webhook has its own."""
-        found: list[tuple[Connection, notifications.Channel]] = []
-        served: set[notifications.Channel] = set()
+        """By which connection each channel leaves now. Every webhook has its own, which nobody stands in for."""
+        carrying: dict[notifications.Channel, list[Connection]] = {}
         for connection in self._outside.book.active("transport"):
-            if self._outside.is_open(connection.code):
-                continue
             for channel in self._outside.book.plugin(connection).channels:
-                if channel == "webhook" or channel not in served:
-                    served.add(channel)
-                    found.append((connection, channel))
+                carrying.setdefault(channel, []).append(connection)
+        found: list[tuple[Connection, notifications.Channel]] = []
+        for channel, wanted in carrying.items():
+            usable = {each.code: each for each in wanted if not self._outside.is_open(each.code)}
+            if channel == "webhook":
+                found += [(each, channel) for each in usable.values()]
+            elif usable:
+                found.append((self._one_of(usable, wanted[0].code), channel))
         return found
+
+    def _one_of(self, usable: dict[str, Connection], wanted: str) -> Connection:
+        """The most wanted one; where it is out of order its declared fallback, else the next."""
+        return usable[wanted if wanted in usable else self._outside.book.stand_in(wanted, usable) or next(iter(usable))]
 
     async def _channel(self, connection: Connection, channel: notifications.Channel) -> bool:
         """As many on their way as the connection allows: as some end others are taken up, so a slow one holds up no other.

@@ -130,7 +130,7 @@ def _heard(desk: Desk, task: Task, answer: object, now: datetime, noted: Noted) 
             noted.signals.append(payments.SignalRow(attempt=task.subject, source="poll", observation=answer, counted=bool(facts), at=now))
             told = any(e.step == "mismatch" for e in order.exceptions)
             if answer.reason == "mismatch" and not facts and not told:
-                return Done(steps=(Step("mismatch", task.subject), Step("ask", task.subject, after=desk.policy.ask_at_most_each)))
+                return Done(steps=(Step("mismatch", task.subject), Step("ask", task.subject, after=desk.policy().ask_at_most_each)))
             then = found(orders.after(order, facts, at=now), task.subject)
             open_still = then is not None and then[1].status in orders.paying.OPEN
             return Again(pause, answer.status, facts) if open_still else Done(facts)
@@ -188,7 +188,7 @@ def _strange(attempt: orders.Attempt) -> Outcome:
 
 def _pause(desk: Desk, task: Task) -> timedelta:
     """A quarter of the time it has taken so far, within bounds: often at first, seldom later."""
-    return min(max((task.now - task.created_at) / 4, SOON), desk.policy.ask_at_most_each)
+    return min(max((task.now - task.created_at) / 4, SOON), desk.policy().ask_at_most_each)
 
 
 def _party(task: Task) -> str:

@@ -108,7 +108,7 @@ def _requested(
     receipts: dict[str, payments.Receipt] = {}
     for portion in orders.splitting.due(order):
         ahead = portion.method != orders.paying.CASH
-        due_at = now + desk.policy.pay_within if ahead else None
+        due_at = now + desk.policy().pay_within if ahead else None
         asked = orders.events.OrderPaymentRequested(desk.new_id(), portion.method, portion.amount, due_at)
         facts.append(asked)
         if ahead:
@@ -127,7 +127,8 @@ def _attempted(
     if not receipt.gateway:
         return (), {}
     attempt = desk.new_id()
-    return (orders.events.OrderPaymentAttempted(tender.id, attempt, receipt.gateway, amount, receipt=attempt),), {attempt: receipt}
+    begun = orders.events.OrderPaymentAttempted(tender.id, attempt, receipt.gateway, amount, receipt=attempt, instead_of=receipt.instead_of)
+    return (begun,), {attempt: receipt}
 
 
 def _begun(desk: Desk, task: Task, known: tuple[orders.Tender, orders.Attempt], answer: object) -> tuple[Fact, ...] | None:

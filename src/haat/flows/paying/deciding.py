@@ -11,13 +11,16 @@ attempt waits without a step: what is open is asked about, what is set aside is 
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from haat.domain import orders
 from haat.engine.flowing import Decision, Step, Stop
 from haat.flows.paying.overcoming import overcome
 from haat.kernel.facts import Fact
+from haat.kernel.time import spans
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,9 +34,19 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     pay_within: timedelta = timedelta(minutes=30)
     ask_after: timedelta = timedelta(seconds=60)
     ask_at_most_each: timedelta = timedelta(minutes=15)
-    attempts_max: int = 6
+    attempts_max: Annotated[int, Meta(ge=1, le=50)] = 6
     renew_before: timedelta = timedelta(hours=12)
     reinstates: bool = True
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a span that would never end, or begin anew all the time."""
+        spans(
+            self,
+            pay_within=(timedelta(minutes=1), timedelta(days=30)),
+            ask_after=(timedelta(seconds=1), timedelta(days=1)),
+            ask_at_most_each=(timedelta(minutes=1), timedelta(days=7)),
+            renew_before=(timedelta(), timedelta(days=7)),
+        )
 
 
 LISTENS: frozenset[type[Fact]] = frozenset(
@@ -90,11 +103,11 @@ MOVES = ENDS | {
 }
 
 
-def decider(policy: Policy) -> Callable[[orders.Order, Fact], Sequence[Decision]]:
-    """The flow's `decide` under this policy."""
+def decider(policy: Callable[[], Policy]) -> Callable[[orders.Order, Fact], Sequence[Decision]]:
+    """The flow's `decide` under the policy of the moment."""
 
     def decide(order: orders.Order, fact: Fact) -> Sequence[Decision]:
-        decided = [*_of_tenders(order, fact), *_of_attempts(order, fact, policy), *_of_troubled_money(fact), *_of_goods(order, fact)]
+        decided = [*_of_tenders(order, fact), *_of_attempts(order, fact, policy()), *_of_troubled_money(fact), *_of_goods(order, fact)]
         return [*decided, *_balance(order, fact), *overcome(order, fact)]
 
     return decide

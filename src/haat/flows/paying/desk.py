@@ -26,9 +26,11 @@ RECORDS_FOR_S = 30.0
 class Desk:
     """The payments of one process. `public_url` is where buyers and gateways reach us."""
 
-    def __init__(self, outside: Outside, memory: Memory, draw: Callable[[], str], *, public_url: str, policy: Policy | None = None) -> None:
+    def __init__(
+        self, outside: Outside, memory: Memory, draw: Callable[[], str], *, public_url: str, policy: Callable[[], Policy] = Policy
+    ) -> None:
         self.outside = outside
-        self.policy = policy or Policy()
+        self.policy = policy
         self.new_id = draw
         self._public_url = public_url.rstrip("/")
         self._routes: Whole[list[payments.Route]] = Whole({"payment routes"}, payments.routes)
@@ -53,16 +55,22 @@ class Desk:
 
     def candidates(self) -> list[payments.Candidate]:
         """Every gateway that is set up, as routing looks at it."""
+        book = self.outside.book
+        ahead = [each for each in book.active("gateway") if book.plugin(each).code != orders.paying.CASH]
+        codes = {each.code for each in ahead}
         found = []
-        for connection in self.outside.book.active("gateway"):
-            gateway: payments.Gateway = self.outside.book.plugin(connection)
-            if gateway.code == orders.paying.CASH:
-                continue
+        for connection in ahead:
+            gateway: payments.Gateway = book.plugin(connection)
             methods = frozenset({connection.code, gateway.code, *gateway.methods})
             fee = getattr(connection.config, "fee", None) or gateway.fee  # the contract's own, where an operator has told it
             found.append(
                 payments.Candidate(
-                    code=connection.code, methods=methods, limits=gateway.abilities.limits, fee=fee, priority=connection.priority
+                    code=connection.code,
+                    methods=methods,
+                    limits=gateway.abilities.limits,
+                    fee=fee,
+                    priority=connection.priority,
+                    fallback=book.stand_in(connection.code, codes),
                 )
             )
         return found
@@ -79,8 +87,12 @@ class Desk:
         return self._records[1]
 
     def choose(self, order: orders.Order, tender: orders.Tender, amount: int, records: Mapping[str, payments.Record]) -> payments.Receipt:
-        """The gateway for an obligation: by rule, cost and recent success; those that were tried for it come last."""
+        """The gateway for an obligation: by rule, cost and recent success; those that were tried for it come last.
+
+        One that was asked in vain and is left alone since then counts as untried, so that its fallback stands in for it.
+        """
         candidates = self.candidates()
+        broken = {c.code for c in candidates if self.outside.is_open(c.code)}
         asked = payments.Asked(
             method=tender.method,
             channel=order.channel,
@@ -93,8 +105,8 @@ class Desk:
             candidates,
             self._routes.value,
             records,
-            broken={c.code for c in candidates if self.outside.is_open(c.code)},
-            tried={a.gateway for a in tender.attempts},
+            broken=broken,
+            tried={a.gateway for a in tender.attempts if not (a.gateway in broken and a.reason == "gateway_error")},
         )
 
     def charge(self, order: orders.Order, attempt: orders.Attempt) -> payments.Charge:

@@ -64,7 +64,7 @@ async def _reinstated(desk: Desk, house: House, tx: Tx, found: Sequence[orders.O
     Locks the levels of their SKUs, after the orders. First come, first served, in the order of asking.
     """
     late = [o for o in found if o.status == "expired" and any(a.orphaned for t in o.payments for a in t.attempts)]
-    if not late or not desk.policy.reinstates:
+    if not late or not desk.policy().reinstates:
         return {}
     streams = await orders.streams(house.journal, tx, [o.id for o in late])
     paid: list[tuple[orders.Order, orders.Order, orders.events.OrderExpired]] = []

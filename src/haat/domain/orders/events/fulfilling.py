@@ -107,7 +107,10 @@ class OrderShipmentUncertain(Fact, frozen=True):
 
 
 class OrderShipmentBooked(Asked, frozen=True):
-    """A courier has it on its books as `consignment`. `cash` is to be collected at the door, `fee` is what the courier takes."""
+    """A courier has it on its books as `consignment`. `cash` is to be collected at the door, `fee` is what the courier takes.
+
+    `instead_of`: the courier that would have been asked, had it answered.
+    """
 
     parcel: str
     courier: str
@@ -115,6 +118,7 @@ class OrderShipmentBooked(Asked, frozen=True):
     tracking_url: str = ""
     cash: int = 0
     fee: int = 0
+    instead_of: str = ""
 
 
 class OrderShipmentFailed(Fact, frozen=True):

@@ -18,13 +18,17 @@ class OrderPaymentRequested(Fact, frozen=True):
 
 
 class OrderPaymentAttempted(Fact, frozen=True):
-    """A try to get it through a gateway has begun; written before the gateway hears of it."""
+    """A try to get it through a gateway has begun; written before the gateway hears of it.
+
+    `instead_of`: the gateway that would have been asked, had it answered.
+    """
 
     payment: str
     attempt: str
     gateway: str
     amount: int
     receipt: str = ""  # id of the routing receipt
+    instead_of: str = ""
 
 
 class OrderPaymentStarted(Fact, frozen=True):

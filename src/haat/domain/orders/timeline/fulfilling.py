@@ -142,11 +142,13 @@ def _booked(f: OrderShipmentBooked, scene: Scene) -> Said:
     (cash, cash_bn), (fee, fee_bn) = scene.money(f.cash), scene.money(f.fee)
     pay, pay_bn = (f"; {cash} is to be paid at the door", f"; হাতে পেয়ে {cash_bn} দিতে হবে") if f.cash else ("", "")
     takes, takes_bn = (f"; it takes {fee} for that", f"; তার মাশুল {fee_bn}") if f.fee else ("", "")
+    other, other_bn = words.name(words.COURIERS, f.instead_of)
+    instead, instead_bn = (f"; {other} did not answer", f"; {other_bn} সাড়া দেয়নি") if f.instead_of else ("", "")
 
     def both(more: str, more_bn: str) -> Both:
         return f"{begun(courier)} will bring {parcel}{named}{pay}{more}.", f"{courier_bn} {parcel_bn} পৌঁছে দেবে{named_bn}{pay_bn}{more_bn}।"
 
-    return Said(*both(takes, takes_bn), "staff", both("", ""))
+    return Said(*both(takes + instead, takes_bn + instead_bn), "staff", both("", ""))
 
 
 def _booking_failed(f: OrderShipmentFailed, scene: Scene) -> Said:

@@ -57,7 +57,9 @@ def _attempted(f: OrderPaymentAttempted, scene: Scene) -> Said:
     (amount, amount_bn), (payer, payer_bn) = scene.money(f.amount), words.name(words.PAYERS, f.gateway)
     if f.gateway == CASH:
         return Said(f"{amount} is expected from the couriers in cash.", f"কুরিয়ারদের কাছ থেকে নগদ {amount_bn} আসার কথা।", "staff")
-    return Said(f"{payer} is asked for {amount}.", f"{payer_bn}-এর মাধ্যমে {amount_bn} নেওয়ার চেষ্টা শুরু হয়েছে।", "staff")
+    other, other_bn = words.name(words.PAYERS, f.instead_of)
+    instead, instead_bn = (f" in place of {other}, which does not answer", f"{other_bn} সাড়া দিচ্ছে না বলে ") if f.instead_of else ("", "")
+    return Said(f"{payer} is asked for {amount}{instead}.", f"{instead_bn}{payer_bn}-এর মাধ্যমে {amount_bn} নেওয়ার চেষ্টা শুরু হয়েছে।", "staff")
 
 
 def _started(f: OrderPaymentStarted, scene: Scene) -> Said:
