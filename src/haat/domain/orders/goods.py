@@ -83,10 +83,10 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What one location sends of one vendor order. `lines` minus `delivered`, `returned` and `lost` is still out or at home.
 
     `cash` is to be collected at the door; `collected` was. `tries` counts failed attempts; `refused_by` are couriers that will
-    not take it. `intercept` is why it was asked back, `asked` what of it (nothing: all). `doubts`: what its
-    courier says that does not fit. `stray`: it was cancelled (or its vendor had said no), and left all the same: it moves no
-    units of any line, but tells where its own are. `promised_at`: the day promised for it alone (None: the order's), `agreed` where
-    that was with the buyer, `wishes` how often.
+    not take it, `given_back` the consignments that couriers had on their books and gave back. `intercept` is why it was asked
+    back, `asked` what of it (nothing: all). `doubts`: what its courier says that does not fit. `stray`: it was cancelled (or its
+    vendor had said no), and left all the same: it moves no units of any line, but tells where its own are. `promised_at`: the day
+    promised for it alone (None: the order's), `agreed` where that was with the buyer, `wishes` how often.
     """
 
     id: str
@@ -112,6 +112,7 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     stray: bool = False
     declines: int = 0  # bookings in a row that no courier took, for no reason of the parcel's
     refused_by: tuple[str, ...] = ()
+    given_back: tuple[str, ...] = ()
     at: datetime | None = None
     promised_at: datetime | None = None
     agreed: bool = False

@@ -194,6 +194,7 @@ def _recalled(g: Goods, p: Parcel, f: OrderShipmentRecalled, at: datetime) -> No
     free = {
         "courier": "", "consignment": "", "tracking_url": "", "cash": 0, "fee": 0, "reason": f.reason, "intercept": "", "asked": (),
         "doubts": (),  # they were about the booking that is no more
+        "given_back": (*p.given_back, p.consignment) if p.consignment else p.given_back,
     }  # fmt: skip
     if p.status in ("booked", "uncertain"):
         g.put(msgspec.structs.replace(p, status="packed", **free))

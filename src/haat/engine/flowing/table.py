@@ -253,6 +253,18 @@ async def done_steps(tx: Tx, order_id: str, flow: str, steps: Sequence[str]) -> 
     return [of(r) for r in rows]
 
 
+async def under_way(tx: Tx, order_ids: Sequence[str], flow: str, step: str) -> set[tuple[str, str]]:
+    """(order, subject) of every step of that name that is due, asked for, or waits for a hold or a pause to end."""
+    rows = await tx.fetch(
+        """SELECT order_id::text, subject FROM workflow_states
+           WHERE order_id = ANY ($1::text[]::uuid[]) AND flow = $2 AND step = $3 AND status IN ('due', 'held', 'paused')""",
+        list(order_ids),
+        flow,
+        step,
+    )
+    return {(row[0], row[1]) for row in rows}
+
+
 async def places(tx: Tx, keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
     """The first free place among the steps of these (order, version)."""
     rows = await tx.fetch(

@@ -62,9 +62,9 @@ def shown_to(role: str, order: orders.Order) -> orders.Order:
 
 def parcel_to_vendor(parcel: orders.Parcel) -> orders.Parcel:
     """A parcel without what the marketplace and its couriers have between them: price, refusals, doubts."""
-    if not (parcel.fee or parcel.refused_by or parcel.doubts or parcel.declines):
+    if not (parcel.fee or parcel.refused_by or parcel.doubts or parcel.declines or parcel.given_back):
         return parcel
-    return msgspec.structs.replace(parcel, fee=0, refused_by=(), doubts=(), declines=0)
+    return msgspec.structs.replace(parcel, fee=0, refused_by=(), doubts=(), declines=0, given_back=())
 
 
 def _to_channel(order: orders.Order) -> orders.Order:

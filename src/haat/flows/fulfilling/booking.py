@@ -15,11 +15,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from haat.domain import fulfilment, orders
 from haat.engine.database import Tx
-from haat.engine.flowing import Again, Dead, Done, Failed, House, Local, Outcome, Outside, Step, Task
+from haat.engine.flowing import Again, Dead, Done, Failed, House, Local, Outcome, Outside, Step, Task, table
 from haat.flows.fulfilling import hearing
+from haat.flows.fulfilling.deciding import CODE
 from haat.flows.fulfilling.desk import Desk, consignment, known, reference_of, weight
 from haat.flows.fulfilling.shipments import row_of
 from haat.flows.fulfilling.wish import Chosen, Wish
@@ -33,6 +35,7 @@ fulfilling = orders.fulfilling
 
 WAITS_MAX = 30  # times that no courier could take it for now; with the pauses below about four hours
 PAUSE_MAX = timedelta(minutes=10)
+ANSWERED = timedelta(seconds=5)  # until a call that is under way is looked at again
 LOOKS_S = (20, 60, 300, 900, 3600)  # pauses between questions about a booking, the last one repeated
 Settle = Callable[[orders.Order, Task, Any, datetime], Outcome]
 
@@ -47,12 +50,19 @@ def verbs(desk: Desk) -> dict[str, Local | Outside]:
         "choose": Local(run=booking.choose, title="Choose a courier", title_bn="কুরিয়ার নির্বাচন", owner="fulfilment"),
         "book": Outside(call=booking.book, settle=_each(booking.booked), party=_party, title="Book the courier",
                         title_bn="কুরিয়ার বুকিং", owner="fulfilment"),
-        "look_up": Outside(call=booking.look_up, settle=_each(booking.looked_up), party=_party, title="Find out about a booking",
+        "look_up": Outside(call=booking.look_up, settle=booking.looked, party=_party, title="Find out about a booking",
                            title_bn="বুকিং যাচাই", owner="fulfilment", waits_for_holds=False, age_limit_s=3 * 86_400,
                            repairs=("retry",)),
         "recall": Outside(call=booking.recall, settle=_each(booking.recalled), party=_party, title="Take a booking back",
                           title_bn="বুকিং ফেরত", owner="fulfilment", waits_for_holds=False, repairs=("retry", "skip")),
     }  # fmt: skip
+
+
+class _Given(Struct, frozen=True):
+    """What a courier answered when it was asked to give a booking back."""
+
+    consignment: str
+    word: couriers.Recalled | couriers.Declined
 
 
 class _Booking:
@@ -66,7 +76,11 @@ class _Booking:
         for n, task, parcel in due:
             if self._declined_too_often(task, parcel):
                 outcomes[n] = Dead("couriers_decline", f"{parcel.declines} bookings in a row were declined: {parcel.reason}")
-        due = [each for each in due if not isinstance(outcomes[each[0]], Dead)]
+        asked = await self._being_asked(tx, due)
+        for n, task, parcel in due:
+            if (task.order.id, parcel.id) in asked:
+                outcomes[n] = Again(ANSWERED, "its courier is being asked")
+        due = [each for each in due if isinstance(outcomes[each[0]], Done)]
         if not due:
             return outcomes
         wishes = [self._wish(task, parcel) for _, task, parcel in due]
@@ -83,6 +97,11 @@ class _Booking:
             outcomes[n] = Done(steps=(Step("book", parcel.id, data=_data(choice, wish, reference)),))
         await fulfilment.begin(tx, begun, now=now)
         return outcomes
+
+    async def _being_asked(self, tx: Tx, due: Sequence[tuple[int, Task, orders.Parcel]]) -> set[tuple[str, str]]:
+        """(order, parcel) of those that were given back once while a courier is being asked for them: two bookings are one too many."""
+        again = sorted({task.order.id for _, task, parcel in due if parcel.given_back})
+        return await table.under_way(tx, again, CODE, "book") if again else set()
 
     def _brings_it_itself(self, task: Task) -> Done:
         """A vendor that brings its parcels itself has its time to set out; in any other case there is nothing to do but to choose."""
@@ -154,7 +173,7 @@ class _Booking:
         return Dead("booking_broken", f"{type(answer).__name__}: {answer}"[:300])
 
     def _taken(self, order: orders.Order, parcel: orders.Parcel, task: Task, booked: couriers.Booked, now: datetime) -> tuple[Fact, ...]:
-        if parcel.consignment == booked.consignment:
+        if booked.consignment in (parcel.consignment, *parcel.given_back):
             return ()
         fact = events.OrderShipmentBooked(
             parcel.id,
@@ -190,6 +209,17 @@ class _Booking:
         talk = courier.look_up(connection, task.data["reference"], house.clock.now())
         return await self._desk.outside.drive(connection, talk, subject=parcel.id)
 
+    async def looked(self, house: House, tx: Tx, answers: Sequence[tuple[Task, Any]], now: datetime) -> Sequence[Outcome]:
+        """Each by itself. That a courier has nothing under a former name says nothing of the booking that is looked for now."""
+        del house
+        stored = await fulfilment.shipments(tx, sorted({task.subject for task, _ in answers}))
+        outcomes: list[Outcome] = []
+        for task, answer in answers:
+            row, name = stored.get(task.subject), task.data.get("reference")
+            former = row is not None and name is not None and row.reference != name and not isinstance(answer, couriers.Booked)
+            outcomes.append(Done() if former else self.looked_up(task.order, task, answer, now))
+        return outcomes
+
     def looked_up(self, order: orders.Order, task: Task, answer: Any, now: datetime) -> Outcome:
         parcel = known(order, task.subject)
         if parcel is None or answer is None or parcel.status not in ("uncertain", "cancelled"):
@@ -197,9 +227,9 @@ class _Booking:
         asked = int((now - task.created_at).total_seconds())
         pause = timedelta(seconds=next((s for s in LOOKS_S if s > asked), LOOKS_S[-1]))
         match answer:
-            case couriers.Booked():
+            case couriers.Booked(consignment=consignment) if consignment not in parcel.given_back:
                 return Done(self._taken(order, parcel, task, answer, now))
-            case couriers.NotThere():
+            case couriers.NotThere() | couriers.Booked():
                 return Done(self._declined(order, parcel, task.data["courier"], "not_booked", "", now, final=False))
             case Unavailable():
                 return Again(pause, str(answer))
@@ -225,15 +255,16 @@ class _Booking:
         reference = stored[parcel.id].reference if parcel.id in stored else ""
         reason = parcel.intercept or str(task.data.get("reason", "")) or "cancelled"
         talk = courier.cancel(connection, couriers.Known(parcel.consignment, reference), reason)
-        return await self._desk.outside.drive(connection, talk, subject=parcel.id)
+        return _Given(parcel.consignment, await self._desk.outside.drive(connection, talk, subject=parcel.id))
 
     def recalled(self, order: orders.Order, task: Task, answer: Any, now: datetime) -> Outcome:
         parcel = known(order, task.subject)
+        word = _of_what_stands(parcel, answer)
         if parcel is not None and not parcel.intercept and (over := _overcharge(order, parcel)):
-            return self._lowered(order, parcel, over, answer, now)
-        if parcel is None or answer is None or not _recallable(order, parcel):
+            return self._lowered(order, parcel, over, word, now)
+        if parcel is None or word is None or not _recallable(order, parcel):
             return Done()
-        match answer:
+        match word:
             case couriers.Recalled(asked=True):
                 return Done()  # its scans will tell
             case couriers.Recalled() if parcel.status in ("booked", "cancelled"):
@@ -243,8 +274,8 @@ class _Booking:
             case couriers.Declined(reason=reason, detail=detail):
                 return Dead("recall_declined", f"{reason}: {detail}"[:300])
             case HaatError() | TimeoutError():
-                return Failed(str(answer)[:300])
-        return Dead("recall_broken", f"{type(answer).__name__}: {answer}"[:300])
+                return Failed(str(word)[:300])
+        return Dead("recall_broken", f"{type(word).__name__}: {word}"[:300])
 
     def _lowered(self, order: orders.Order, parcel: orders.Parcel, over: int, answer: Any, now: datetime) -> Outcome:
         """It collects `over` too much: it comes home and is booked anew. Where that is not sure, somebody sees to it before the door."""
@@ -262,6 +293,13 @@ class _Booking:
             case _:
                 why = f"the parcel is {parcel.status}"
         return Dead("collects_too_much", f"{parcel.courier} was told to collect {parcel.cash}, {over} too much by now; {why}."[:300])
+
+
+def _of_what_stands(parcel: orders.Parcel | None, answer: Any) -> Any:
+    """What was answered; None where the booking in question came home meanwhile: whoever has it now was not asked."""
+    if not isinstance(answer, _Given):
+        return answer
+    return answer.word if parcel is not None and parcel.consignment == answer.consignment else None
 
 
 def _recallable(order: orders.Order, parcel: orders.Parcel) -> bool:

@@ -99,12 +99,11 @@ async def apply(desk: Desk, house: House, heard: Sequence[Heard], now: datetime)
     """Store scans and change their orders, in one transaction; an order that refuses keeps its scans all the same."""
     if not heard:
         return
-    by_parcel: dict[str, list[Heard]] = {}
-    for each in heard:
-        by_parcel.setdefault(each.shipment.id, []).append(each)
     reading = desk.reading(now)
     async with house.database.transaction() as tx:
         await house.journal.lock(tx, {h.shipment.order_id for h in heard})
+        by_parcel = _by_parcel(_as_it_stands(heard, await fulfilment.shipments(tx, sorted({h.shipment.id for h in heard}))))
+        heard = [each for found in by_parcel.values() for each in found]
         told = await fulfilment.scans(tx, sorted(by_parcel))
         asks = [
             orders.Change(found[0].shipment.order_id, _Deciding(desk, parcel, found, told.get(parcel, []), reading), now, _origin(found[0]))
@@ -122,6 +121,22 @@ async def apply(desk: Desk, house: House, heard: Sequence[Heard], now: datetime)
             (states[found[0].shipment.order_id], parcel) for parcel, found in by_parcel.items() if found[0].shipment.order_id in states
         ]
         await say(tx, known, after, now)
+
+
+def _by_parcel(heard: Sequence[Heard]) -> dict[str, list[Heard]]:
+    by_parcel: dict[str, list[Heard]] = {}
+    for each in heard:
+        by_parcel.setdefault(each.shipment.id, []).append(each)
+    return by_parcel
+
+
+def _as_it_stands(heard: Sequence[Heard], stored: Mapping[str, fulfilment.Shipment]) -> list[Heard]:
+    """The same with the shipments as they are now that nobody else changes them: another booking may have begun since they were read."""
+    found: list[Heard] = []
+    for each in heard:
+        now = stored[each.shipment.id]
+        found.append(msgspec.structs.replace(each, shipment=now, earlier=each.earlier or now.reference != each.shipment.reference))
+    return found
 
 
 async def say(tx: Tx, parcels: Sequence[tuple[orders.Order, str]], told: Mapping[str, Sequence[fulfilment.Told]], now: datetime) -> None:
@@ -156,12 +171,20 @@ class _Deciding:
 
     def _twice(self, order: orders.Order) -> tuple[Fact, ...]:
         """A courier that surely did not have it has it after all: somebody has to see which is which."""
-        other = next((h for h in self._heard if h.earlier and h.scan.status not in GIVEN_UP), None)
+        parcel = fulfilling.parcel_of(order, self._parcel)
+        late = (h for h in self._heard if h.earlier and h.scan.status not in GIVEN_UP)
+        other = next((h for h in late if not self._is_history(parcel, h.scan.consignment)), None)
         if other is None:
             return ()
-        parcel = fulfilling.parcel_of(order, self._parcel)
         detail = f"{other.courier} has it as {other.scan.consignment} ({other.scan.reference}), too; here it is {parcel.status}."
         return hearing.trouble(order, self._parcel, "booked_twice", detail)
+
+    def _is_history(self, parcel: orders.Parcel, consignment: str) -> bool:
+        """Whether this booking was given back, and nothing that its courier ever said of it means that it has the goods all the same."""
+        if consignment not in parcel.given_back:
+            return False
+        scans = [*fulfilment.shipment.present(self._told, consignment), *[h.scan for h in self._heard if _booking(h) == consignment]]
+        return all(move.kind == "cancelled" for move in tracking.advance(tracking.Parcel("booked"), scans).moves)
 
     def _booked(self, order: orders.Order) -> tuple[Fact, ...]:
         """That the courier has it, where its answer to the booking was lost and this is the first we hear."""
@@ -169,7 +192,7 @@ class _Deciding:
         if parcel.consignment or parcel.status not in ("packed", "uncertain", "cancelled"):
             return ()
         named = next((h for h in self._heard if h.scan.consignment and h.scan.reference == h.shipment.reference), None)
-        if named is None:
+        if named is None or self._is_history(parcel, named.scan.consignment):
             return ()
         there = named.shipment  # with the cash that the courier was told, whatever became of the order since
         booked = events.OrderShipmentBooked(parcel.id, there.courier, named.scan.consignment, cash=there.cash, fee=named.scan.fee or 0)

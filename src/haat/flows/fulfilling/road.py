@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from haat.domain import fulfilment, orders
 from haat.engine.database import Tx
 from haat.engine.flowing import Again, Dead, Done, Failed, House, Local, Outcome, Outside, Step, Task
@@ -53,6 +56,14 @@ async def references(house: House, tx: Tx, tasks: Sequence[Task]) -> Sequence[st
     return [stored[task.subject].reference if task.subject in stored else "" for task in tasks]
 
 
+class _Word(Struct, frozen=True):
+    """What a courier said of one booking; the parcel may be another courier's by the time that it is read."""
+
+    courier: str
+    consignment: str
+    scans: tuple[couriers.Scan, ...] = ()
+
+
 class _Road:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -62,23 +73,23 @@ class _Road:
         parcel = known(task.order, task.subject)
         if parcel is None or (parcel.settled and not parcel.astray) or not parcel.consignment:
             return None
+        nothing = _Word(parcel.courier, parcel.consignment)
         if parcel.courier == fulfilling.SELF:
-            return ()
+            return nothing
         connection, courier = self._desk.courier(parcel.courier)
         if courier.track is None:
-            return ()
+            return nothing
         talk = courier.track(connection, couriers.Known(parcel.consignment, task.prepared), house.clock.now())
-        return await self._desk.outside.drive(connection, talk, subject=parcel.id)
+        return replace(nothing, scans=tuple(await self._desk.outside.drive(connection, talk, subject=parcel.id)))
 
     async def heard(self, house: House, tx: Tx, answers: Sequence[tuple[Task, Any]], now: datetime) -> Sequence[Outcome]:
         del house
         said: list[fulfilment.Said] = []
-        for task, answer in answers:
-            parcel = known(task.order, task.subject)
-            if isinstance(answer, tuple) and parcel is not None:
+        for task, word in answers:
+            if isinstance(word, _Word):
                 said += [
-                    fulfilment.Said(parcel.id, task.order.id, parcel.courier, parcel.consignment, scan, "poll", f"courier:{parcel.courier}")
-                    for scan in answer
+                    fulfilment.Said(task.subject, task.order.id, word.courier, word.consignment, scan, "poll", f"courier:{word.courier}")
+                    for scan in word.scans
                 ]
         await fulfilment.hear(tx, said, now=now)
         parcels = sorted({task.subject for task, _ in answers})
