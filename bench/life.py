@@ -137,6 +137,7 @@ async def _connect(running: serving.Market) -> None:
     secret = keyring.secrets_of(Settings(data_dir=running.data_dir, database_url=Secret(running.dsn)))[0]
     database = await Database.open(running.dsn, size=2)
     await prompt.connect(database, secret)
+    await prompt.hurry(database)
     await database.close()
 
 

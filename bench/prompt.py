@@ -96,7 +96,12 @@ async def connect(database: Database, secret: str) -> None:
         known = await vendors.find(tx, limit=200)
         sheets_of = [vendors.VendorSheet(code=v.code, name_en=v.name_en, city=v.city, zone=v.zone, handling=handling) for v in known]
         await vendors.upsert(tx, sheets_of, now=now)
-        await policies.put(tx, "fulfilment", fulfilling.Policy(ask_after=timedelta()), by="system", now=now)
+
+
+async def hurry(database: Database) -> None:
+    """Couriers are asked about a parcel as soon as they have it."""
+    async with database.transaction() as tx:
+        await policies.put(tx, "fulfilment", fulfilling.Policy(ask_after=timedelta()), by="system", now=datetime.now(UTC))
 
 
 async def work() -> None:
