@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,15 +16,18 @@ from haat.engine import policies
 from haat.engine.changes import Memory
 from haat.engine.database import Database
 from haat.engine.policies import Policies
-from haat.flows import fulfilling, paying
+from haat.flows import allocating, fulfilling, paying
 from haat.kernel.errors import Refused
 from tests.database import trading
+from tests.domain.orders.goods_cases import FIRST, accepted, at, told
+
+events = orders.events
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
 HOUR = paying.Policy(pay_within=timedelta(hours=1))
 
 
-async def put(database: Database, policy: paying.Policy, *, by: str = "admin:1", expected: int | None = None) -> policies.Version:
+async def put(database: Database, policy: paying.Policy, *, by: str = "admin:1", expected: int | None = None) -> policies.PolicyVersion:
     async with database.transaction() as tx:
         return await policies.put(tx, "payment", policy, by=by, now=NOW, expected=expected)
 
@@ -42,7 +46,7 @@ async def test_a_policy_changes_by_versions_that_all_stay(database: Database) ->
 async def test_of_two_admins_who_saw_the_same_policy_one_is_told_to_look_again(database: Database) -> None:
     spans = [paying.Policy(pay_within=timedelta(hours=n)) for n in (2, 3)]
     done = await asyncio.gather(*[put(database, each, expected=0) for each in spans], return_exceptions=True)
-    assert sorted(type(each).__name__ for each in done) == ["Refused", "Version"]
+    assert sorted(type(each).__name__ for each in done) == ["PolicyVersion", "Refused"]
 
 
 async def test_every_process_goes_by_the_new_policy_once_it_heard_of_it(database: Database) -> None:
@@ -58,19 +62,40 @@ async def test_every_process_goes_by_the_new_policy_once_it_heard_of_it(database
         await memory.stop()
 
 
-async def test_a_policy_that_cannot_be_read_any_more_is_complained_of_and_left_aside(
+async def test_what_of_a_policy_cannot_be_read_any_more_is_complained_of_and_the_rest_stands(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with database.transaction() as tx:
-        await tx.execute("""INSERT INTO policies VALUES ('payment', 1, '{"pay_within": "soon"}', 'admin:1', $1)""", NOW)
+        written = """{"pay_within": "soon", "attempts_max": 3, "of_a_later_release": true}"""
+        await tx.execute("INSERT INTO policies VALUES ('payment', 1, $1::text::json, 'admin:1', $2)", written, NOW)
     memory = Memory(database)
     policy = Policies(memory, desks.POLICIES).of("payment", paying.Policy)
     with caplog.at_level(logging.ERROR):
         await memory.start()
     await memory.stop()
-    assert policy() == paying.Policy()
-    assert [record.getMessage() for record in caplog.records] == ["a policy cannot be read; the house begins anew"]
+    assert policy() == paying.Policy(attempts_max=3)
+    assert [record.getMessage() for record in caplog.records] == ["a policy does not fit any more"]
+    async with database.reading() as tx:
+        shown = (await policies.in_force(tx, desks.POLICIES))["payment"]
+    assert (shown.version, msgspec.convert(shown.policy, paying.Policy)) == (1, policy()), "what is shown is what is in force"
     assert (await put(database, HOUR, expected=1)).version == 2, "and somebody can write it anew"
+
+
+async def test_what_is_decided_of_allocation_money_and_goods_is_obeyed(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ruled: list[Callable[[], allocating.Policy]] = []
+    flow_of = allocating.flow
+    monkeypatch.setattr(allocating, "flow", lambda sourcer, policy: ruled.append(policy) or flow_of(sourcer, policy))
+    async with trading.market(dsn, tmp_path) as parts:
+        async with parts.database.transaction() as tx:
+            await policies.put(tx, "fulfilment", fulfilling.Policy(tries_max=1), by="admin:1", now=NOW)
+            await policies.put(tx, "payment", HOUR, by="admin:1", now=NOW)
+            await policies.put(tx, "allocation", allocating.Policy(ask=True), by="admin:1", now=NOW)
+        await parts.memory.catch_up()
+        assert (ruled[-1](), parts.desks.paying.policy()) == (allocating.Policy(ask=True), HOUR)
+        flow = {flow.code: flow for flow in parts.desks.flows()}["fulfilment"]
+        failed = events.OrderDeliveryFailed(FIRST, "not_at_home")
+        order = told(at(accepted(), "out_for_delivery"), [failed])
+        assert "give_up" in [step.name for step in flow.decide(order, failed)], "one try was enough"
 
 
 async def test_an_order_beyond_what_was_decided_is_refused_and_was_taken_before(dsn: str, tmp_path: Path) -> None:
@@ -96,6 +121,9 @@ async def test_an_order_beyond_what_was_decided_is_refused_and_was_taken_before(
         ("allocation", {"rejections_max": 0}),
         ("orders", {"unresolved_address": "perhaps"}),
         ("orders", {"values": {"cod_max": -1}}),
+        ("orders", {"values": {"least": 2, "most": 1}}),
+        ("fulfilment", {"retry_after": "PT24H"}),
+        ("payment", {"renew_before": "P7D"}),
     ],
 )
 def test_what_makes_no_sense_does_not_become_a_policy(code: str, policy: dict[str, object]) -> None:

@@ -24,7 +24,7 @@ FEE = 98_765_431
 SECRET = re.compile(rf"secret|s3cret|suspected_fraud|{FEE}|dhaka-tejgaon|FRAUD_REVIEW|screened", re.IGNORECASE)
 #: What staff alone are shown by name, whatever stands in it.
 NAMES = re.compile(
-    r'"(exceptions|claims)":\[[^\]]|"(screening|plan|strategy)":"[^"]|"flows":\{[^}]|"(refused_by|doubts|score|client)":|"receipt":\{"gateway'
+    r'"(exceptions|claims)":\[[^\]]|"(screening|plan|strategy)":"[^"]|"flows":\{[^}]|"(refused_by|given_back|doubts|score|client)":|"receipt":\{"gateway'
 )
 
 
@@ -77,6 +77,8 @@ def life(order: orders.Order) -> tuple[Fact, ...]:
         events.OrderFulfillmentStarted(one),
         events.OrderParcelPacked(one, 700),
         events.OrderShipmentFailed(one, "secretcourier", "secret_reason", "secret detail", True),
+        events.OrderShipmentBooked(one, "swift", "MINE-0", "", 0, FEE),
+        events.OrderShipmentRecalled(one, "secret_reason"),
         events.OrderShipmentBooked(one, "swift", "MINE-1", "https://swift.example/MINE-1", 0, FEE, "secretcourier"),
         events.OrderParcelPacked(two, 900),
         events.OrderShipmentBooked(two, "swift", "THEIRS-2", "https://swift.example/THEIRS-2", 0, FEE),

@@ -37,7 +37,11 @@ def test_a_policy_is_changed_only_by_who_saw_it(served: Served) -> None:
 
 def test_a_policy_out_of_bounds_is_refused_with_its_place(served: Served) -> None:
     with served.client("admin") as admin:
-        for body, place in (({"attempts_max": 0}, "/attempts_max"), ({"pay_in": "PT1H"}, ""), ({"pay_within": "PT10S"}, "")):
+        for body, place in (
+            ({"attempts_max": 0}, "/attempts_max"),
+            ({"pay_in": "PT1H"}, "pay_in"),
+            ({"pay_within": "PT10S"}, "pay_within"),
+        ):
             answer = admin.put("/v1/policies/payment", json=body)
             assert (answer.status_code, answer.json()["code"]) == (422, "invalid"), body
             assert place in answer.text

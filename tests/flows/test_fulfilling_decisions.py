@@ -117,6 +117,16 @@ def test_an_order_that_ends_takes_its_bookings_back_and_its_timers_too() -> None
     assert {"lapse", "remind", "ship_by", "choose"} <= {d.name for d in decided if isinstance(d, Stop)}
 
 
+def test_a_courier_that_could_not_take_it_is_asked_again_within_the_hour_whatever_the_policy() -> None:
+    slow = decider(lambda: fulfilling.Policy(retry_after=timedelta(minutes=10)))
+    order, failed = at(accepted(), "packed"), events.OrderShipmentFailed(FIRST, "pathao", "busy")
+    pauses = []
+    for _ in range(8):
+        order = told(order, [failed])
+        pauses += [d.after for d in slow(order, failed) if isinstance(d, Step) and d.name == "choose"]
+    assert pauses == [timedelta(minutes=10), timedelta(minutes=20), timedelta(minutes=40), *[timedelta(hours=1)] * 5]
+
+
 def test_the_last_taka_completes_the_order_at_once() -> None:
     order = at(at(accepted(), "delivered"), "delivered", SECOND)
     paid = events.OrderPaymentProcessed("t1", "a", order.totals.grand, "cod", "cod")

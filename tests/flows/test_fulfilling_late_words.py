@@ -66,7 +66,7 @@ async def test_a_word_of_the_former_booking_read_just_before_another_one_was_beg
         assert (order.shipments[0].status, order.exceptions, list(ground.slow.booked)) == ("booked", (), [f"{first}-2"])
 
 
-async def test_a_late_word_of_what_was_given_back_is_history_unless_it_was_picked_up_after_all(dsn: str, tmp_path: Path) -> None:
+async def test_a_late_word_of_what_was_given_back_is_history_unless_it_was_picked_up_all_the_same(dsn: str, tmp_path: Path) -> None:
     async with opened(dsn, tmp_path) as ground:
         order = await booked(ground)
         parcel = order.shipments[0].id
@@ -78,10 +78,11 @@ async def test_a_late_word_of_what_was_given_back_is_history_unless_it_was_picke
             await ground.listen()
         order = await ground.stage.order(order.id)
         assert (len(await bookings(ground, order)), order.shipments[0].status) == (1, "packed")
+        ground.stage.clock.turn_by(timedelta(minutes=1))
         await ground.hook("swift", [scan(ground, order, "picked_up")])
         await ground.listen()
-        order = await ground.stage.order(order.id)
-        assert (len(await bookings(ground, order)), order.shipments[0].courier) == (2, "swift"), "it has it, whatever it said before"
+        order = await ground.later(order, seconds=1)
+        assert [each.cause for each in order.exceptions] == ["booked_twice"], "somebody has to see where it is"
 
 
 async def test_a_late_word_of_what_was_given_back_troubles_nobody_while_another_courier_has_it(dsn: str, tmp_path: Path) -> None:
@@ -89,7 +90,8 @@ async def test_a_late_word_of_what_was_given_back_troubles_nobody_while_another_
         order = await booked(ground)
         order = await ground.do(order, given_back(order))
         assert (order.shipments[0].status, order.shipments[0].courier) == ("booked", "slow")
-        for status, troubles in (("pickup_requested", 0), ("picked_up", 1)):
+        for status, troubles in (("cancelled", 0), ("pickup_requested", 0), ("picked_up", 1)):
+            ground.stage.clock.turn_by(timedelta(minutes=1))
             await ground.hook("swift", [scan(ground, order, status)])
             await ground.listen()
             order = await ground.later(order, seconds=1)

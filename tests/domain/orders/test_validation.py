@@ -224,6 +224,12 @@ def test_what_another_marketplace_sold_is_taken_without_phone_name_or_street() -
     sold = a_case(phone=None, buyer="", address=Address(country="BR", district="franca"), place=Place("BR", "intl"), total=0)
     assert {finding.rule for finding in verdict(sold).refusals} == {"address_served", "phone", "value_limits"}
     assert validate(sold, for_external(Policy()), RULES) is RULES.clean
+    strict = Policy(
+        countries=frozenset({"BD"}), zones_unserved=frozenset({"intl"}), lines_max=1, line_quantity_max=1, order_quantity_max=1,
+        channel_values={sold.channel: ValueLimits(least=10)},
+    )  # fmt: skip
+    many = msgspec.structs.replace(sold, lines=(a_line(quantity=2), a_line(sku="other", quantity=2)))
+    assert not validate(many, for_external(strict), RULES).refusals, "what is sold is sold, whatever a policy says of our own"
 
 
 baskets = st.lists(st.tuples(st.text(min_size=1, max_size=8), st.integers(1, 99)), min_size=1, max_size=8)

@@ -19,6 +19,7 @@ from haat.kernel.geography.address import Address, Place, Unresolved
 #: A counted limit to be taken when the order commits: key, amount to take, cap that the taken sum may not pass.
 Claim = tuple[str, int, int]
 
+LINES_MAX, UNITS_MAX = 500, 1_000_000  # the most that a policy may allow
 Manner = Literal["refuse", "hold", "accept"]
 Money = Annotated[int, Meta(ge=0, le=10**15)]  # minor units
 Word = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -91,6 +92,11 @@ class ValueLimits(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=T
     most: Money | None = None
     cod_max: Money | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError where no total could lie between the bounds."""
+        if self.least is not None and self.most is not None and self.least > self.most:
+            raise ValueError("least: at most what `most` says")
+
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The marketplace's choices about which orders it takes. One for all of it; `channel_values` where a channel differs.
@@ -109,12 +115,12 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address_line_required: bool = True
     phone_required: bool = True
     local_mobile_for: Words = frozenset({"cod"})  # couriers call before they hand over cash parcels
-    lines_max: Annotated[int, Meta(ge=1, le=500)] = 200
-    line_quantity_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
-    order_quantity_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 5_000
+    lines_max: Annotated[int, Meta(ge=1, le=LINES_MAX)] = 200
+    line_quantity_max: Annotated[int, Meta(ge=1, le=UNITS_MAX)] = 1_000
+    order_quantity_max: Annotated[int, Meta(ge=1, le=UNITS_MAX)] = 5_000
     values: ValueLimits = ValueLimits(least=1, most=100_000_000, cod_max=5_000_000)  # BDT 0.01, 10 lakh, 50,000
     channel_values: Annotated[Mapping[Word, ValueLimits], Meta(max_length=200)] = msgspec.field(default_factory=dict)
-    duplicate_window_s: Annotated[int, Meta(ge=0, le=86_400)] = 600
+    duplicate_window_s: Annotated[int, Meta(ge=0, le=3_600)] = 600
     drift_up_max: Money = 0
     drift_down_max: Money | None = None  # None: a quote lower than the client expected is never refused
     vendor_closed: Manner = "refuse"
@@ -127,7 +133,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def for_external(policy: Policy) -> Policy:
     """`policy` for orders that another marketplace has already sold: it keeps names and phones to itself, and its sale stands.
 
-    An address that cannot be placed is held instead of refused; the values of its orders are not ours to bound.
+    An address that cannot be placed is held instead of refused; what its orders are worth, how much they hold and where they go is not
+    ours to bound.
     """
     return msgspec.structs.replace(
         policy,
@@ -135,7 +142,15 @@ def for_external(policy: Policy) -> Policy:
         address_line_required=False,
         phone_required=False,
         unresolved_address="hold",
+        postcode_disagrees="hold" if policy.postcode_disagrees == "refuse" else policy.postcode_disagrees,
+        countries=None,
+        districts_unserved=frozenset(),
+        zones_unserved=frozenset(),
+        lines_max=LINES_MAX,
+        line_quantity_max=UNITS_MAX,
+        order_quantity_max=UNITS_MAX,
         values=ValueLimits(),
+        channel_values={},
         vendor_closed="accept",
     )
 

@@ -3,7 +3,7 @@
 What is read is what is written back: GET one, change it, PUT it with the version that was seen.
 """
 
-from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from haat.kernel.errors import Refused
 
 TAG = "Policies"
 ABOUT = """What is left out is as the house begins with, not as it was. It holds from a second later on for what is decided then; a timer
-that was set goes off when it was to. Spans are ISO 8601 durations («PT30M»), amounts minor units."""
+that was set goes off when it was to. Spans are ISO 8601 durations («PT30M»), amounts minor units; a bound that is overstepped is named."""
 
 
 ORDERS = {"values": {"least": 1, "most": 100_000_000, "cod_max": 5_000_000}, "unresolved_address": "refuse"}
@@ -40,8 +40,8 @@ class FulfilmentPolicy(fulfilling.Policy, frozen=True, kw_only=True, forbid_unkn
     __doc__ = fulfilling.Policy.__doc__
 
 
-class Policies(msgspec.Struct, frozen=True):
-    data: list[policies.Version]
+class PolicyVersions(msgspec.Struct, frozen=True):
+    data: list[policies.PolicyVersion]
 
 
 #: By subject: what is written, whose type it is kept by, a title and an example.
@@ -51,67 +51,54 @@ _SUBJECTS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct], str, dict
     "allocation": (AllocationPolicy, allocating.Policy, "What becomes of refused lines", {"rejections_max": 4}),
     "fulfilment": (FulfilmentPolicy, fulfilling.Policy, "How goods are followed", {"tries_max": 3, "silent_after": "P6D"}),
 }
+_KINDS = {code: kind for code, (_, kind, _, _) in _SUBJECTS.items()}
 
 
 def endpoints(shop: Shop) -> list[Endpoint]:
     found = [
-        Endpoint("GET", "/v1/policies", "listPolicies", "All policies in force", _many(shop), TAG, access.STAFF, answers={200: Policies}),
-        Endpoint("GET", "/v1/policies/{code}/versions", "listPolicyVersions", "All that a policy ever was", _versions(shop), TAG,
-                 access.STAFF, answers={200: Policies}, problems=(404,)),
+        Endpoint("GET", "/v1/policies", "listPolicies", "All policies in force", partial(_many, shop), TAG, access.STAFF,
+                 answers={200: PolicyVersions}),
+        Endpoint("GET", "/v1/policies/{code}/versions", "listPolicyVersions", "All that a policy ever was", partial(_versions, shop), TAG,
+                 access.STAFF, answers={200: PolicyVersions}, problems=(404,)),
     ]  # fmt: skip
-    for code, (sheet, kind, title, example) in _SUBJECTS.items():
+    for code, (sheet, _, title, example) in _SUBJECTS.items():
         path, name = f"/v1/policies/{code}", sheet.__name__
         found += [
-            Endpoint("GET", path, f"get{name}", title, _one(shop, code, kind), TAG, access.STAFF, answers={200: sheet, 304: None}),
-            Endpoint("PUT", path, f"put{name}", f"{title}: say so", _put(shop, code, kind), TAG, access.STAFF, sheet,
+            Endpoint("GET", path, f"get{name}", title, partial(_one, shop, code), TAG, access.STAFF, answers={200: sheet, 304: None}),
+            Endpoint("PUT", path, f"put{name}", f"{title}: say so", partial(_put, shop, code), TAG, access.STAFF, sheet,
                      answers={200: sheet}, problems=(412, 413, 415, 422), example=example, description=ABOUT),
         ]  # fmt: skip
     return found
 
 
-Body = Callable[[Call], Awaitable[Answer]]
+async def _many(shop: Shop, call: Call) -> Answer:
+    del call
+    async with shop.database.reading() as tx:
+        found = await policies.in_force(tx, _KINDS)
+    return Answer(200, PolicyVersions([found[code] for code in sorted(found)]))
 
 
-def _many(shop: Shop) -> Body:
-    async def many(call: Call) -> Answer:
-        del call
-        async with shop.database.reading() as tx:
-            written = await policies.in_force(tx)
-        return Answer(200, Policies([written.get(code) or policies.beginning(code, _SUBJECTS[code][1]) for code in sorted(_SUBJECTS)]))
-
-    return many
-
-
-def _versions(shop: Shop) -> Body:
-    async def versions(call: Call) -> Answer:
-        code = call.path["code"]
-        if code not in _SUBJECTS:
-            raise Refused("unknown_policy", "There is no such policy.", kind="missing", known=sorted(_SUBJECTS))
-        async with shop.database.reading() as tx:
-            found = await policies.versions(tx, code)
-        return Answer(200, Policies([*found, policies.beginning(code, _SUBJECTS[code][1])]))
-
-    return versions
+async def _versions(shop: Shop, call: Call) -> Answer:
+    code = call.path["code"]
+    if code not in _KINDS:
+        raise Refused("unknown_policy", "There is no such policy.", kind="missing", known=sorted(_KINDS))
+    async with shop.database.reading() as tx:
+        found = await policies.versions(tx, code)
+    return Answer(200, PolicyVersions([*found, policies.beginning(code, _KINDS[code])]))
 
 
-def _one(shop: Shop, code: str, kind: type[msgspec.Struct]) -> Body:
-    async def one(call: Call) -> Answer:
-        async with shop.database.reading() as tx:
-            found = (await policies.in_force(tx)).get(code) or policies.beginning(code, kind)
-        if conditions.unchanged(call, found.version):
-            return Answer(304, headers=[conditions.etag(found.version)])
-        return Answer(200, found.policy, [conditions.etag(found.version)])
-
-    return one
+async def _one(shop: Shop, code: str, call: Call) -> Answer:
+    async with shop.database.reading() as tx:
+        found = (await policies.in_force(tx, {code: _KINDS[code]}))[code]
+    if conditions.unchanged(call, found.version):
+        return Answer(304, headers=[conditions.etag(found.version)])
+    return Answer(200, found.policy, [conditions.etag(found.version)])
 
 
-def _put(shop: Shop, code: str, kind: type[msgspec.Struct]) -> Body:
-    async def put(call: Call) -> Answer:
-        wanted = kind(**msgspec.structs.asdict(call.data))
-        async with shop.database.transaction() as tx:
-            found = await policies.put(
-                tx, code, wanted, by=call.principal.actor, now=shop.clock.now(), expected=conditions.expected(call)
-            )  # fmt: skip
-        return Answer(200, found.policy, [conditions.etag(found.version)])
-
-    return put
+async def _put(shop: Shop, code: str, call: Call) -> Answer:
+    wanted = _KINDS[code](**msgspec.structs.asdict(call.data))
+    async with shop.database.transaction() as tx:
+        found = await policies.put(
+            tx, code, wanted, by=call.principal.actor, now=shop.clock.now(), expected=conditions.expected(call)
+        )  # fmt: skip
+    return Answer(200, found.policy, [conditions.etag(found.version)])

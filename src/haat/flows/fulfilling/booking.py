@@ -160,7 +160,9 @@ class _Booking:
             return _uncertain(order, parcel, task) if lost else Done()
         match answer:
             case couriers.Booked():
-                return Done(self._taken(order, parcel, task, answer, now))
+                again = Step("choose", parcel.id, after=self._desk.policy().retry_after, data={"busy": [courier]})
+                back = answer.consignment in parcel.given_back and parcel.status == "packed"  # its hooks were faster than its answer
+                return Done(steps=(again,)) if back else Done(self._taken(order, parcel, task, answer, now))
             case couriers.NotThere():
                 return Done(steps=(Step("choose", parcel.id),))
             case couriers.Declined(reason=reason, detail=detail, final=final):

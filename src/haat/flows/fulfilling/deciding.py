@@ -27,7 +27,8 @@ fulfilling = orders.fulfilling
 
 CODE = "fulfilment"
 NOW = timedelta()
-DOUBLED_MAX = 7  # of thirty seconds: an hour
+DOUBLED_MAX = 7
+RETRY_MAX = timedelta(hours=1)
 AFTERTHOUGHT = timedelta(minutes=1)  # within which a day that was agreed on may still change before anybody is told
 
 
@@ -61,7 +62,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
             ask_at_most_each=(timedelta(minutes=1), timedelta(days=7)),
             silent_after=(timedelta(hours=1), timedelta(days=90)),
             returns_within=(timedelta(hours=1), timedelta(days=365)),
-            retry_after=(timedelta(seconds=1), timedelta(days=1)),
+            retry_after=(timedelta(seconds=10), timedelta(minutes=10)),
             settle_after=(timedelta(), timedelta(days=7)),
             late_by=(timedelta(hours=1), timedelta(days=30)),
         )
@@ -186,7 +187,7 @@ class Decide:
         parcel = fulfilling.parcel_of(order, parcel_id)
         if parcel.status != "packed" or order.status not in fulfilling.LIVING:
             return []
-        pause = self._policy().retry_after * 2 ** min(max(parcel.declines - 1, 0), DOUBLED_MAX)
+        pause = min(self._policy().retry_after * 2 ** min(max(parcel.declines - 1, 0), DOUBLED_MAX), RETRY_MAX)
         return [Stop("choose", parcel_id), Step("choose", parcel_id, after=None if at_once else pause)]
 
     def _booked(self, order: orders.Order, parcel: orders.Parcel, courier: str) -> list[Decision]:

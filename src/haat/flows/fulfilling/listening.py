@@ -19,6 +19,7 @@ from haat.engine.database import Collided, Lost, Tx
 from haat.engine.flowing import House, table
 from haat.engine.outside import inbox
 from haat.flows.fulfilling import hearing
+from haat.flows.fulfilling.deciding import CODE
 from haat.flows.fulfilling.desk import Desk
 from haat.kernel.errors import HaatError, Refused, Unavailable
 from haat.kernel.facts import Fact, Origin
@@ -31,7 +32,6 @@ tracking = fulfilment.tracking
 
 log = logging.getLogger("haat.fulfilling")
 KIND = "courier"
-FLOW = "fulfilment"
 AT_ONCE = 200
 GIVEN_UP = ("", "cancelled")  # what a courier says of a booking that it does not carry out
 CONFIRMED_WITHIN_S = 1.0  # all the hooks of a batch wait for it; who is slower is asked by its own step
@@ -71,7 +71,7 @@ async def listen(desk: Desk, house: House, *, limit: int = AT_ONCE) -> int:
     await _apply_all(desk, house, news, [*heard, *confirmed], now)
     async with house.database.transaction() as tx:
         if open_:  # what only a hint says is asked about now, and not when its turn comes
-            await table.hasten(tx, open_, FLOW, "track", now=now, rested=timedelta())
+            await table.hasten(tx, open_, CODE, "track", now=now, rested=timedelta())
         await inbox.done(tx, [n.id for n in news if not n.problem], now=now)
         await inbox.failed(tx, {n.id: n.problem for n in news if n.problem}, now=now)
     return len(arrived)
@@ -172,8 +172,8 @@ class _Deciding:
     def _twice(self, order: orders.Order) -> tuple[Fact, ...]:
         """A courier that surely did not have it has it after all: somebody has to see which is which."""
         parcel = fulfilling.parcel_of(order, self._parcel)
-        late = (h for h in self._heard if h.earlier and h.scan.status not in GIVEN_UP)
-        other = next((h for h in late if not self._is_history(parcel, h.scan.consignment)), None)
+        late = (h for h in self._heard if h.earlier or h.scan.consignment in parcel.given_back)
+        other = next((h for h in late if h.scan.status not in GIVEN_UP and not self._is_history(parcel, h.scan.consignment)), None)
         if other is None:
             return ()
         detail = f"{other.courier} has it as {other.scan.consignment} ({other.scan.reference}), too; here it is {parcel.status}."
@@ -184,7 +184,8 @@ class _Deciding:
         if consignment not in parcel.given_back:
             return False
         scans = [*fulfilment.shipment.present(self._told, consignment), *[h.scan for h in self._heard if _booking(h) == consignment]]
-        return all(move.kind == "cancelled" for move in tracking.advance(tracking.Parcel("booked"), scans).moves)
+        beside = [scan for scan in scans if scan.status not in GIVEN_UP]  # nothing that comes behind an ending would move anything
+        return not tracking.advance(tracking.Parcel("booked"), beside).moves
 
     def _booked(self, order: orders.Order) -> tuple[Fact, ...]:
         """That the courier has it, where its answer to the booking was lost and this is the first we hear."""
@@ -192,7 +193,7 @@ class _Deciding:
         if parcel.consignment or parcel.status not in ("packed", "uncertain", "cancelled"):
             return ()
         named = next((h for h in self._heard if h.scan.consignment and h.scan.reference == h.shipment.reference), None)
-        if named is None or self._is_history(parcel, named.scan.consignment):
+        if named is None or named.scan.consignment in parcel.given_back:
             return ()
         there = named.shipment  # with the cash that the courier was told, whatever became of the order since
         booked = events.OrderShipmentBooked(parcel.id, there.courier, named.scan.consignment, cash=there.cash, fee=named.scan.fee or 0)

@@ -21,6 +21,7 @@ events = orders.events
 fulfilling = orders.fulfilling
 
 TOO_MANY_TRIES = "too_many_tries"
+SOON = timedelta(seconds=10)  # nobody is asked about one parcel more often than that
 _ON_THE_ROAD_S = 90 * 86_400.0  # a parcel may be asked about for a season
 
 
@@ -129,7 +130,7 @@ class _Road:
             return max((since or now) + policy.silent_after - now, policy.ask_at_most_each)
         if parcel.status == "out_for_delivery":
             return policy.ask_on_the_last_mile
-        return min(max((now - task.created_at) / 4, policy.ask_after), policy.ask_at_most_each)
+        return min(max((now - task.created_at) / 4, policy.ask_after, SOON), policy.ask_at_most_each)
 
     def late(self, order: orders.Order, task: Task, now: datetime) -> Outcome:
         """The day is over and goods are still missing: promise another one, later the longer it has taken.

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from haat.domain import orders
+from haat.domain.orders.paying import ATTEMPTS_MAX
 from haat.engine.flowing import Decision, Step, Stop
 from haat.flows.paying.overcoming import overcome
 from haat.kernel.facts import Fact
@@ -34,7 +35,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     pay_within: timedelta = timedelta(minutes=30)
     ask_after: timedelta = timedelta(seconds=60)
     ask_at_most_each: timedelta = timedelta(minutes=15)
-    attempts_max: Annotated[int, Meta(ge=1, le=50)] = 6
+    attempts_max: Annotated[int, Meta(ge=1, le=ATTEMPTS_MAX - 4)] = 6
     renew_before: timedelta = timedelta(hours=12)
     reinstates: bool = True
 
@@ -45,7 +46,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
             pay_within=(timedelta(minutes=1), timedelta(days=30)),
             ask_after=(timedelta(seconds=1), timedelta(days=1)),
             ask_at_most_each=(timedelta(minutes=1), timedelta(days=7)),
-            renew_before=(timedelta(), timedelta(days=7)),
+            renew_before=(timedelta(), timedelta(days=3)),
         )
 
 
