@@ -3,14 +3,17 @@
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
 from haat.domain import orders
-from haat.faces.api import examples
+from haat.faces.api import examples, shipments
+from haat.kernel.errors import Refused
 from haat.kernel.facts import Fact
+from tests.domain.orders import goods_cases
 from tests.faces.parcels import MINE, OTHER, Tell, accepted, booked, offered, packed
 from tests.faces.served import Served
 
@@ -365,3 +368,13 @@ def test_a_person_says_that_a_parcel_of_own_riders_stayed_at_home(served: Served
         admin.post(url, json={"status": "picked_up"})
         left = admin.post(url, json={"status": "cancelled"})
         assert (left.status_code, left.json()["code"]) == (409, "not_in_this_status")
+
+
+def test_what_a_person_says_is_about_the_booking_that_they_saw() -> None:
+    order = goods_cases.at(goods_cases.accepted(), "booked")
+    stands = orders.fulfilling.parcel_of(order, goods_cases.FIRST).consignment
+    said = shipments._of_that_booking(SimpleNamespace(id=goods_cases.FIRST, consignment=stands), lambda o: ())  # type: ignore[arg-type]
+    assert said(order) == ()
+    late = shipments._of_that_booking(SimpleNamespace(id=goods_cases.FIRST, consignment="C-BEFORE"), lambda o: ())  # type: ignore[arg-type]
+    with pytest.raises(Refused, match="other_booking"):
+        late(order)

@@ -45,6 +45,7 @@ class Bank:
         self.calls: list[str] = []
         self.short = False  # it has nothing to give back with, so it refuses refunds; and again whatever it refused under a name
         self.refused: set[str] = set()
+        self.sets_aside_for = timedelta(days=7)
         self.by_amount = False  # it knows refunds by amount alone, not by our names
 
     def gateways(self) -> Mapping[str, payments.Gateway]:
@@ -91,6 +92,8 @@ class _Own:
             raise Unknown("no_lookup", "it cannot be asked about that")
         if mood == "lost_before":
             raise Unknown("outside_lost", "it never arrived, but who knows")
+        if mood == "missing":
+            return payments.RefundObservation(status="unknown", reason="not_found")
         done = effect()
         if mood == "lost_after":
             raise Unknown("outside_lost", "it arrived, the answer did not")
@@ -130,7 +133,7 @@ class _Own:
         if account is None:
             return gateway.failed("not_found")
         amount = account.captured if account.status == "charged" else account.amount
-        lapses = now + timedelta(days=7) if account.status == "authorized" else None
+        lapses = now + self._bank.sets_aside_for if account.status == "authorized" else None
         return payments.Observation(
             status="pending" if account.status == "agreed" else account.status, amount=amount, currency="BDT", reference=known.reference, transaction=f"trx-{known.attempt[-6:]}",
             lapses_at=lapses, soft=account.status == "failed", reason="declined" if account.status == "failed" else "",

@@ -2,10 +2,14 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from haat.domain import inventory, orders
+from haat.engine.database import Tx
 from haat.flows import allocating
-from tests.flows.test_allocating import Ground, opened
+from tests.flows.test_allocating import Ground, opened, sold_in_advance
 
 events = orders.events
 LATE = timedelta(days=7)
@@ -138,3 +142,27 @@ async def test_a_place_that_refuses_is_replaced_and_the_other_one_goes_on(dsn: s
         sent = [("DHK", {1: 2}, "cancelled"), ("CTG", {2: 1}, "planned"), ("SYL", {1: 2}, "planned")]
         assert await ground.parcels(order_id) == sent
         assert [part.answer for part in (await ground.stage.order(order_id)).vendor_orders] == ["accepted"]
+
+
+async def test_units_of_an_order_that_gives_up_while_goods_are_counted_are_not_handed_on_twice(
+    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(dsn, tmp_path) as ground:
+        await sold_in_advance(ground, 10)
+        full, first = [await ground.screened_later({"LAST": n}) for n in (5, 3)]
+        await ground.stage.later(minutes=6)
+        second = await ground.screened_later({"LAST": 3})
+        await ground.receive("LAST", "DHK", 1)
+        lock_levels, counted = inventory.lock_levels, list[Any]()
+
+        async def held_up(tx: Tx, *asked: Any) -> Any:
+            monkeypatch.setattr(inventory, "lock_levels", lock_levels)
+            counted.extend(asked)
+            await ground.stage.ask(second, lambda order: orders.cancel(order, None, reason="customer"))
+            return await lock_levels(tx, *asked)
+
+        monkeypatch.setattr(inventory, "lock_levels", held_up)
+        await ground.stage.later(minutes=6)
+        assert counted == [["LAST"]]
+        buckets_of = [(await ground.stage.order(i)).lines[0].buckets for i in (full, first)]
+        assert buckets_of == [{"allocated": 5}, {"allocated": 1, "backordered": 2}], "one unit came, and one is given out"

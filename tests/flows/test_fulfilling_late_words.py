@@ -111,7 +111,7 @@ async def test_no_other_booking_is_begun_while_one_is_being_asked_for(dsn: str, 
         assert ((await ground.shipment(order)).bookings, ground.slow.calls) == (1, []), "the answer to the first one is awaited"
         await ground.stage.worker.answered()
         await ground.stage.settle()
-        order = await ground.later(order, seconds=10)
+        order = await ground.later(order, minutes=2)
         first = f"{order.number}-1"
         assert await bookings(ground, order) == [("swift", f"C-{first}"), ("slow", f"C-{first}-2")]
         assert (order.shipments[0].status, order.shipments[0].consignment, order.exceptions) == ("booked", f"C-{first}-2", ())
@@ -180,3 +180,36 @@ async def test_that_a_courier_has_nothing_under_a_former_name_says_nothing_of_th
         order = await ground.later(order, minutes=10)
         assert (order.shipments[0].status, (await ground.shipment(order)).bookings) == ("booked", 2)
         assert await bookings(ground, order) == [("swift", f"C-{first}-2")]
+
+
+async def test_that_a_courier_has_it_under_a_former_name_is_shown_whatever_has_become_of_the_parcel(dsn: str, tmp_path: Path) -> None:
+    async with opened(dsn, tmp_path) as ground:
+        ground.swift.moods.append("lost")
+        order = await booked(ground)
+        parcel, first = order.shipments[0].id, f"{order.number}-1"
+        ground.stage.clock.turn_by(timedelta(minutes=1))
+        slow_worker = ground.stage.parts.worker("slow", ground.stage.lane)
+        await slow_worker.lease()
+        await slow_worker.answered()
+        now = ground.stage.clock.now()
+        order = await ground.do(order, lambda o: orders.ascertaining.absent(o, parcel, courier="swift", detail="", now=now))
+        order = await ground.later(order, minutes=1)
+        assert (order.shipments[0].status, order.shipments[0].consignment) == ("booked", f"C-{first}-2")
+        await slow_worker.step()
+        order = await ground.later(order, seconds=1)
+        assert [each.cause for each in order.exceptions] == ["booked_twice"]
+
+
+async def test_what_stood_under_our_own_name_and_was_given_back_is_history_under_its_couriers_number_too(dsn: str, tmp_path: Path) -> None:
+    async with opened(dsn, tmp_path) as ground:
+        order = await booked(ground)
+        parcel, first = order.shipments[0].id, f"{order.number}-1"
+        swift_only = events.OrderShipmentFailed(parcel, "slow", "area_not_served", final=True)
+        alias = events.OrderShipmentBooked(parcel, "swift", first)
+        home = events.OrderShipmentRecalled(parcel, "courier_cancelled")
+        order = await ground.do(order, lambda o: (home, alias, *given_back(order)(o), swift_only))
+        assert order.shipments[0].given_back == (f"C-{first}", first)
+        before = len(await bookings(ground, order))
+        await ground.hook("swift", [courier.Scan(ground.stage.clock.now(), "123456", first, "booked")])
+        await ground.listen()
+        assert len(await bookings(ground, order)) == before

@@ -392,7 +392,8 @@ async def test_money_that_is_set_aside_is_taken_once_when_the_goods_leave(dsn: s
 
 
 async def test_an_authorisation_is_taken_before_it_lapses(dsn: str, tmp_path: Path) -> None:
-    async with till(dsn, tmp_path, ("cardly",), renew_before=timedelta(days=6, hours=23)) as t:
+    async with till(dsn, tmp_path, ("cardly",), renew_before=timedelta(days=3)) as t:
+        t.bank.sets_aside_for = timedelta(days=3, hours=1)
         order = await t.paid(await t.placed("card"))
         await t.stage.later(minutes=61)
         order = await t.stage.order(order.id)

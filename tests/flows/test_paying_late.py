@@ -1,5 +1,6 @@
 """News of payments that were taken to be over: declined and paid since, paid twice, agreed to for an order that nobody wants any more."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from haat.flows import repairing
 from haat.flows.paying import asking
 from haat.kernel.facts import Origin
 from haat.kernel.outside import Hook
-from tests.flows.test_paying import Till, attempt, till
+from tests.flows.test_paying import Till, attempt, journey, till
 
 
 async def declined(t: Till) -> orders.Order:
@@ -147,3 +148,81 @@ async def test_what_a_buyer_agreed_to_is_taken_for_an_order_that_expired_and_can
         await t.stage.later(minutes=16)
         order = await t.stage.order(order.id)
         assert order.status != "expired" and order.payment_status == "paid"
+
+
+@pytest.mark.parametrize("way", ["again", "another"])
+async def test_who_asks_to_pay_while_the_gateways_are_asked_a_last_time_has_the_time_they_were_told(
+    dsn: str, tmp_path: Path, way: str
+) -> None:
+    async with till(dsn, tmp_path, ("acme", "bolt")) as t:
+        order = await t.placed()
+        t.stage.clock.turn_by(timedelta(minutes=31))
+        slow = t.stage.parts.worker("slow", t.stage.lane)
+        await slow.lease()
+        await slow.answered()
+        until = t.stage.clock.now() + timedelta(minutes=30)
+        wanted = [orders.paying.Wanted(t.stage.parts.draw.uuid(), "bolt", order.totals.grand)] if way == "another" else []
+        methods = frozenset({"acme", "bolt"})
+        await t.stage.ask(order.id, lambda o: orders.paying.ask_to_pay(o, wanted, due_at=until, methods=methods))
+        while await slow.step() + await slow.lease():
+            await slow.answered()
+        order = await t.stage.order(order.id)
+        assert (order.status, order.payments[-1].due_at) == ("placed", until)
+        await t.stage.later(minutes=31)
+        assert (await t.stage.order(order.id)).status == "expired"
+
+
+async def test_an_attempt_that_was_begun_while_the_gateways_were_asked_is_asked_about_before_the_order_expires(
+    dsn: str, tmp_path: Path
+) -> None:
+    async with till(dsn, tmp_path) as t:
+        order = await declined(t)
+        t.stage.clock.turn_by(timedelta(minutes=31))
+        slow = t.stage.parts.worker("slow", t.stage.lane)
+        await slow.lease()
+        await slow.answered()
+        new, tender = t.stage.parts.draw.uuid(), order.payments[0]
+        await t.stage.ask(order.id, lambda o: (orders.events.OrderPaymentAttempted(tender.id, new, "acme", tender.owed),))
+        await slow.step()
+        assert (await t.stage.order(order.id)).status == "placed"
+        await t.stage.settle()
+        t.bank.pay(new)
+        await t.stage.later(minutes=5)
+        assert (await t.stage.order(order.id)).payment_status == "paid"
+
+
+async def test_a_second_page_that_is_told_late_does_not_take_the_place_of_the_first(dsn: str, tmp_path: Path) -> None:
+    async with till(dsn, tmp_path) as t:
+        order = await t.stage.place(payment_method="acme")
+        slow = t.stage.parts.worker("slow", t.stage.lane)
+        await slow.step()
+        await slow.lease()
+        await slow.answered()
+        order = await t.stage.order(order.id)
+        assert (attempt(order).status, t.bank.calls) == ("attempted", ["acme.create"])
+        first = orders.events.OrderPaymentStarted(order.payments[0].id, attempt(order).id, "ref-first", "https://acme.example/first")
+        await t.stage.ask(order.id, lambda o: (first,))
+        await t.stage.settle()
+        while await slow.step():
+            pass
+        order = await t.stage.order(order.id)
+        assert (attempt(order).reference, attempt(order).redirect_url) == (first.reference, first.redirect_url)
+
+
+async def test_what_a_gateway_was_not_told_to_let_go_is_taken_with_the_last_parcel(dsn: str, tmp_path: Path) -> None:
+    async with till(dsn, tmp_path, ("cardly",)) as t:
+        order = await t.paid(await t.placed("card", lines={"TEA": 2, "LAST": 1}))
+        grand, (first, last) = order.totals.grand, order.shipments
+        await t.stage.ask(order.id, lambda o: journey(first.id))
+        slow = t.stage.parts.worker("slow", t.stage.lane)
+        await slow.lease()
+        await slow.answered()
+        assert 0 < t.bank.accounts[attempt(order).id].captured < grand, "taken, and not heard of yet"
+        await t.stage.ask(order.id, lambda o: journey(last.id, consignment="C-2"))
+        await slow.step()
+        await slow.answered()
+        await t.stage.settle()
+        await slow.step()
+        order = await t.stage.order(order.id)
+        assert (t.bank.accounts[attempt(order).id].captured, order.payment_status) == (grand, "paid")
+        assert "OrderPaymentVoided" not in await t.stage.said(order.id)

@@ -1,13 +1,17 @@
 """Money on its way back: refused, doubled, nowhere to be found. It goes back once, or somebody is told."""
 
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import pytest
 
 from haat.domain import orders, payments
 from haat.domain.orders import events
 from haat.engine.flowing.repairing import Search
-from haat.flows import repairing
+from haat.flows import paying, repairing
 from haat.flows.paying.refunding import RESENDS_MAX, told
 from haat.kernel.facts import Origin
 from haat.kernel.outside import Hook
@@ -186,3 +190,114 @@ async def test_a_refund_that_never_arrives_however_often_it_is_sent_is_told_to_s
         await t.stage.settle()
         order = await t.stage.order(order.id)
         assert (order.payment_status, troubles(order)) == ("refunded", [])
+
+
+def test_a_name_that_is_news_is_told_of_a_refund_of_which_nothing_else_is_known() -> None:
+    order = after(going_back(), events.OrderRefundUncertain("two"))
+    seen = payments.RefundObservation(status="pending", reference="R-2")
+    facts = told(order, order.refunds[1], seen)
+    assert facts == (events.OrderRefundUncertain("two", "R-2"),)
+    known = after(order, *facts)
+    assert told(known, known.refunds[1], seen) == ()
+
+
+async def named(t: Till, order: orders.Order) -> None:
+    """A person finds the refund in the gateway's books."""
+    (refund,) = order.refunds
+    await t.stage.ask(order.id, lambda o: orders.ascertaining.named(o, refund.id, f"back-{refund.id[-6:]}"))
+
+
+async def test_a_refund_that_is_found_while_it_waits_to_be_sent_again_is_not_sent(dsn: str, tmp_path: Path) -> None:
+    async with till(dsn, tmp_path) as t:
+        order = await t.paid(await t.placed())
+        t.bank.mood("acme.refund", "lost_after", "unavailable", "unavailable")
+        t.bank.mood("acme.query_refund", "missing", "missing")
+        order = await cancelled(t, order)
+        await t.stage.later(seconds=10)
+        await t.stage.later(minutes=3)
+        await t.stage.settle()
+        assert (t.bank.calls.count("acme.refund"), (await t.stage.order(order.id)).refunds[0].status) == (2, "uncertain")
+        await named(t, order)
+        assert (await t.stage.steps(order.id))[f"payment:refund:{order.refunds[0].id}"] == "stopped"
+        await t.stage.later(minutes=3)
+        order = await t.stage.order(order.id)
+        assert (t.bank.calls.count("acme.refund"), order.payment_status, troubles(order)) == (2, "refunded", [])
+
+
+async def test_a_refund_that_has_a_name_is_asked_about_before_it_is_sent_again(dsn: str, tmp_path: Path) -> None:
+    async with till(dsn, tmp_path) as t:
+        order = await t.paid(await t.placed())
+        t.bank.mood("acme.refund", "lost_after")
+        t.bank.mood("acme.query_refund", "missing", "missing")
+        order = await cancelled(t, order)
+        await named(t, order)
+        await t.stage.later(seconds=10)
+        await t.stage.later(minutes=3)
+        order = await t.stage.order(order.id)
+        assert (t.bank.calls.count("acme.refund"), order.payment_status, troubles(order)) == (1, "refunded", [])
+
+
+async def test_a_question_that_is_answered_after_a_person_had_it_sent_again_sends_nothing(dsn: str, tmp_path: Path) -> None:
+    async with till(dsn, tmp_path) as t:
+        order = await t.paid(await t.placed())
+        t.bank.mood("acme.refund", "lost_before")
+        order = await cancelled(t, order)
+        t.stage.clock.turn_by(timedelta(minutes=3))
+        slow = t.stage.parts.worker("slow", t.stage.lane)
+        await slow.lease()
+        await slow.answered()
+        assert t.bank.calls[-1] == "acme.query_refund"
+        await t.stage.ask(order.id, lambda o: orders.ascertaining.unsent(o, o.refunds[0].id, detail="rang them up"))
+        await t.stage.worker.lease()  # it leaves; the answer is on its way
+        while await slow.step() + await slow.lease():
+            await slow.answered()
+        await t.stage.worker.answered()
+        await t.stage.settle()
+        order = await t.stage.order(order.id)
+        assert (t.bank.calls.count("acme.refund"), order.payment_status, troubles(order)) == (2, "refunded", [])
+
+
+async def test_that_the_former_sending_was_refused_says_nothing_of_the_next_one(dsn: str, tmp_path: Path) -> None:
+    async with till(dsn, tmp_path) as t:
+        order = await t.paid(await t.placed())
+        t.bank.mood("acme.refund", "lost_before", "lost_after")
+        order = await cancelled(t, order)
+        refund, again = order.refunds[0].id, t.stage.parts.draw.uuid()
+        t.bank.refused.add(refund)
+        t.stage.clock.turn_by(timedelta(minutes=1))
+        slow = t.stage.parts.worker("slow", t.stage.lane)
+        await slow.lease()
+        await slow.answered()
+        assert t.bank.calls[-1] == "acme.query_refund"
+        await t.stage.ask(order.id, lambda o: (events.OrderRefundFailed(refund, "other"), events.OrderRefundRetried(refund, again)))
+        await t.stage.settle()
+        while await slow.step():
+            pass
+        order = await t.stage.order(order.id)
+        assert (order.refunds[0].status, order.refunds[0].name, troubles(order)) == ("uncertain", again, [])
+        await t.stage.later(minutes=1)
+        assert (await t.stage.order(order.id)).payment_status == "refunded"
+
+
+async def test_a_hook_about_the_former_sending_that_is_read_late_says_nothing_of_the_next_one(
+    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with till(dsn, tmp_path) as t:
+        order = await t.paid(await t.placed())
+        t.bank.short = True
+        order = await cancelled(t, order)
+        tell = paying.Counter._tell_all
+
+        async def meanwhile(self: paying.Counter, arrived: Sequence[Any], words: Mapping[str, Any], problems: Mapping[str, str]) -> None:
+            t.bank.short = False
+            t.bank.mood("acme.refund", "lost_after")
+            assert await retried(t, "refund_refused") == 1
+            await tell(self, arrived, words, problems)
+
+        monkeypatch.setattr(paying.Counter, "_tell_all", meanwhile)
+        await t.keep("acme", Hook("POST", {}, {}, f"{attempt(order).id} {order.refunds[0].id}".encode()))
+        await t.counter.step()
+        order = await t.stage.order(order.id)
+        assert (order.refunds[0].status, troubles(order)) == ("uncertain", [])
+        await t.stage.later(minutes=1)
+        assert (await t.stage.order(order.id)).payment_status == "refunded"

@@ -133,6 +133,11 @@ class Refund(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     sent_as: str = ""
     refused_as: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """What the gateway is told it is called."""
+        return self.sent_as or self.id
+
 
 Tenders = tuple[Tender, ...]
 Refunds = tuple[Refund, ...]
@@ -191,7 +196,7 @@ def money(tenders: Tenders, refunds: Refunds, fact: object, at: datetime) -> tup
     match fact:
         case OrderPaymentRequested():
             if any(t.id == fact.payment for t in tenders):
-                return tenders, refunds
+                return tuple([_asked_again(t, fact) if t.id == fact.payment else t for t in tenders]), refunds
             return (*tenders, _settled(Tender(fact.payment, fact.method, fact.amount, due_at=fact.due_at))), refunds
         case OrderRefundRequested():
             asked = Refund(fact.refund, fact.payment, fact.attempt, fact.amount, fact.reason, gateway=fact.gateway)
@@ -212,6 +217,10 @@ def adopted(tenders: Tenders) -> Tenders:
         attempts = tuple([_adopted(a) if a.orphaned else a for a in t.attempts])
         found.append(_settled(msgspec.structs.replace(t, attempts=attempts, waived=0)))
     return tuple(found)
+
+
+def _asked_again(t: Tender, f: OrderPaymentRequested) -> Tender:
+    return t if f.due_at is None else msgspec.structs.replace(t, due_at=f.due_at)
 
 
 def _adopted(a: Attempt) -> Attempt:

@@ -174,6 +174,8 @@ class Turn:
                 self.done += 1
                 self._finished.append(r)
                 self._put(r)
+                if id(r) in self._stale and not facts:
+                    return []  # what it says is known; what to do next is decided by who has the step
                 return [*self._happen(r, facts), *self._ask(r, steps)]
             case Again(after=after, reason=reason, facts=facts):
                 r.attempts, r.due_at, r.error = max(tried - 1, 0), self._now + after, reason

@@ -7,6 +7,7 @@ bring it back. Buyers see theirs in the order, and may ask for another day there
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Literal
 
 import msgspec
@@ -186,7 +187,7 @@ class _Desk:
         if at > now:
             raise Refused("in_the_future", "Report what has happened.")
         wish = wishes.of(call, f"{shipment.id}/scans")
-        decide = wishes.once(wish, self._decision(shipment.id, asked, now))
+        decide = wishes.once(wish, _of_that_booking(shipment, self._decision(shipment.id, asked, now)))
         scan = fulfilment.courier.Scan(
             at, shipment.consignment, shipment.reference, asked.status, asked.reason, "", asked.message, asked.collected
         )
@@ -262,9 +263,8 @@ class _Desk:
             raise Refused("other_booking", "Another booking was begun since.", kind="conflict", reference=shipment.reference)
         if asked.consignment is None:
             detail, now = asked.reason, self._shop.clock.now()
-            return await self._change(
-                call, shipment, lambda o: orders.ascertaining.absent(o, shipment.id, courier=shipment.courier, detail=detail, now=now)
-            )
+            absent = partial(orders.ascertaining.absent, parcel_id=shipment.id, courier=shipment.courier, detail=detail, now=now)
+            return await self._change(call, shipment, _of_that_booking(shipment, absent))
         async with self._shop.database.reading() as tx:
             others = await fulfilment.by_name(tx, shipment.courier, consignments=[asked.consignment], references=[])
         if any(other.id != shipment.id for other in others):
@@ -381,6 +381,18 @@ def _check(asked: BookingRequest) -> None:
 def _shown(call: Call, shipment: fulfilment.Shipment) -> fulfilment.Shipment:
     """What a courier takes for it is the marketplace's own business."""
     return msgspec.structs.replace(shipment, fee=0) if call.principal.role == "vendor" and shipment.fee else shipment
+
+
+def _of_that_booking(shipment: fulfilment.Shipment, decide: Callable[[orders.Order], tuple[Fact, ...]]) -> Callable[..., tuple[Fact, ...]]:
+    """The decision, unless another booking stands by now: what was said is about the one that its teller saw."""
+
+    def decided(order: orders.Order) -> tuple[Fact, ...]:
+        stands = fulfilling.parcel_of(order, shipment.id).consignment
+        if stands != shipment.consignment:
+            raise Refused("other_booking", "Another booking stands since.", kind="conflict", consignment=stands)
+        return decide(order)
+
+    return decided
 
 
 def _another_brings_it(call: Call, shipment: fulfilment.Shipment) -> bool:

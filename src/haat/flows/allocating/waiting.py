@@ -28,8 +28,9 @@ async def await_stock(sourcer: Sourcer, house: Any, tx: Tx, tasks: Sequence[Task
     late = {task.order.id: task.order for task in tasks if not task.order.ended and _late(task.order)}
     if not late:
         return [Done() for _ in tasks]
-    waiting = await inventory.reassigning.waiting_for(tx, sorted(late))
-    levels = await inventory.lock_levels(tx, sorted({w.sku for w in waiting}))
+    wanted = await inventory.reassigning.waiting_for(tx, sorted(late))
+    levels = await inventory.lock_levels(tx, sorted({w.sku for w in wanted}))
+    waiting = await inventory.reassigning.waiting_for(tx, sorted(late)) if levels else wanted  # who gave up meanwhile waits no more
     vendors = {w.sku: _vendor(late[w.owner], w.line_no) for w in waiting if w.owner in late}
     nodes = sourcer.network.nodes
     usable = [x for x in levels if (n := nodes.get(x.location)) is not None and n.active and n.vendor in ("", vendors.get(x.sku))]

@@ -160,9 +160,7 @@ class _Booking:
             return _uncertain(order, parcel, task) if lost else Done()
         match answer:
             case couriers.Booked():
-                again = Step("choose", parcel.id, after=self._desk.policy().retry_after, data={"busy": [courier]})
-                back = answer.consignment in parcel.given_back and parcel.status == "packed"  # its hooks were faster than its answer
-                return Done(steps=(again,)) if back else Done(self._taken(order, parcel, task, answer, now))
+                return Done(self._taken(order, parcel, task, answer, now))
             case couriers.NotThere():
                 return Done(steps=(Step("choose", parcel.id),))
             case couriers.Declined(reason=reason, detail=detail, final=final):
@@ -175,8 +173,10 @@ class _Booking:
         return Dead("booking_broken", f"{type(answer).__name__}: {answer}"[:300])
 
     def _taken(self, order: orders.Order, parcel: orders.Parcel, task: Task, booked: couriers.Booked, now: datetime) -> tuple[Fact, ...]:
-        if booked.consignment in (parcel.consignment, *parcel.given_back):
+        if parcel.consignment == booked.consignment:
             return ()
+        if booked.consignment in parcel.given_back:  # its hooks were faster than its answer
+            return self._declined(order, parcel, task.data["courier"], "not_booked", "", now, final=False)
         fact = events.OrderShipmentBooked(
             parcel.id,
             task.data["courier"],
@@ -218,20 +218,29 @@ class _Booking:
         outcomes: list[Outcome] = []
         for task, answer in answers:
             row, name = stored.get(task.subject), task.data.get("reference")
-            former = row is not None and name is not None and row.reference != name and not isinstance(answer, couriers.Booked)
-            outcomes.append(Done() if former else self.looked_up(task.order, task, answer, now))
+            former = row is not None and name is not None and row.reference != name
+            outcomes.append(self._former(task, answer) if former else self.looked_up(task.order, task, answer, now))
         return outcomes
+
+    def _former(self, task: Task, answer: Any) -> Outcome:
+        """What a courier said under a name that was given up: that it has it after all is somebody's to see."""
+        parcel, courier = known(task.order, task.subject), task.data["courier"]
+        if parcel is None or not isinstance(answer, couriers.Booked) or answer.consignment in (parcel.consignment, *parcel.given_back):
+            return Done()
+        detail = f"{courier} has it as {answer.consignment}, too; here it is {parcel.status} as {parcel.consignment or 'nothing'}."
+        return Done(hearing.trouble(task.order, parcel.id, "booked_twice", detail))
 
     def looked_up(self, order: orders.Order, task: Task, answer: Any, now: datetime) -> Outcome:
         parcel = known(order, task.subject)
-        if parcel is None or answer is None or parcel.status not in ("uncertain", "cancelled"):
+        after_all = ("packed",) if isinstance(answer, couriers.Booked) else ()
+        if parcel is None or answer is None or parcel.status not in ("uncertain", "cancelled", *after_all):
             return Done()
         asked = int((now - task.created_at).total_seconds())
         pause = timedelta(seconds=next((s for s in LOOKS_S if s > asked), LOOKS_S[-1]))
         match answer:
-            case couriers.Booked(consignment=consignment) if consignment not in parcel.given_back:
+            case couriers.Booked():
                 return Done(self._taken(order, parcel, task, answer, now))
-            case couriers.NotThere() | couriers.Booked():
+            case couriers.NotThere():
                 return Done(self._declined(order, parcel, task.data["courier"], "not_booked", "", now, final=False))
             case Unavailable():
                 return Again(pause, str(answer))
@@ -254,7 +263,8 @@ class _Booking:
             return couriers.Declined("cannot_cancel", "This courier takes no cancellations; ring it up.")
         async with house.database.reading() as tx:
             stored = await fulfilment.shipments(tx, [parcel.id])
-        reference = stored[parcel.id].reference if parcel.id in stored else ""
+        row = stored.get(parcel.id)
+        reference = row.reference if row is not None and row.consignment == parcel.consignment else ""
         reason = parcel.intercept or str(task.data.get("reason", "")) or "cancelled"
         talk = courier.cancel(connection, couriers.Known(parcel.consignment, reference), reason)
         return _Given(parcel.consignment, await self._desk.outside.drive(connection, talk, subject=parcel.id))

@@ -172,18 +172,19 @@ class _Deciding:
     def _twice(self, order: orders.Order) -> tuple[Fact, ...]:
         """A courier that surely did not have it has it after all: somebody has to see which is which."""
         parcel = fulfilling.parcel_of(order, self._parcel)
-        late = (h for h in self._heard if h.earlier or h.scan.consignment in parcel.given_back)
-        other = next((h for h in late if h.scan.status not in GIVEN_UP and not self._is_history(parcel, h.scan.consignment)), None)
+        late = (h for h in self._heard if h.earlier or _given_back(parcel, h))
+        other = next((h for h in late if h.scan.status not in GIVEN_UP and not self._is_history(parcel, h)), None)
         if other is None:
             return ()
         detail = f"{other.courier} has it as {other.scan.consignment} ({other.scan.reference}), too; here it is {parcel.status}."
         return hearing.trouble(order, self._parcel, "booked_twice", detail)
 
-    def _is_history(self, parcel: orders.Parcel, consignment: str) -> bool:
+    def _is_history(self, parcel: orders.Parcel, heard: Heard) -> bool:
         """Whether this booking was given back, and nothing that its courier ever said of it means that it has the goods all the same."""
-        if consignment not in parcel.given_back:
+        if not _given_back(parcel, heard):
             return False
-        scans = [*fulfilment.shipment.present(self._told, consignment), *[h.scan for h in self._heard if _booking(h) == consignment]]
+        names = {_booking(heard), heard.scan.consignment, heard.scan.reference} - {""}
+        scans = [t.scan for t in self._told if t.consignment in names] + [h.scan for h in self._heard if _booking(h) in names]
         beside = [scan for scan in scans if scan.status not in GIVEN_UP]  # nothing that comes behind an ending would move anything
         return not tracking.advance(tracking.Parcel("booked"), beside).moves
 
@@ -193,7 +194,7 @@ class _Deciding:
         if parcel.consignment or parcel.status not in ("packed", "uncertain", "cancelled"):
             return ()
         named = next((h for h in self._heard if h.scan.consignment and h.scan.reference == h.shipment.reference), None)
-        if named is None or named.scan.consignment in parcel.given_back:
+        if named is None or _given_back(parcel, named):
             return ()
         there = named.shipment  # with the cash that the courier was told, whatever became of the order since
         booked = events.OrderShipmentBooked(parcel.id, there.courier, named.scan.consignment, cash=there.cash, fee=named.scan.fee or 0)
@@ -275,6 +276,11 @@ async def _asked(desk: Desk, house: House, shipment: fulfilment.Shipment) -> Seq
     except (HaatError, TimeoutError) as error:  # it is asked again by its own step
         log.info("a courier could not confirm its own news", extra={"shipment": shipment.id, "why": str(error)})
         return ()
+
+
+def _given_back(parcel: orders.Parcel, heard: Heard) -> bool:
+    """Whether that booking was given back; it may have stood under our reference."""
+    return any(name in parcel.given_back for name in (heard.scan.consignment, heard.scan.reference) if name)
 
 
 def _booking(heard: Heard) -> str:

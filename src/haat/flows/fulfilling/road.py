@@ -51,10 +51,11 @@ def verbs(desk: Desk) -> dict[str, Local | Outside]:
 
 
 async def references(house: House, tx: Tx, tasks: Sequence[Task]) -> Sequence[str]:
-    """Our reference of each task's booking, "" where there is none on record."""
+    """Our reference of each task's booking, "" where another one is on record by now, or none."""
     del house
     stored = await fulfilment.shipments(tx, sorted({task.subject for task in tasks}))
-    return [stored[task.subject].reference if task.subject in stored else "" for task in tasks]
+    rows = [(stored.get(task.subject), known(task.order, task.subject)) for task in tasks]
+    return [row.reference if row and parcel and row.consignment == parcel.consignment else "" for row, parcel in rows]
 
 
 class _Word(Struct, frozen=True):

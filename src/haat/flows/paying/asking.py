@@ -56,6 +56,7 @@ def expire(desk: Desk) -> Outside:
     """The time to pay is over: every gateway is asked a last time, then the order ends; its stock goes back with that fact.
 
     Also about attempts that failed, where the buyer had a page or a form: what was declined there once may have been paid since.
+    Whoever asked for more time while the gateways were asked has it: of what was begun since then nobody has said anything.
     """
 
     async def call(house: House, task: Task) -> Answers:
@@ -78,7 +79,9 @@ def expire(desk: Desk) -> Outside:
             heard: Answers = said if isinstance(said, dict) else {}
             facts, silent = _last_word(task, heard, now, noted)
             then = orders.after(task.order, facts, at=now)
-            if then.status == "placed" and orders.paying.uncovered(then) and silent and task.attempts < LAST_TRIES:
+            if (left := _time_left(then, now)) > timedelta():
+                outcomes.append(Again(left, "there is time to pay", facts))
+            elif then.status == "placed" and orders.paying.uncovered(then) and silent and task.attempts < LAST_TRIES:
                 outcomes.append(Failed("a gateway did not say whether it has the money", facts))
             else:
                 ends = orders.settling.expire(then)
@@ -157,7 +160,7 @@ def _last_word(task: Task, heard: Answers, now: datetime, noted: Noted) -> tuple
     order: orders.Order = task.order
     facts: tuple[Fact, ...] = ()
     silent = False
-    for attempt in (*_open(order), *_declined(order)):
+    for attempt in (*_waited_for(order), *_declined(order)):
         seen = heard.get(attempt.id)
         if attempt.status == "failed":
             silent |= seen is None and task.attempts < DECLINED_TRIES
@@ -172,6 +175,18 @@ def _last_word(task: Task, heard: Answers, now: datetime, noted: Noted) -> tuple
 
 def _open(order: orders.Order) -> list[orders.Attempt]:
     return [a for t in order.payments for a in t.attempts if a.status in ("pending", "uncertain")]
+
+
+def _waited_for(order: orders.Order) -> list[orders.Attempt]:
+    return [a for t in order.payments for a in t.attempts if a.status in orders.paying.OPEN]
+
+
+def _time_left(order: orders.Order, now: datetime) -> timedelta:
+    """How long the buyer was told that what is not paid yet may still be paid; nothing where an order needs no money any more."""
+    if order.status != "placed":
+        return timedelta()
+    due = [t.due_at - now for t in order.payments if t.due_at is not None and t.method != orders.paying.CASH and t.owed > t.secured]
+    return max(due, default=timedelta())
 
 
 def _declined(order: orders.Order) -> list[orders.Attempt]:

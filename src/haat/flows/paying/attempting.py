@@ -138,6 +138,9 @@ def _begun(desk: Desk, task: Task, known: tuple[orders.Tender, orders.Attempt], 
     match answer:
         case payments.Started():
             url = answer.redirect_url or answer.handle
+            another = attempt.reference not in ("", answer.reference)
+            if another and (attempt.redirect_url or not url):  # a call that was made twice: the buyer has been sent to the other page
+                return ()
             return (orders.events.OrderPaymentStarted(tender.id, attempt.id, answer.reference, url, answer.expires_at),)
         case payments.Observation():
             return orders.paying.learn(order, attempt.id, observed(answer))

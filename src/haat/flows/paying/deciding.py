@@ -17,7 +17,6 @@ import msgspec
 from msgspec import Meta
 
 from haat.domain import orders
-from haat.domain.orders.paying import ATTEMPTS_MAX
 from haat.engine.flowing import Decision, Step, Stop
 from haat.flows.paying.overcoming import overcome
 from haat.kernel.facts import Fact
@@ -35,7 +34,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     pay_within: timedelta = timedelta(minutes=30)
     ask_after: timedelta = timedelta(seconds=60)
     ask_at_most_each: timedelta = timedelta(minutes=15)
-    attempts_max: Annotated[int, Meta(ge=1, le=ATTEMPTS_MAX - 4)] = 6
+    attempts_max: Annotated[int, Meta(ge=1, le=orders.paying.ATTEMPTS_MAX - 4)] = 6
     renew_before: timedelta = timedelta(hours=12)
     reinstates: bool = True
 
@@ -131,8 +130,9 @@ def _of_tenders(order: orders.Order, fact: Fact) -> list[Decision]:
             return [Stop("ask_refund", refund), Stop("refund", refund), Step("refund", refund)]
         case orders.events.OrderRefunded(refund=refund):
             return [Stop("ask_refund", refund), Step("book_refund", refund)]
-        case orders.events.OrderRefundUncertain(refund=refund):
-            return [Stop("ask_refund", refund), Step("ask_refund", refund, after=SOON)]
+        case orders.events.OrderRefundUncertain(refund=refund, reference=reference):
+            sending = [Stop("refund", refund)] if reference else []  # what the gateway has a name for is not sent again
+            return [*sending, Stop("ask_refund", refund), Step("ask_refund", refund, after=SOON)]
     return []
 
 

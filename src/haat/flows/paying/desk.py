@@ -150,7 +150,7 @@ class Desk:
 def payback(order: orders.Order, attempt: orders.Attempt, asked: orders.Refund, known: payments.Known) -> payments.Payback:
     """What a gateway is told of money that is to go back."""
     return payments.Payback(
-        known=known, refund=asked.sent_as or asked.id, amount=asked.amount, reason=asked.reason, reference=asked.reference,
+        known=known, refund=asked.name, amount=asked.amount, reason=asked.reason, reference=asked.reference,
         others=other_names(order, attempt, asked),
     )  # fmt: skip
 

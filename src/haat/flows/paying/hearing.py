@@ -33,7 +33,7 @@ RETURN_S = 6.0  # a browser waits; the stored return does not
 
 
 class Word(msgspec.Struct, frozen=True, kw_only=True):
-    """What a gateway said, and of what. `attempt` "" where the news is about the refund alone."""
+    """What a gateway said, and of what. `attempt` "" where the news is about the refund alone; `asked_as`: the name it was asked by."""
 
     order_id: str
     attempt: str
@@ -41,6 +41,7 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
     seen: payments.Observation | None = None
     refund: str = ""
     refund_seen: payments.RefundObservation | None = None
+    asked_as: str = ""
     dispute: str = ""
     dispute_seen: payments.DisputeObservation | None = None
 
@@ -226,7 +227,7 @@ class Counter:
         back = payback(order, known[1], refund, self.desk.known(order, known[1]))
         now = self._house.clock.now()
         seen = await self.desk.outside.drive(connection, gateway.query_refund(connection, back, now), subject=refund.id)
-        return Word(order_id=order.id, attempt=row.id, source="hook", refund=refund.id, refund_seen=seen)
+        return Word(order_id=order.id, attempt=row.id, source="hook", refund=refund.id, refund_seen=seen, asked_as=refund.name)
 
     async def _dispute_asked(self, row: payments.AttemptRow, order: orders.Order, dispute: str) -> Word | None:
         known = found(order, row.id)
@@ -271,7 +272,7 @@ class _Learning(msgspec.Struct, frozen=True):
         word = self.word
         if word.refund_seen is not None:
             asked = refund_in(order, word.refund)
-            return told(order, asked, word.refund_seen) if asked is not None else ()
+            return told(order, asked, word.refund_seen, asked_as=word.asked_as) if asked is not None else ()
         if word.dispute_seen is not None:
             return orders.paying.contest(order, word.attempt, contested(word.dispute, word.dispute_seen))
         return orders.paying.learn(order, word.attempt, observed(word.seen)) if word.seen is not None else ()

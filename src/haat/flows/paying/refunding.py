@@ -35,13 +35,20 @@ class Moot(msgspec.Struct, frozen=True):
     """In the place of an answer: it was not under way, so nobody was asked."""
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """What the gateway said of a refund, which it was asked about or told by this name."""
+
+    name: str
+    seen: payments.RefundObservation
+
+
 def refund(desk: Desk) -> Outside:
     """Give the money back the way it came. What came in cash, or through a gateway that gives nothing back, waits for a person.
 
     Sent without a question only where it surely was not sent before; a gateway that is away costs no try, so that this stays sure.
     """
 
-    async def call(house: House, task: Task) -> payments.RefundObservation | Moot | None:
+    async def call(house: House, task: Task) -> Answer | Moot | None:
         asked = refund_in(task.order, task.subject)
         known = found(task.order, asked.attempt) if asked else None
         if asked is None or known is None or asked.status not in UNDER_WAY:
@@ -52,12 +59,12 @@ def refund(desk: Desk) -> Outside:
         if gateway.refund is None:
             return None
         back, now = payback(task.order, known[1], asked, desk.known(task.order, known[1])), house.clock.now()
-        unsent = task.attempts == 1 and (asked.status == "requested" or RESENT in task.data)
+        unsent = task.attempts == 1 and (asked.status == "requested" or RESENT in task.data) and not asked.reference
         if not unsent and gateway.query_refund is not None:
             seen = await desk.outside.drive(connection, gateway.query_refund(connection, back, now), subject=asked.id)
             if seen.reason != "not_found":
-                return seen
-        return await desk.outside.drive(connection, gateway.refund(connection, back, now), subject=asked.id)
+                return Answer(asked.name, seen)
+        return Answer(asked.name, await desk.outside.drive(connection, gateway.refund(connection, back, now), subject=asked.id))
 
     return Outside(
         call=call, settle=_settling(desk, _sent), party=_party, title="give money back", title_bn="অর্থ ফেরত", owner=OWNER,
@@ -68,7 +75,7 @@ def refund(desk: Desk) -> Outside:
 def ask_refund(desk: Desk) -> Outside:
     """What became of money that was to go back."""
 
-    async def call(house: House, task: Task) -> payments.RefundObservation | Moot | None:
+    async def call(house: House, task: Task) -> Answer | Moot | None:
         asked = refund_in(task.order, task.subject)
         known = found(task.order, asked.attempt) if asked else None
         if asked is None or known is None or asked.status not in UNDER_WAY:
@@ -76,8 +83,8 @@ def ask_refund(desk: Desk) -> Outside:
         connection, gateway = desk.gateway(asked.gateway)
         if gateway.query_refund is None:
             return None
-        back = payback(task.order, known[1], asked, desk.known(task.order, known[1]))
-        return await desk.outside.drive(connection, gateway.query_refund(connection, back, house.clock.now()), subject=asked.id)
+        back, now = payback(task.order, known[1], asked, desk.known(task.order, known[1])), house.clock.now()
+        return Answer(asked.name, await desk.outside.drive(connection, gateway.query_refund(connection, back, now), subject=asked.id))
 
     return Outside(
         call=call, settle=_settling(desk, _asked), party=_party, title="ask about money that goes back", title_bn="ফেরতের খোঁজ", owner=OWNER,
@@ -117,16 +124,21 @@ def own(order: orders.Order, asked: orders.Refund, seen: payments.RefundObservat
     return payments.RefundObservation(status="unknown") if seen.reference in other_names(order, known[1], asked) else seen
 
 
-def told(order: orders.Order, asked: orders.Refund, seen: payments.RefundObservation) -> tuple[Fact, ...]:
-    """What follows from a gateway's word about a refund; nothing where it was known. That it went back is news after a refusal, too."""
+def told(order: orders.Order, asked: orders.Refund, seen: payments.RefundObservation, *, asked_as: str = "") -> tuple[Fact, ...]:
+    """What follows from a gateway's word about a refund; nothing where it was known. That it went back is news after a refusal, too.
+
+    `asked_as`: the name it was asked by, "" for the present one. Of a former name only that the money went back counts.
+    """
     seen = own(order, asked, seen)
+    if asked_as not in ("", asked.name) and seen.status != "succeeded":
+        return ()
     if asked.status not in UNDER_WAY and (asked.status, seen.status) != ("failed", "succeeded"):
         return ()
     if seen.status == "succeeded":
         return (orders.events.OrderRefunded(asked.id, asked.payment, asked.attempt, asked.amount, seen.reference or asked.reference),)
     if seen.status == "failed":
         return (orders.events.OrderRefundFailed(asked.id, seen.reason or "refused", seen.raw_code, seen.reference),)
-    if asked.status == "uncertain":
+    if asked.status == "uncertain" and (asked.reference or not seen.reference):
         return ()
     return (orders.events.OrderRefundUncertain(asked.id, seen.reference or asked.reference),)
 
@@ -148,9 +160,10 @@ def _sent(task: Task, asked: orders.Refund, answer: object) -> Outcome:
 
 
 def _followed(task: Task, asked: orders.Refund, seen: payments.RefundObservation) -> Outcome:
-    """What was learned. One that was uncertain before and still is brings no fact, so the question is asked for here."""
-    facts = told(task.order, asked, seen)
-    return Done(facts) if facts else Done(steps=(Step("ask_refund", asked.id, after=SOON, data=task.data),))
+    """What was learned. Of one that was uncertain before and still is the question is asked for here: it counts how often it was sent."""
+    if asked.status == "uncertain" and seen.status in ("pending", "unknown"):
+        return Done(steps=(Step("ask_refund", asked.id, after=SOON, data=task.data),))
+    return Done(told(task.order, asked, seen))
 
 
 def _asked(task: Task, asked: orders.Refund, answer: object) -> Outcome:
@@ -191,7 +204,7 @@ def _settling(desk: Desk, decide: Callable[[Task, orders.Refund, object], Outcom
     async def settle(house: House, tx: Tx, answers: Sequence[tuple[Task, object]], now: datetime) -> list[Outcome]:
         noted = Noted()
         outcomes: list[Outcome] = []
-        answers = [(task, _own(task, answer)) for task, answer in answers]
+        answers = [(task, _present(task, answer)) for task, answer in answers]
         refused = [task.order.id for task, _ in answers if (r := refund_in(task.order, task.subject)) and r.status == "failed"]
         streams = await orders.streams(house.journal, tx, refused) if refused else {}
         for task, answer in answers:
@@ -211,9 +224,13 @@ def _settling(desk: Desk, decide: Callable[[Task, orders.Refund, object], Outcom
     return settle
 
 
-def _own(task: Task, answer: object) -> object:
+def _present(task: Task, answer: object) -> object:
+    """The answer as far as it is about the refund as it is called now."""
     asked = refund_in(task.order, task.subject)
-    return own(task.order, asked, answer) if asked is not None and isinstance(answer, payments.RefundObservation) else answer
+    if asked is None or not isinstance(answer, Answer):
+        return answer
+    seen = own(task.order, asked, answer.seen)
+    return seen if answer.name == asked.name or seen.status == "succeeded" else Moot()
 
 
 def _refused(desk: Desk, task: Task, asked: orders.Refund, answer: object, stream: Iterable[Recorded]) -> Outcome:

@@ -7,6 +7,8 @@ that cross each other end in the sum that the gateway names.
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+import msgspec
+
 from haat.domain import orders, payments
 from haat.engine.database import Tx
 from haat.engine.flowing import Dead, Done, Failed, House, Local, Outcome, Outside, Task
@@ -15,6 +17,13 @@ from haat.kernel.errors import Refused
 
 OWNER = "payments"
 Takings = Callable[[orders.Order], tuple[orders.settling.Taking, ...]]
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What the gateway said, and whether it was told just then that no more will be taken."""
+
+    seen: payments.Observation
+    final: bool = False
 
 
 def capture(desk: Desk) -> Outside:
@@ -104,7 +113,7 @@ def missing() -> Local:
 
 
 def _taking(desk: Desk, takings: Takings, *, title: str, title_bn: str) -> Outside:
-    async def call(house: House, task: Task) -> payments.Observation | None:
+    async def call(house: House, task: Task) -> Taken | None:
         taking = next((t for t in takings(task.order) if t.attempt == task.subject), None)
         known = found(task.order, task.subject)
         if taking is None or known is None:
@@ -117,12 +126,12 @@ def _taking(desk: Desk, takings: Takings, *, title: str, title_bn: str) -> Outsi
         target = known[1].captured + taking.amount
         had = seen.amount if seen.status == "charged" else 0
         if seen.status not in ("authorized", "charged") or had >= target:
-            return seen
+            return Taken(seen)
         amount = (
             about.amount if payments.abilities_of(gateway, connection).capture == "full" else target - had
         )  # what is too much then goes back
         what = payments.Capture(known=about, amount=amount, key=f"{payments.ours(task.subject)}-{target}", final=taking.final)
-        return await desk.outside.drive(connection, gateway.capture(connection, what, now), subject=task.subject)
+        return Taken(await desk.outside.drive(connection, gateway.capture(connection, what, now), subject=task.subject), taking.final)
 
     async def settle(house: House, tx: Tx, answers: Sequence[tuple[Task, object]], now: datetime) -> list[Outcome]:
         del house
@@ -130,17 +139,17 @@ def _taking(desk: Desk, takings: Takings, *, title: str, title_bn: str) -> Outsi
         outcomes: list[Outcome] = []
         for task, answer in answers:
             order: orders.Order = task.order
-            if not isinstance(answer, payments.Observation):
+            if not isinstance(answer, Taken):
                 outcomes.append(Done() if answer is None else Failed(str(answer)))
                 continue
-            taking = next((t for t in takings(order) if t.attempt == task.subject), None)
-            facts = orders.paying.learn(order, task.subject, observed(answer)) if found(order, task.subject) else ()
-            if answer.status == "charged" and taking is not None:
-                facts = orders.settling.taken(order, task.subject, facts, final=taking.final)
+            seen = answer.seen
+            facts = orders.paying.learn(order, task.subject, observed(seen)) if found(order, task.subject) else ()
+            if seen.status == "charged":
+                facts = orders.settling.taken(order, task.subject, facts, final=answer.final)
             noted.facts(order, facts, now)
-            noted.signals.append(payments.SignalRow(attempt=task.subject, source="call", observation=answer, counted=bool(facts), at=now))
-            well = answer.status in ("charged", "voided") or taking is None
-            outcomes.append(Done(facts) if well else Failed(answer.raw_code or answer.status, facts))
+            noted.signals.append(payments.SignalRow(attempt=task.subject, source="call", observation=seen, counted=bool(facts), at=now))
+            well = seen.status in ("charged", "voided") or all(t.attempt != task.subject for t in takings(order))
+            outcomes.append(Done(facts) if well else Failed(seen.raw_code or seen.status, facts))
         await noted.write(tx)
         return outcomes
 
