@@ -28,6 +28,7 @@ def test_a_policy_is_changed_only_by_who_saw_it(served: Served) -> None:
         assert (changed.status_code, changed.json()) == (200, {"rejections_max": 77, "ask": False})
         late = admin.put(url, json={"rejections_max": 9}, headers={"if-match": seen.headers["etag"]})
         assert (late.status_code, late.json()["code"]) == (412, "stale")
+        assert late.json()["detail"].startswith("Version ")
         back = admin.put(url, json=seen.json(), headers={"if-match": changed.headers["etag"]})
         told = admin.get(url + "/versions").json()["data"]
         assert [each["policy"] for each in told[:2]] == [seen.json(), changed.json()]

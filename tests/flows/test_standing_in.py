@@ -8,7 +8,7 @@ import msgspec
 from haat.domain import orders, payments
 from haat.engine.outside import Outside, Sheet, breakers, connections
 from haat.kernel.outside import Unknown
-from tests.flows.fulfilling_ground import opened
+from tests.flows.fulfilling_ground import Ground, opened
 from tests.flows.test_paying import attempt, till
 
 events = orders.events
@@ -62,13 +62,19 @@ async def test_a_gateway_that_failed_the_payment_and_is_left_alone_since_then_is
         assert next_one("insufficient_funds").gateway == "cardly", "it was answered: the next one is asked, whatever befell it since"
 
 
+async def third_stands_in_for_swift(ground: Ground) -> Outside:
+    """«slow» would be the next by priority; vendors take and pack everything by themselves."""
+    outside = ground.desk.outside
+    third = Sheet(kind="courier", plugin="slow", priority=3)
+    await declare(outside, swift=Sheet(kind="courier", plugin="swift", priority=1, fallback="third"), third=third)
+    await ground.memory.catch_up()
+    await ground.vendor(auto_accept=True, auto_pack=True)
+    return outside
+
+
 async def test_a_parcel_goes_with_the_declared_courier_and_the_order_says_in_whose_place(dsn: str, tmp_path: Path) -> None:
     async with opened(dsn, tmp_path) as ground:
-        outside = ground.desk.outside
-        third = Sheet(kind="courier", plugin="slow", priority=3)
-        await declare(outside, swift=Sheet(kind="courier", plugin="swift", priority=1, fallback="third"), third=third)
-        await ground.memory.catch_up()
-        await ground.vendor(auto_accept=True, auto_pack=True)
+        outside = await third_stands_in_for_swift(ground)
         breaks(outside, "swift")
         order = await ground.confirmed({"TEA": 2})
         assert order.shipments[0].courier == "third", "slow is the next by priority"
@@ -81,11 +87,7 @@ async def test_a_parcel_goes_with_the_declared_courier_and_the_order_says_in_who
 
 async def test_a_courier_that_was_busy_and_is_left_alone_since_then_is_stood_in_for_too(dsn: str, tmp_path: Path) -> None:
     async with opened(dsn, tmp_path) as ground:
-        outside = ground.desk.outside
-        third = Sheet(kind="courier", plugin="slow", priority=3)
-        await declare(outside, swift=Sheet(kind="courier", plugin="swift", priority=1, fallback="third"), third=third)
-        await ground.memory.catch_up()
-        await ground.vendor(auto_accept=True, auto_pack=True)
+        outside = await third_stands_in_for_swift(ground)
 
         class Falls(deque[str]):
             def popleft(self) -> str:

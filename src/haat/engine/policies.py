@@ -92,9 +92,7 @@ async def put(tx: Tx, code: str, policy: Struct, *, by: str, now: datetime, expe
     await tx.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", _LOCK, code)
     standing = (await _written(tx)).get(code) or beginning(code, type(policy))
     if expected is not None and expected != standing.version:
-        raise Refused(
-            "stale", f"PolicyVersion {expected} was expected, {standing.version} is stored.", kind="stale", version=standing.version
-        )
+        raise Refused("stale", f"Version {expected} was expected, {standing.version} is stored.", kind="stale", version=standing.version)
     wanted = PolicyVersion(code, standing.version + 1, _plain(policy), by, now)
     if wanted.policy == standing.policy:
         return standing

@@ -19,8 +19,6 @@ from haat.kernel.errors import Refused
 TAG = "Policies"
 ABOUT = """What is left out is as the house begins with, not as it was. It holds from a second later on for what is decided then; a timer
 that was set goes off when it was to. Spans are ISO 8601 durations («PT30M»), amounts minor units; a bound that is overstepped is named."""
-
-
 ORDERS = {"values": {"least": 1, "most": 100_000_000, "cod_max": 5_000_000}, "unresolved_address": "refuse"}
 
 

@@ -189,8 +189,7 @@ class _Booking:
         try:
             return self._desk.brought(order, fulfilling.book(order, fact), now)
         except Refused:  # another word of it came first, under another name: two bookings, and somebody has to see which is which
-            detail = f"{fact.courier} also has it as {fact.consignment}; here it is {parcel.status} as {parcel.consignment or 'nothing'}."
-            return hearing.trouble(order, parcel.id, "booked_twice", detail)
+            return _booked_twice(order, parcel, fact.courier, fact.consignment)
 
     def _declined(
         self, order: orders.Order, parcel: orders.Parcel, courier: str, reason: str, detail: str, now: datetime, *, final: bool
@@ -227,8 +226,7 @@ class _Booking:
         parcel, courier = known(task.order, task.subject), task.data["courier"]
         if parcel is None or not isinstance(answer, couriers.Booked) or answer.consignment in (parcel.consignment, *parcel.given_back):
             return Done()
-        detail = f"{courier} has it as {answer.consignment}, too; here it is {parcel.status} as {parcel.consignment or 'nothing'}."
-        return Done(hearing.trouble(task.order, parcel.id, "booked_twice", detail))
+        return Done(_booked_twice(task.order, parcel, courier, answer.consignment))
 
     def looked_up(self, order: orders.Order, task: Task, answer: Any, now: datetime) -> Outcome:
         parcel = known(order, task.subject)
@@ -305,6 +303,11 @@ class _Booking:
             case _:
                 why = f"the parcel is {parcel.status}"
         return Dead("collects_too_much", f"{parcel.courier} was told to collect {parcel.cash}, {over} too much by now; {why}."[:300])
+
+
+def _booked_twice(order: orders.Order, parcel: orders.Parcel, courier: str, consignment: str) -> tuple[Fact, ...]:
+    detail = f"{courier} also has it as {consignment}; here it is {parcel.status} as {parcel.consignment or 'nothing'}."
+    return hearing.trouble(order, parcel.id, "booked_twice", detail)
 
 
 def _of_what_stands(parcel: orders.Parcel | None, answer: Any) -> Any:
