@@ -41,7 +41,7 @@ def test_a_policy_out_of_bounds_is_refused_with_its_place(served: Served) -> Non
         for body, place in (
             ({"attempts_max": 0}, "/attempts_max"),
             ({"pay_in": "PT1H"}, "pay_in"),
-            ({"pay_within": "PT10S"}, "pay_within"),
+            ({"pay_within": "PT10S"}, "pay_within: from PT60S to P30D"),
         ):
             answer = admin.put("/v1/policies/payment", json=body)
             assert (answer.status_code, answer.json()["code"]) == (422, "invalid"), body

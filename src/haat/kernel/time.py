@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 #: Of an instant that somebody gives us: in any time zone, and after any wait, it stays within the calendar.
 YEARS = range(1900, 2201)
 
@@ -28,4 +30,4 @@ def spans(of: object, **bounds: tuple[timedelta, timedelta]) -> None:
     """Raise ValueError where a span that `of` has lies outside its bounds, both inclusive."""
     for name, (least, most) in bounds.items():
         if not least <= getattr(of, name) <= most:
-            raise ValueError(f"{name}: from {least} to {most}")
+            raise ValueError(f"{name}: from {msgspec.to_builtins(least)} to {msgspec.to_builtins(most)}")
