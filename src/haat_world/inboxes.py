@@ -6,7 +6,9 @@ SSL Wireless (`/sms/api/v3/send-sms`, `csms_id` unique within a day), bulksmsbd 
 
 import asyncio
 import contextlib
-from email import message_from_bytes, policy
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.message import Message as Mail
 
 from haat_world.connections import Connection
 from haat_world.truth import Message
@@ -134,8 +136,18 @@ async def _talk(world: World, reader: asyncio.StreamReader, writer: asyncio.Stre
 
 
 def _keep_mail(world: World, receivers: list[str], raw: bytes) -> None:
-    mail = message_from_bytes(raw.removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n."), policy=policy.default)
-    body = mail.get_body(("plain", "html"))
-    text = f"{mail['subject']}\n\n{body.get_content() if body is not None else ''}"
+    mail = message_from_bytes(raw.removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n."))
+    subject = str(make_header(decode_header(mail["subject"] or "")))
+    text = f"{subject}\n\n{_plain(mail)}"
     for to in receivers:
         world.truth.tell(Message(kind="mail", to=to, id=str(mail["message-id"] or ""), text=text, at=world.now()))
+
+
+def _plain(mail: Mail) -> str:
+    """Its first part of plain text, else of HTML; lines end as in Python."""
+    found = [(part.get_content_subtype(), part) for part in mail.walk() if part.get_content_type() in ("text/plain", "text/html")]
+    if not found:
+        return ""
+    part = next((part for kind, part in found if kind == "plain"), found[0][1])
+    body = part.get_payload(decode=True)
+    return body.decode(part.get_content_charset("utf-8"), "replace").replace("\r\n", "\n") if isinstance(body, bytes) else ""
