@@ -49,6 +49,16 @@ async def test_what_a_busy_party_cannot_take_waits_a_moment_of_the_wall_however_
             assert "OrderNoted" in await s.said(order.id)
 
 
+def test_what_is_put_back_comes_back_one_by_one_as_the_party_gets_through_its_line() -> None:
+    party = calling.Party(asyncio.Semaphore(2), 2, waiting=8)
+    assert party.later(100.0) == calling.BUSY_S  # nothing is known of it yet
+    for _ in range(200):
+        party.took(1.0)
+    assert [party.later(100.0) for _ in range(3)] == [2.5, 3.0, 3.5]  # four of eight, at two a second, then the next ones
+    assert party.later(103.0) == 2.5  # those before it have been made, and so it is again
+    assert [party.later(103.0) for _ in range(9)][-1] == calling.BUSY_MAX_S
+
+
 async def test_a_call_that_is_given_back_waits_for_nobody_who_is_changing_it(dsn: str, tmp_path: Path) -> None:
     """Whoever stops many steps and whoever gives many back would else meet in two orders, and one of them would be ended."""
 
@@ -64,7 +74,7 @@ async def test_a_call_that_is_given_back_waits_for_nobody_who_is_changing_it(dsn
         async with database.transaction() as stopping, database.transaction() as tx:
             await stopping.execute("UPDATE workflow_states SET error = 'mine' WHERE order_id = $1", placed[0].id)
             await tx.execute("SET LOCAL lock_timeout = '2s'")
-            await table.put_back(tx, rows, now)
+            await table.put_back(tx, rows, [now] * 2)
         async with database.reading() as tx:
             left = dict(await tx.fetch("SELECT order_id::text, attempts FROM workflow_states WHERE step = 'call'"))
         assert left == {placed[0].id: 1, placed[1].id: 0}

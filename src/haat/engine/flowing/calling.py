@@ -34,7 +34,9 @@ POLL_S = 0.5
 FEW = 4  # this part of a batch is few
 GATHER_S = 0.04
 LOST_PAUSE_S = 0.3
-BUSY_S = 0.5  # of the wall, as all of these: what is put back is leased and read again as often as that
+BUSY_S = 0.5  # of the wall, as all of these: what is put back for a busy party comes back no sooner than that …
+BUSY_MAX_S = 5.0  # … and no later than that, however long the line is
+LATELY = 0.05  # the weight of the newest call in what calls of a party take
 BACKSTOP = 1.1  # of its limit: a call that ends in time by itself can say how far it came
 
 Asked = tuple[Row, Outside, Task]
@@ -59,6 +61,26 @@ class UnmadeError(Exception):
     """In the place of an answer: the call could not even be prepared."""
 
 
+class Party(msgspec.Struct):
+    """A party's calls in this worker. `waiting`: begun, and not on their way yet. `took_s`: what one takes lately, of the wall."""
+
+    gate: asyncio.Semaphore
+    concurrency: int
+    waiting: int = 0
+    took_s: float = 0.0
+    last: float = 0.0  # when the last one that was put back comes back, on the loop's clock
+
+    def later(self, now: float) -> float:
+        """In how many seconds one more that is put back comes back: half of those that wait are made by then, and all that were put
+        back before. So each is leased and read again about once, and the party always has something to do."""
+        each = self.took_s / self.concurrency
+        self.last = min(max(self.last, now + self.waiting * each / 2) + each, now + BUSY_MAX_S)
+        return max(self.last - now, BUSY_S)
+
+    def took(self, seconds: float) -> None:
+        self.took_s += (seconds - self.took_s) * LATELY if self.took_s else seconds
+
+
 class Calls:
     """The calls of one worker. `heard(row, answer)` is told what came of each."""
 
@@ -74,7 +96,7 @@ class Calls:
         self._calls_max = calls_max
         self._taken: list[tuple[Row, Any]] = []
         self._calls: set[asyncio.Task[None]] = set()
-        self._parties: dict[str, tuple[asyncio.Semaphore, list[int]]] = {}
+        self._parties: dict[str, Party] = {}
         self._wake = asyncio.Event()
         self._ended = False
         self._leases = {key: house.clock.during(seconds) for key, seconds in flows.leases().items()}
@@ -118,7 +140,7 @@ class Calls:
         if taken:
             with suppress(*Lost, Unavailable):
                 async with self._house.database.transaction() as tx:
-                    await table.put_back(tx, taken, self._house.clock.now())
+                    await table.put_back(tx, taken, [self._house.clock.now()] * len(taken))
         await self.answered()
 
     async def answered(self) -> None:
@@ -152,11 +174,13 @@ class Calls:
         return await self._make(await self._prepared(self._tasks(rows, states)))
 
     async def _make(self, asked: Sequence[Asked]) -> int:
-        """Begin these leased calls; returns how many. Those of a party that has its share already are due again in a moment."""
-        busy = [row for row, verb, task in asked if not self._begin(row, verb, task)]
+        """Begin these leased calls; returns how many. Those of a party that has its share already are due again later."""
+        busy = [(row, party) for row, verb, task in asked if (party := self._begin(row, verb, task)) is not None]
         if busy:
+            clock, now = self._house.clock, asyncio.get_running_loop().time()
+            dues = [clock.now() + clock.during(party.later(now)) for _, party in busy]
             async with self._house.database.transaction() as tx:
-                await table.put_back(tx, busy, self._house.clock.now() + self._house.clock.during(BUSY_S))
+                await table.put_back(tx, [row for row, _ in busy], dues)
         return len(asked) - len(busy)
 
     def _tasks(self, rows: Sequence[Row], states: Mapping[str, Any]) -> list[Asked]:
@@ -203,22 +227,25 @@ class Calls:
                 return []
             return [asked for one in group for asked in await self._prepared_by(prepare, tx, [one])]
 
-    def _begin(self, row: Row, verb: Outside, task: Task) -> bool:
-        """Make a call beside all others; False where its party has its share of them already."""
-        gate, waiting = self._parties.setdefault(verb.party(task), (asyncio.Semaphore(verb.concurrency), [0]))
-        if waiting[0] >= max(self._calls_max // PARTY_SHARE, 1):
-            return False
-        waiting[0] += 1
-        call = asyncio.get_running_loop().create_task(self._call(row, verb, task, gate, waiting))
+    def _begin(self, row: Row, verb: Outside, task: Task) -> Party | None:
+        """Make a call beside all others; where its party has its share of them already, that party, and no call."""
+        name = verb.party(task)
+        party = self._parties.get(name)
+        if party is None:
+            party = self._parties[name] = Party(asyncio.Semaphore(verb.concurrency), verb.concurrency)
+        if party.waiting >= max(self._calls_max // PARTY_SHARE, 1):
+            return party
+        party.waiting += 1
+        call = asyncio.get_running_loop().create_task(self._call(row, verb, task, party))
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
-        return True
+        return None
 
-    async def _call(self, row: Row, verb: Outside, task: Task, gate: asyncio.Semaphore, waiting: list[int]) -> None:
+    async def _call(self, row: Row, verb: Outside, task: Task, party: Party) -> None:
         answer: Any
-        async with gate:
-            waiting[0] -= 1
-            clock = self._house.clock
+        async with party.gate:
+            party.waiting -= 1
+            clock, began = self._house.clock, asyncio.get_running_loop().time()
             if clock.now() + clock.during(verb.limit_s) > row.due_at:  # the lease would end during the call, beside somebody else's
                 self._heard(row, Deferred())
                 return
@@ -228,6 +255,7 @@ class Calls:
                         answer = await verb.call(self._house, task)
             except Exception as error:
                 answer = error
+            party.took(asyncio.get_running_loop().time() - began)
         self._heard(row, answer)
 
 

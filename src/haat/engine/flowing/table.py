@@ -160,20 +160,21 @@ def _seconds(span: timedelta) -> str:
     return f"{span.total_seconds():f} seconds"
 
 
-async def put_back(tx: Tx, rows: Sequence[Row], due_at: datetime) -> None:
-    """Leased calls that were not made: due again, this try not counted. Nobody is waited for, since this holds no orders' locks: a step
-    that somebody changes just now (it is stopped, mostly) is left to them, and comes back when its lease ends."""
+async def put_back(tx: Tx, rows: Sequence[Row], dues: Sequence[datetime]) -> None:
+    """Leased calls that were not made: each due again then, this try not counted. Nobody is waited for, since this holds no orders'
+    locks: a step that somebody changes just now (it is stopped, mostly) is left to them, and comes back when its lease ends."""
     await tx.execute(
-        """UPDATE workflow_states AS w SET due_at = $4, attempts = greatest(w.attempts - 1, 0), worker = NULL
-           FROM (SELECT s.order_id, s.version, s.n
-                 FROM unnest($1::text::uuid[], $2::text::int[], $3::text::smallint[]) AS t (order_id, version, n)
+        """UPDATE workflow_states AS w SET due_at = free.due_at, attempts = greatest(w.attempts - 1, 0), worker = NULL
+           FROM (SELECT s.order_id, s.version, s.n, t.due_at
+                 FROM unnest($1::text::uuid[], $2::text::int[], $3::text::smallint[], $4::text::timestamptz[])
+                   AS t (order_id, version, n, due_at)
                  JOIN workflow_states AS s ON s.order_id = t.order_id AND s.version = t.version AND s.n = t.n
                  WHERE s.status = 'due' FOR UPDATE OF s SKIP LOCKED) AS free
            WHERE w.order_id = free.order_id AND w.version = free.version AND w.n = free.n""",
         texts([r.order_id for r in rows]),
         ints([r.version for r in rows]),
         ints([r.n for r in rows]),
-        due_at,
+        instants(dues),
     )
 
 
